@@ -1,0 +1,69 @@
+"""A folder of arrays addressed by the content they were computed from.
+
+It lives outside the declared outputs of the workflow, because Snakemake deletes those before a job starts
+and after it fails: what is finished here survives a killed job, a failed one, and a change of plan.
+"""
+
+import hashlib
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load, save
+
+from workflow_scripts.storage.tables import replaced_whole
+
+logger = logging.getLogger(__name__)
+
+_DIGEST_BYTES = 32
+
+
+def content_key(**parts: Any) -> str:
+    """SHA-256 of named parts: arrays by type, shape and bytes, everything else by its canonical JSON."""
+    digest = hashlib.sha256()
+    for name in sorted(parts):
+        value = parts[name]
+        digest.update(f"\0{name}\0".encode())
+        if isinstance(value, np.ndarray):
+            digest.update(f"{value.dtype.str}{value.shape}".encode())
+            digest.update(np.ascontiguousarray(value).tobytes())
+        else:
+            digest.update(json.dumps(value, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def file_digest(path: str | Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+class ContentStore:
+    """`put` once, `get` later; an entry is its own SHA-256 followed by a safetensors payload."""
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+
+    def path(self, key: str) -> Path:
+        return self.folder / key[:2] / key
+
+    def get(self, key: str) -> dict[str, np.ndarray] | None:
+        """The arrays kept under `key`; None when there are none, or when the file is damaged (it is named and dropped)."""
+        path = self.path(key)
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        payload = content[_DIGEST_BYTES:]
+        if hashlib.sha256(payload).digest() != content[:_DIGEST_BYTES]:
+            logger.warning("damaged cache file %s (its checksum does not match): it is computed again", path)
+            path.unlink(missing_ok=True)
+            return None
+        return load(payload)
+
+    def put(self, key: str, arrays: dict[str, np.ndarray]) -> None:
+        payload = save({name: np.ascontiguousarray(value) for name, value in arrays.items()})
+        with replaced_whole(self.path(key)) as temporary:
+            temporary.write_bytes(hashlib.sha256(payload).digest() + payload)

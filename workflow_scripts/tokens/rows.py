@@ -1,0 +1,85 @@
+"""The table of token rows that every later stage reads."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from workflow_scripts.storage.tables import write_table
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of equal length: right-padded where `n_tokens` is smaller than the row.
+
+    `loss_mask` is true on the tokens that a loss on the answer alone would count: the completion of a pair,
+    every real token of plain text; it is false on padding.
+    """
+
+    row_ids: list[str]
+    doc_ids: list[list[str]]
+    input_ids: np.ndarray  # int32, (rows, length)
+    n_tokens: np.ndarray  # int32, (rows,)
+    loss_mask: np.ndarray  # bool, (rows, length)
+
+    def __len__(self) -> int:
+        return len(self.row_ids)
+
+    @property
+    def length(self) -> int:
+        return self.input_ids.shape[1]
+
+    @property
+    def attention_mask(self) -> np.ndarray:
+        """True on real tokens."""
+        return np.arange(self.length)[None, :] < self.n_tokens[:, None]
+
+    def take(self, index: np.ndarray) -> "Rows":
+        """The rows at `index`, in that order."""
+        return Rows(
+            [self.row_ids[i] for i in index],
+            [self.doc_ids[i] for i in index],
+            self.input_ids[index],
+            self.n_tokens[index],
+            self.loss_mask[index],
+        )
+
+
+def write_rows(rows: Rows, path: str | Path) -> None:
+    """Columns row_id, doc_ids, input_ids, n_tokens, loss_mask."""
+    write_table(
+        pa.table(
+            {
+                "row_id": pa.array(rows.row_ids, pa.string()),
+                "doc_ids": pa.array(rows.doc_ids, pa.list_(pa.string())),
+                "input_ids": pa.FixedSizeListArray.from_arrays(
+                    pa.array(rows.input_ids.reshape(-1), pa.int32()), rows.length
+                ),
+                "n_tokens": pa.array(rows.n_tokens, pa.int32()),
+                "loss_mask": pa.FixedSizeListArray.from_arrays(
+                    pa.array(rows.loss_mask.reshape(-1), pa.bool_()), rows.length
+                ),
+            }
+        ),
+        path,
+    )
+
+
+def read_rows(path: str | Path) -> Rows:
+    """The whole table in memory: 4 bytes a token, and the ids of its documents."""
+    table = pq.ParquetFile(path).read()
+
+    def matrix(column: str) -> np.ndarray:
+        chunks = table.column(column).combine_chunks()
+        length = chunks.type.list_size
+        return chunks.flatten().to_numpy(zero_copy_only=False).reshape(-1, length)
+
+    return Rows(
+        row_ids=table.column("row_id").to_pylist(),
+        doc_ids=table.column("doc_ids").to_pylist(),
+        input_ids=matrix("input_ids"),
+        n_tokens=table.column("n_tokens").to_numpy(),
+        loss_mask=matrix("loss_mask"),
+    )
