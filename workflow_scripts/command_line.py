@@ -19,7 +19,7 @@ def parser_for(description: str | None) -> argparse.ArgumentParser:
 
 
 def set_threads(count: int) -> None:
-    """Fix the number of threads of every numerical library, so that sums are made in the same order whatever --cores is.
+    """Fix the threads of every numerical library, so that sums are made in one order whatever --cores is.
 
     Called before torch is imported where possible; torch is told directly when it is there already.
     """
@@ -33,7 +33,10 @@ def set_threads(count: int) -> None:
 def run(main: Callable[[Sequence[str] | None], None]) -> None:
     """Run a program's `main`: log to standard error, and end with exit code 1 and one line on a UserError."""
     logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(message)s",
+        datefmt="%H:%M:%S",
+        stream=sys.stderr,
     )
     try:
         main(None)

@@ -50,7 +50,7 @@ class ContentStore:
         return self.folder / key[:2] / key
 
     def get(self, key: str) -> dict[str, np.ndarray] | None:
-        """The arrays kept under `key`; None when there are none, or when the file is damaged (it is named and dropped)."""
+        """The arrays kept under `key`; None if there are none, or if the file is damaged (then named)."""
         path = self.path(key)
         try:
             content = path.read_bytes()

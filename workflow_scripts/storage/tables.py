@@ -1,4 +1,4 @@
-"""Parquet and JSON files that are written whole or not at all, and are the same bytes for the same content."""
+"""Parquet and JSON files, written whole or not at all, the same bytes for the same content."""
 
 import json
 import os

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EncodedDocument:
-    """One document, ended by eos. `answer` marks the completion of a pair (eos included), all of a plain text."""
+    """One document, ended by eos. `answer` marks the completion of a pair and its eos, or a whole text."""
 
     doc_id: str
     input_ids: np.ndarray  # int32
@@ -40,7 +40,10 @@ def encode_documents(
         part = documents.iloc[start : start + chunk]
         is_pair = part["completion"].notna().to_numpy()
         first = ids_of(
-            [prompt if pair else text for prompt, text, pair in zip(part["prompt"], part["text"], is_pair, strict=True)]
+            [
+                prompt if pair else text
+                for prompt, text, pair in zip(part["prompt"], part["text"], is_pair, strict=True)
+            ]
         )
         second = iter(ids_of(part.loc[is_pair, "completion"].tolist()))
         for doc_id, text, completion, head, pair in zip(

@@ -1,0 +1,46 @@
+"""Make the tokenizer of a run: train one on the train sides of some corpora, or take a pretrained one."""
+
+from collections.abc import Sequence
+
+from workflow_scripts.command_line import UserError, parser_for, run
+
+
+def build_parser():
+    parser = parser_for(__doc__)
+    parser.add_argument("--pretrained", help="name on the Hub or a folder; without it one is trained")
+    parser.add_argument("--revision", help="revision of the pretrained tokenizer")
+    parser.add_argument(
+        "--documents", nargs="*", default=[], help="documents.parquet of each corpus to train on"
+    )
+    parser.add_argument("--vocabulary", type=int, default=2048, help="size of the vocabulary to train")
+    parser.add_argument("--output", required=True, help="folder for the tokenizer")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = build_parser().parse_args(argv)
+    from workflow_scripts.storage.tables import read_frame
+    from workflow_scripts.tokens.tokenizer import load_tokenizer, train_tokenizer
+
+    if arguments.pretrained:
+        try:
+            tokenizer = load_tokenizer(arguments.pretrained, arguments.revision)
+        except (OSError, ValueError) as problem:
+            reason = " ".join(str(problem).split())[:300]
+            raise UserError(
+                f"tokenizer.pretrained: {arguments.pretrained} cannot be loaded: {reason}; "
+                "name a tokenizer of the Hub that this machine can reach, or a folder that holds one"
+            ) from problem
+    else:
+        frames = [read_frame(path, ["text", "split"]) for path in arguments.documents]
+        texts = [text for frame in frames for text in frame.loc[frame["split"] == "train", "text"]]
+        if not texts:
+            raise UserError(
+                "tokenizer.corpora: no document on the train side of any of them, so nothing to train on"
+            )
+        tokenizer = train_tokenizer(texts, arguments.vocabulary)
+    tokenizer.save_pretrained(arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)
