@@ -1,0 +1,183 @@
+import logging
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from workflow_scripts.command_line import UserError
+from workflow_scripts.compare_sets import main
+from workflow_scripts.tokens.rows import Rows, write_rows
+
+LENGTH, VOCABULARY = 16, 60
+COLUMNS = [
+    "metric",
+    "source",
+    "target",
+    "alignment",
+    "ci_low",
+    "ci_high",
+    "floor",
+    "ceiling",
+    "calibrated",
+    "calibrated_low",
+    "calibrated_high",
+    "rows",
+    "tokens",
+    "n_source_batches",
+    "n_target_batches",
+    "why_not_calibrated",
+]
+
+
+def zipf_ids(seed, shift, n_rows=40):
+    """Tokens whose frequencies fall by rank; `shift` rotates which token has which rank."""
+    weights = 1 / np.arange(1, VOCABULARY + 1)
+    ids = np.random.default_rng(seed).choice(VOCABULARY, size=(n_rows, LENGTH), p=weights / weights.sum())
+    return (ids + shift) % VOCABULARY
+
+
+def write_ids(ids, path):
+    n_rows = len(ids)
+    write_rows(
+        Rows(
+            [f"{path.stem}/{i}" for i in range(n_rows)],
+            [[f"{path.stem}-document-{i}"] for i in range(n_rows)],
+            ids.astype(np.int32),
+            np.full(n_rows, ids.shape[1], dtype=np.int32),
+            np.ones(ids.shape, dtype=bool),
+        ),
+        path,
+    )
+
+
+@pytest.fixture
+def sets(tmp_path):
+    made = {
+        "one.train": zipf_ids(0, 0),
+        "one.eval": zipf_ids(1, 0),
+        "two.train": zipf_ids(2, 2),
+        "random.train": np.random.default_rng(3).integers(VOCABULARY, size=(40, LENGTH)),
+    }
+    paths = {name: tmp_path / f"{name}.parquet" for name in made}
+    for name, ids in made.items():
+        write_ids(ids, paths[name])
+    return paths
+
+
+def arguments(
+    tmp_path, sets, floor="random.train", without_floor_set=True, output="alignment.parquet", **options
+):
+    given = {"metric": "unigram_js", "batches": 4, "rows-per-batch": 8, "store": tmp_path / "store"} | options
+    given |= {"output": tmp_path / output, "cost": tmp_path / f"cost-{output}"}
+    found = [f"--floor={floor}={sets[floor]}"]
+    found += [f"--set={name}={path}" for name, path in sets.items() if name != floor or not without_floor_set]
+    return found + [f"--{name}={value}" for name, value in given.items()]
+
+
+def read(tmp_path, output="alignment.parquet"):
+    return pq.read_table(tmp_path / output).to_pandas().set_index(["source", "target"])
+
+
+def test_table_has_every_ordered_pair_and_the_designed_columns(tmp_path, sets):
+    main(arguments(tmp_path, sets))
+    assert pq.read_schema(tmp_path / "alignment.parquet").names == COLUMNS
+    table = read(tmp_path)
+    assert list(table.index) == [
+        (a, b) for a in sorted(sets) for b in sorted(sets) if "random.train" not in (a, b)
+    ]
+    assert (table["rows"] == 8).all() and (table["tokens"] == 8 * LENGTH).all()
+    assert (table["ci_low"] <= table["alignment"]).all() and (table["alignment"] <= table["ci_high"]).all()
+    assert (
+        table.loc[("one.train", "one.eval"), "alignment"] > table.loc[("two.train", "one.eval"), "alignment"]
+    )
+    assert table.loc[("one.eval", "one.eval"), "alignment"] == table.loc[("two.train", "one.eval"), "ceiling"]
+    costs = pq.read_table(tmp_path / "cost-alignment.parquet").to_pandas()
+    assert list(costs["set"]) == sorted(sets) and (costs["seconds"] > 0).all()
+
+
+def test_symmetric_metric_is_symmetric_to_the_last_bit(tmp_path, sets):
+    main(arguments(tmp_path, sets))
+    table = read(tmp_path)["alignment"].unstack()
+    assert (table.to_numpy() == table.to_numpy().T).all()
+
+
+def test_floor_among_the_sets_changes_no_calibrated_value(tmp_path, sets):
+    main(arguments(tmp_path, sets))
+    main(arguments(tmp_path, sets, without_floor_set=False, output="with.parquet"))
+    apart, among = read(tmp_path), read(tmp_path, "with.parquet")
+    assert among.loc[apart.index, "calibrated"].to_numpy() == pytest.approx(apart["calibrated"].to_numpy())
+    noise = among.loc[("random.train", "one.train")]
+    assert noise["calibrated"] == pytest.approx(0) and noise["alignment"] == noise["floor"]
+
+
+def test_a_set_under_a_second_name_is_compared_on_disjoint_batches_only(tmp_path, sets):
+    main(arguments(tmp_path, sets | {"copy.train": sets["one.train"]}))
+    table = read(tmp_path)
+    assert (
+        table.loc[("copy.train", "one.train"), "alignment"]
+        == table.loc[("one.train", "one.train"), "alignment"]
+        < 1
+    )
+
+
+def test_one_more_set_costs_its_own_features_and_pairs(tmp_path, sets, caplog):
+    caplog.set_level(logging.INFO)
+    few = {name: path for name, path in sets.items() if name != "two.train"}
+    main(arguments(tmp_path, few, output="few.parquet"))
+    assert "features: computed 12, reused 0; pairs: computed 5, reused 0" in caplog.text
+    main(arguments(tmp_path, sets))
+    # Two more sources for the pairs: itself, the two known sets, and the floor.
+    assert "features: computed 4, reused 12; pairs: computed 4, reused 5" in caplog.text
+    again = arguments(tmp_path, sets, output="again.parquet")
+    main(again)
+    assert "features: computed 0, reused 16; pairs: computed 0, reused 9" in caplog.text
+    assert (tmp_path / "again.parquet").read_bytes() == (tmp_path / "alignment.parquet").read_bytes()
+    assert (tmp_path / "cost-again.parquet").read_bytes() == (
+        tmp_path / "cost-alignment.parquet"
+    ).read_bytes()
+    main(arguments(tmp_path, sets, output="fresh.parquet", store=tmp_path / "another"))
+    assert (tmp_path / "fresh.parquet").read_bytes() == (tmp_path / "alignment.parquet").read_bytes()
+
+
+def test_names_and_order_of_sets_do_not_change_values(tmp_path, sets):
+    main(arguments(tmp_path, sets))
+    renamed = {"zebra.train" if name == "one.train" else name: sets[name] for name in reversed(sets)}
+    main(arguments(tmp_path, renamed, output="renamed.parquet", store=tmp_path / "another"))
+    first, second = read(tmp_path), read(tmp_path, "renamed.parquet")
+    for a, b in (("one.train", "two.train"), ("one.eval", "one.train")):
+        key = tuple("zebra.train" if name == "one.train" else name for name in (a, b))
+        assert first.loc[(a, b), "alignment"] == second.loc[key, "alignment"]
+
+
+def test_doubling_the_batches_stays_inside_the_interval(tmp_path, sets):
+    for name, seed, shift in (("one.train", 0, 0), ("one.eval", 1, 0), ("two.train", 2, 2)):
+        write_ids(zipf_ids(seed, shift, 200), sets[name])
+    write_ids(np.random.default_rng(3).integers(VOCABULARY, size=(200, LENGTH)), sets["random.train"])
+    main(arguments(tmp_path, sets, batches=8))
+    main(arguments(tmp_path, sets, batches=16, output="double.parquet"))
+    eight, sixteen = read(tmp_path), read(tmp_path, "double.parquet")
+    assert (eight["ci_low"] <= sixteen["alignment"]).all() and (
+        sixteen["alignment"] <= eight["ci_high"]
+    ).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"batches": 3}, "--batches is 3: at least 4"),
+        ({"metric": "telepathy"}, "metric 'telepathy' does not exist"),
+        ({"rows-per-batch": 11}, "4 batches of 11 rows need 44 rows, and the set has 40"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(tmp_path, sets, options, said):
+    with pytest.raises(UserError, match=said):
+        main(arguments(tmp_path, sets, **options))
+
+
+def test_mistakes_in_names_and_files(tmp_path, sets):
+    with pytest.raises(UserError, match="NAME=PATH"):
+        main([*arguments(tmp_path, sets), "--set=one.train"])
+    with pytest.raises(UserError, match=r"names one\.train twice"):
+        main([*arguments(tmp_path, sets), f"--set=one.train={sets['one.train']}"])
+    with pytest.raises(UserError, match=r"no file of rows at .*absent.parquet"):
+        main([*arguments(tmp_path, sets), f"--set=three.train={tmp_path / 'absent.parquet'}"])

@@ -1,0 +1,81 @@
+"""Batches of a set, from its rows or from its Fisher embeddings."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from workflow_scripts.command_line import UserError
+from workflow_scripts.metrics.base import Batch
+from workflow_scripts.tokens.batches import batch_indices
+from workflow_scripts.tokens.rows import Rows, read_rows
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+FEWEST_BATCHES = 4
+
+
+def check_batches(batches: int) -> None:
+    """An interval from fewer batches than four would be too wide to say anything."""
+    if batches < FEWEST_BATCHES:
+        raise UserError(f"--batches is {batches}: at least {FEWEST_BATCHES} are needed for an interval")
+
+
+def row_batches(
+    path: str | Path,
+    batches: int,
+    rows_per_batch: int,
+    seed: int,
+    tokenizer: "PreTrainedTokenizerBase | None" = None,
+) -> list[Batch]:
+    """Draw the batches of a set from its rows; with a tokenizer, decode them too."""
+    rows = read_set_rows(path)
+    try:
+        indices = batch_indices(len(rows), batches, rows_per_batch, seed)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from None
+    chosen = [rows.take(index) for index in indices]
+    return [
+        Batch(
+            len(one), int(one.n_tokens.sum()), rows=one, texts=decoded(one, tokenizer) if tokenizer else None
+        )
+        for one in chosen
+    ]
+
+
+def read_set_rows(path: str | Path) -> Rows:
+    """Rows of a set, with one clear line when there is no such file."""
+    if not Path(path).is_file():
+        raise UserError(f"no file of rows at {path}")
+    return read_rows(path)
+
+
+def decoded(rows: Rows, tokenizer: "PreTrainedTokenizerBase") -> tuple[str, ...]:
+    """The texts of rows; special tokens such as eos are left out."""
+    ids = [row[:n].tolist() for row, n in zip(rows.input_ids, rows.n_tokens, strict=True)]
+    return tuple(tokenizer.batch_decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+
+
+def embedding_batches(path: str | Path, batches: int, rows_per_batch: int) -> list[Batch]:
+    """The first batches of a file of Fisher embeddings, drawn with the same seed as those of rows."""
+    if not Path(path).is_file():
+        raise UserError(f"no file of embeddings at {path}")
+    table = pq.ParquetFile(path).read().sort_by("batch").slice(0, batches)
+    if len(table) < batches:
+        raise UserError(f"{path} holds {len(table)} batches, and --batches asks for {batches}")
+    embeddings = table.column("embedding").combine_chunks().flatten().to_numpy().reshape(batches, -1)
+    if not np.isfinite(embeddings).all():
+        raise ValueError(f"{path} holds values that are not finite")
+    found = []
+    for row_ids, n_scored, embedding in zip(
+        table.column("row_ids").to_pylist(), table.column("n_scored").to_pylist(), embeddings, strict=True
+    ):
+        if len(row_ids) != rows_per_batch:
+            raise UserError(
+                f"{path} has batches of {len(row_ids)} rows, and --rows-per-batch asks for {rows_per_batch}"
+            )
+        # The last token of a row is read but not scored: one token more than scored positions.
+        found.append(Batch(len(row_ids), int(n_scored) + len(row_ids), embedding=embedding))
+    return found

@@ -1,0 +1,56 @@
+"""Intervals for the mean of a table of batch pairs, with batches as the thing that was drawn at random.
+
+The estimand is the expected alignment of two batches of this size, fresh ones of both sets.
+Pairs that share a batch are not independent, so the number of pairs is not the sample size: the number of
+batches is.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over batch pairs and its interval."""
+
+    point: float
+    low: float
+    high: float
+
+
+def between_sets(table: np.ndarray) -> Estimate:
+    """Source batches as rows, target batches as columns, no batch on both sides.
+
+    SE^2 = var(row means) / N + var(column means) / M, with Welch-Satterthwaite degrees of freedom; the
+    noise of single pairs is in both terms, so it is counted twice, which errs to the wide side.
+    """
+    rows, columns = table.mean(axis=1), table.mean(axis=0)
+    parts = np.array([rows.var(ddof=1) / len(rows), columns.var(ddof=1) / len(columns)])
+    degrees = np.array([len(rows) - 1, len(columns) - 1])
+    square = parts.sum()
+    if square == 0:
+        return _interval(table.mean(), 0.0, 1.0)
+    return _interval(table.mean(), np.sqrt(square), square**2 / (parts**2 / degrees).sum())
+
+
+def within_set(table: np.ndarray) -> Estimate:
+    """The same batches as rows and columns: mean over pairs of two different batches.
+
+    SE^2 by the jackknife that deletes one batch at a time, (n - 1) / n * sum (m_i - mean m)^2, with n - 1
+    degrees of freedom.
+    """
+    n = len(table)
+    off_diagonal = np.where(np.eye(n, dtype=bool), 0.0, table)
+    total = off_diagonal.sum()
+    without_one = (total - off_diagonal.sum(axis=0) - off_diagonal.sum(axis=1)) / ((n - 1) * (n - 2))
+    error = np.sqrt((n - 1) / n * np.sum((without_one - without_one.mean()) ** 2))
+    return _interval(total / (n * (n - 1)), error, n - 1)
+
+
+def _interval(point: float, error: float, degrees: float) -> Estimate:
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, degrees)) * float(error)
+    return Estimate(float(point), float(point) - half, float(point) + half)

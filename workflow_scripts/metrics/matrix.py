@@ -1,0 +1,102 @@
+"""Alignment of all sets with each other: one metric, every ordered pair, on one scale."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations_with_replacement
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from workflow_scripts.metrics.base import Batch, Metric
+from workflow_scripts.metrics.calibration import calibrate
+from workflow_scripts.metrics.intervals import Estimate, between_sets, within_set
+from workflow_scripts.metrics.pieces import FeaturedSet, Pieces
+from workflow_scripts.storage.content_store import ContentStore
+
+ALIGNMENT_SCHEMA = pa.schema(
+    [
+        ("metric", pa.string()),
+        ("source", pa.string()),
+        ("target", pa.string()),
+        ("alignment", pa.float64()),
+        ("ci_low", pa.float64()),
+        ("ci_high", pa.float64()),
+        ("floor", pa.float64()),
+        ("ceiling", pa.float64()),
+        ("calibrated", pa.float64()),
+        ("calibrated_low", pa.float64()),
+        ("calibrated_high", pa.float64()),
+        ("rows", pa.int64()),  # of one batch
+        ("tokens", pa.int64()),  # real ones of one batch, the mean of both sides
+        ("n_source_batches", pa.int64()),
+        ("n_target_batches", pa.int64()),
+        ("why_not_calibrated", pa.string()),
+    ]
+)
+COST_SCHEMA = pa.schema([("metric", pa.string()), ("set", pa.string()), ("seconds", pa.float64())])
+
+
+def align_all(
+    metric: Metric,
+    sets: Mapping[str, Sequence[Batch]],
+    floor_set: str,
+    floor_batches: Sequence[Batch],
+    store: ContentStore,
+    seconds_before: Mapping[str, float],
+) -> tuple[pa.Table, pa.Table]:
+    """The alignment table and the cost table of one metric.
+
+    The seconds of a set are those of its features and half of those of each of its comparisons, so that
+    they add up to the cost of the whole matrix; pieces that were kept count with what they cost when they
+    were computed, and `seconds_before` adds what a set's batches cost before they came here.
+    """
+    pieces = Pieces(metric, store)
+    everything = {**sets, floor_set: floor_batches}
+    featured = {name: pieces.featured(name, batches) for name, batches in sorted(everything.items())}
+    seconds = {name: one.seconds + seconds_before.get(name, 0.0) for name, one in featured.items()}
+
+    def compared(source: FeaturedSet, target: FeaturedSet) -> np.ndarray:
+        table, cost = pieces.table(source, target)
+        seconds[source.name] += cost / 2
+        seconds[target.name] += cost / 2
+        return table
+
+    estimates: dict[tuple[str, str], Estimate] = {}
+    for first, second in combinations_with_replacement(featured.values(), 2):
+        if floor_set not in sets and floor_set in (first.name, second.name):
+            continue
+        table = compared(first, second)
+        if first.key == second.key:  # the same batches: no pair of a batch with itself
+            estimates[first.name, second.name] = estimates[second.name, first.name] = within_set(table)
+            continue
+        estimates[first.name, second.name] = between_sets(table)
+        estimates[second.name, first.name] = between_sets(
+            table.T if metric.symmetric else compared(second, first)
+        )
+    if floor_set in sets:
+        floors = {target: estimates[floor_set, target].point for target in sets}
+    else:
+        floors = {target: float(compared(featured[floor_set], featured[target]).mean()) for target in sets}
+    pieces.log_counts()
+
+    frame = pd.DataFrame(
+        {
+            "metric": metric.name,
+            "source": source,
+            "target": target,
+            "alignment": estimate.point,
+            "ci_low": estimate.low,
+            "ci_high": estimate.high,
+            "rows": sets[source][0].n_rows,
+            "tokens": round(np.mean([batch.n_tokens for batch in (*sets[source], *sets[target])])),
+            "n_source_batches": len(sets[source]),
+            "n_target_batches": len(sets[target]),
+        }
+        for (source, target), estimate in sorted(estimates.items())
+    )
+    frame = calibrate(frame, floors, floor_set).sort_values(["source", "target"])
+    costs = pd.DataFrame({"metric": metric.name, "set": list(seconds), "seconds": list(seconds.values())})
+    return (
+        pa.Table.from_pandas(frame, schema=ALIGNMENT_SCHEMA, preserve_index=False),
+        pa.Table.from_pandas(costs, schema=COST_SCHEMA, preserve_index=False),
+    )

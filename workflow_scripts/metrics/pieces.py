@@ -1,0 +1,97 @@
+"""Features of batches and tables of batch pairs, each computed once and kept by content."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from workflow_scripts.metrics.base import Batch, Features, Metric
+from workflow_scripts.storage.content_store import ContentStore, content_key
+
+logger = logging.getLogger(__name__)
+
+SECONDS = "seconds"  # stored beside the arrays of a piece: what it cost when it was computed
+
+
+@dataclass(frozen=True)
+class FeaturedSet:
+    """The features of a set's batches, and a key for all of them together."""
+
+    name: str
+    key: str
+    features: list[Features]
+    seconds: float
+
+
+@dataclass
+class Pieces:
+    """Computes what is not in the store yet, and counts what was and what was not."""
+
+    metric: Metric
+    store: ContentStore
+    counts: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(("features", "features_reused", "pairs", "pairs_reused"), 0)
+    )
+
+    def __post_init__(self) -> None:
+        self._name = {
+            "metric": self.metric.name,
+            "version": self.metric.version,
+            "parameters": self.metric.parameters(),
+        }
+
+    def featured(self, name: str, batches: Sequence[Batch]) -> FeaturedSet:
+        """Features of every batch of a set."""
+        keys = [content_key(**self._name, piece="features", **batch.content) for batch in batches]
+        features, seconds = [], 0.0
+        for key, batch in zip(keys, batches, strict=True):
+            one, cost = self._features(key, batch)
+            features.append(one)
+            seconds += cost
+        return FeaturedSet(name, content_key(batches=keys), features, seconds)
+
+    def _features(self, key: str, batch: Batch) -> tuple[Features, float]:
+        if batch.embedding is not None:  # the embedding is the expensive part, and its file keeps it
+            self.counts["features_reused"] += 1
+            return self.metric.features(batch), 0.0
+        kept = self.store.get(key)
+        if kept is None:
+            started = time.perf_counter()
+            kept = dict(self.metric.features(batch))
+            kept[SECONDS] = np.array([time.perf_counter() - started])
+            self.store.put(key, kept)
+            self.counts["features"] += 1
+        else:
+            self.counts["features_reused"] += 1
+        return kept, float(kept.pop(SECONDS)[0])
+
+    def table(self, source: FeaturedSet, target: FeaturedSet) -> tuple[np.ndarray, float]:
+        """Alignment of every source batch with every target batch, and the seconds it cost.
+
+        A symmetric metric is computed for one order of the two sets, the one that does not depend on their
+        names.
+        """
+        if self.metric.symmetric and source.key > target.key:
+            table, seconds = self.table(target, source)
+            return table.T, seconds
+        key = content_key(**self._name, piece="pairs", source=source.key, target=target.key)
+        kept = self.store.get(key)
+        if kept is None:
+            started = time.perf_counter()
+            values = np.asarray(self.metric.table(source.features, target.features), dtype=np.float64)
+            if not np.isfinite(values).all():
+                raise ValueError(f"{self.metric.name} of {source.name} and {target.name} is not finite")
+            kept = {"values": values, SECONDS: np.array([time.perf_counter() - started])}
+            self.store.put(key, kept)
+            self.counts["pairs"] += 1
+        else:
+            self.counts["pairs_reused"] += 1
+        return kept["values"], float(kept[SECONDS][0])
+
+    def log_counts(self) -> None:
+        logger.info(
+            "features: computed %d, reused %d; pairs: computed %d, reused %d",
+            *(self.counts[name] for name in ("features", "features_reused", "pairs", "pairs_reused")),
+        )

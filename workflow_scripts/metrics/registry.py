@@ -1,0 +1,37 @@
+"""The metrics there are, found by listing the modules of this package."""
+
+import importlib
+import pkgutil
+from pathlib import Path
+
+from workflow_scripts.command_line import UserError
+from workflow_scripts.metrics.base import Metric
+
+
+def _metric_of(module_name: str) -> type[Metric] | None:
+    """The metric that a module defines under its own name, if it defines one."""
+    module = importlib.import_module(f"workflow_scripts.metrics.{module_name}")
+    for value in vars(module).values():
+        if (
+            isinstance(value, type)
+            and issubclass(value, Metric)
+            and getattr(value, "name", None) == module_name
+        ):
+            return value
+    return None
+
+
+def metric_names() -> list[str]:
+    """Names of all metrics, in alphabetical order."""
+    modules = sorted(module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]))
+    return [name for name in modules if _metric_of(name) is not None]
+
+
+def metric_class(name: str) -> type[Metric]:
+    """The metric called `name`."""
+    names = metric_names()
+    if name not in names:
+        raise UserError(f"metric {name!r} does not exist; there are {', '.join(names)}")
+    metric = _metric_of(name)
+    assert metric is not None
+    return metric

@@ -1,0 +1,36 @@
+"""The measure of the paper, corrected: distance of Fisher embeddings, all coordinates."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from workflow_scripts.metrics.base import Batch, Features, Metric
+
+
+class Task2Vec(Metric):
+    """1 - d(a, b) with d(a, b) = 1 - cos(a / (a + b), b / (a + b)), without coordinates that are zero twice.
+
+    a and b are diagonals of the Fisher information of the probe on two batches, as the estimator `corrected`
+    gives them. Reference: Achille et al., "Task2Vec: Task Embedding for Meta-Learning", ICCV 2019.
+    """
+
+    name = "task2vec"
+    needs: ClassVar[tuple[str, ...]] = ("embeddings:corrected",)
+    epsilon: ClassVar[float | None] = None  # of the distance; None is the relative form
+
+    def features(self, batch: Batch) -> Features:
+        assert batch.embedding is not None
+        return {"embedding": batch.embedding}
+
+    def compare(self, source: Features, target: Features) -> float:
+        return float(self.table([source], [target])[0, 0])
+
+    def table(self, sources: Sequence[Features], targets: Sequence[Features]) -> np.ndarray:
+        from workflow_scripts.fisher import distance_matrix
+
+        return 1 - distance_matrix(
+            np.stack([source["embedding"] for source in sources]),
+            np.stack([target["embedding"] for target in targets]),
+            epsilon=self.epsilon,
+        )

@@ -1,0 +1,25 @@
+"""Sparse counts of one batch and dense counts of several, which word and token metrics share."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from workflow_scripts.metrics.base import Features
+
+
+def real_tokens(input_ids: np.ndarray, n_tokens: np.ndarray) -> np.ndarray:
+    """The ids of all rows in one line, padding left out."""
+    return input_ids[np.arange(input_ids.shape[1])[None, :] < n_tokens[:, None]]
+
+
+def dense_counts(batches: Sequence[Features], values: str, vocabulary: np.ndarray) -> np.ndarray:
+    """Batches as rows, `vocabulary` (sorted, holding every id of theirs) as columns."""
+    counts = np.zeros((len(batches), len(vocabulary)))
+    for row, batch in zip(counts, batches, strict=True):
+        row[np.searchsorted(vocabulary, batch["ids"])] = batch[values]
+    return counts
+
+
+def shared_vocabulary(batches: Sequence[Features]) -> np.ndarray:
+    """All ids of some batches, sorted."""
+    return np.unique(np.concatenate([batch["ids"] for batch in batches]))

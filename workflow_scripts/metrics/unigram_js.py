@@ -1,0 +1,40 @@
+"""Word frequencies alone: one minus the Jensen-Shannon divergence of the batches' token distributions."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.special import xlogy
+
+from workflow_scripts.metrics.base import Batch, Features, Metric
+from workflow_scripts.metrics.token_counts import dense_counts, real_tokens, shared_vocabulary
+
+
+class UnigramJS(Metric):
+    """1 - JS(p, q) with JS(p, q) = H((p + q) / 2) - (H(p) + H(q)) / 2 in bits, from 0 (no common token) to 1.
+
+    p and q are relative frequencies of token ids, unsmoothed. Reference: Lin, "Divergence measures based on
+    the Shannon entropy", IEEE Transactions on Information Theory 37 (1991).
+    """
+
+    name = "unigram_js"
+    needs = ("rows",)
+
+    def features(self, batch: Batch) -> Features:
+        assert batch.rows is not None
+        ids, counts = np.unique(real_tokens(batch.rows.input_ids, batch.rows.n_tokens), return_counts=True)
+        return {"ids": ids, "frequencies": counts / counts.sum()}
+
+    def compare(self, source: Features, target: Features) -> float:
+        return float(self.table([source], [target])[0, 0])
+
+    def table(self, sources: Sequence[Features], targets: Sequence[Features]) -> np.ndarray:
+        vocabulary = shared_vocabulary([*sources, *targets])
+        p = dense_counts(sources, "frequencies", vocabulary)
+        q = dense_counts(targets, "frequencies", vocabulary)
+        mixed = np.array([_entropy((row + q) / 2) for row in p])
+        return 1 - (mixed - (_entropy(p)[:, None] + _entropy(q)[None, :]) / 2)
+
+
+def _entropy(p: np.ndarray) -> np.ndarray:
+    """In bits, over the last axis."""
+    return -xlogy(p, p).sum(axis=-1) / np.log(2)
