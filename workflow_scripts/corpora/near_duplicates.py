@@ -1,0 +1,56 @@
+"""Documents that mostly repeat other documents, found by the word 5-grams they share.
+
+A document is a near-duplicate of a collection when at least half of its distinct 5-grams of lower-cased words
+occur anywhere in the collection (containment, Broder 1997, "On the resemblance and containment of documents";
+the collection is taken as one set, which is stricter than comparing document with document).
+"""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+SHINGLE_WORDS = 5
+THRESHOLD = 0.5
+RULE = f"containment of word {SHINGLE_WORDS}-grams in the train side of at least {THRESHOLD}"
+
+_WORD = re.compile(r"\w+|[^\w\s]")
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+
+
+def near_duplicates(candidates: Sequence[str], collection: Sequence[str]) -> np.ndarray:
+    """For each candidate, whether it is a near-duplicate of the collection."""
+    if not len(candidates) or not len(collection):
+        return np.zeros(len(candidates), dtype=bool)
+    shingles, owners = shingle_hashes(candidates)
+    known, _ = shingle_hashes(collection)
+    repeated = np.isin(shingles, np.unique(known))
+    share = np.bincount(owners, weights=repeated, minlength=len(candidates)) / np.bincount(
+        owners, minlength=len(candidates)
+    ).clip(min=1)
+    return share >= THRESHOLD
+
+
+def shingle_hashes(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """64-bit hashes of the distinct shingles of each text, and the index of the text each belongs to.
+
+    A text of fewer words than a shingle is one shingle.
+    """
+    words = [_WORD.findall(text.lower()) for text in texts]
+    lengths = np.array([len(found) for found in words])
+    flat = np.array([word for found in words for word in found], dtype=object)
+    hashes = pd.util.hash_array(flat)
+    owners = np.repeat(np.arange(len(texts)), lengths)
+    starts = np.cumsum(lengths) - lengths
+    position = np.arange(len(flat)) - starts[owners]
+    room = lengths[owners] - position
+
+    padded = np.concatenate([hashes, np.zeros(SHINGLE_WORDS, dtype=np.uint64)])
+    combined = np.zeros(len(flat), dtype=np.uint64)
+    for offset in range(SHINGLE_WORDS):
+        word = np.where(offset < room, padded[offset : offset + len(flat)], np.uint64(0))
+        combined = (combined ^ word) * _MULTIPLIER
+    begins = (room >= SHINGLE_WORDS) | (position == 0)
+    distinct = pd.DataFrame({"shingle": combined[begins], "owner": owners[begins]}).drop_duplicates()
+    return distinct["shingle"].to_numpy(), distinct["owner"].to_numpy()
