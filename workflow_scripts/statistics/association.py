@@ -1,0 +1,186 @@
+"""One association of alignment with loss, with everything that is said about it."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t
+
+from workflow_scripts.statistics.correlation import Centring, Grid, correlation, ranks
+from workflow_scripts.statistics.intervals import (
+    SMALLEST_TRAIN_SETS,
+    correlation_interval,
+    deleted_correlations,
+)
+from workflow_scripts.statistics.permutation import arrangements, relabelled_correlations, two_sided_p
+from workflow_scripts.statistics.power import train_sets_needed
+
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Association:
+    """A correlation, its interval, its tests, and the sizes it rests on. NaN is explained by `note`."""
+
+    value: float = NAN
+    ci_low: float = NAN
+    ci_high: float = NAN
+    p_naive: float = NAN
+    p_permutation: float = NAN
+    p_smallest: float = NAN
+    n_points: int = 0
+    n_train: int = 0
+    n_eval: int = 0
+    train_sets_needed: float = NAN
+    train_sets_needed_half: float = NAN
+    without_train: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    """Values without each training set, in the order of the grid; NaN for one that has no part in it."""
+    without_eval: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    note: str = ""
+
+    def row(self) -> dict[str, Any]:
+        """What goes into a table."""
+        names = ("value", "ci_low", "ci_high", "p_permutation", "p_smallest", "n_points", "n_train", "n_eval")
+        needed = ("train_sets_needed", "train_sets_needed_half", "note")
+        return {name: getattr(self, name) for name in (*names, *needed)}
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which cells are compared and which main effects are removed first."""
+
+    name: str
+    centring: Centring
+    cells: NDArray[np.bool_]
+
+
+def associate(
+    alignment: Grid,
+    loss: Grid,
+    scope: Scope,
+    *,
+    permutations: int,
+    seed: int,
+    covariates: Sequence[Grid] = (),
+    rank: bool = False,
+) -> Association:
+    """Correlation of two (training sets x evaluation sets) grids with NaN where a cell is missing.
+
+    rank: Spearman's, which is Pearson's of the ranks of the centred values. Covariates make it a partial
+    correlation.
+    """
+    kept_alignment, kept_loss = _usable(alignment, loss, scope, covariates)
+    present = kept_alignment & kept_loss
+    rows, columns = np.atleast_1d(present.any(axis=1)), np.atleast_1d(present.any(axis=0))
+    sizes: dict[str, Any] = {
+        "n_points": int(present.sum()),
+        "n_train": int(rows.sum()),
+        "n_eval": int(columns.sum()),
+    }
+    if sizes["n_points"] < 3 or sizes["n_train"] < 2:
+        return Association(**sizes, note="too few pairs of sets")
+    block = np.ix_(rows, columns)
+    x_weights, y_weights = kept_alignment[block].astype(float), kept_loss[block].astype(float)
+    x = np.where(x_weights > 0, alignment[block], 0.0)
+    y = np.where(y_weights > 0, loss[block], 0.0)
+    controls = tuple(np.nan_to_num(covariate[block]) for covariate in covariates)
+    weights = x_weights * y_weights
+
+    centring = scope.centring
+    scores_x, scores_y, scored = x, y, centring
+    if rank:
+        scores_x, scores_y = ranks(x, x_weights, centring), ranks(y, y_weights, centring)
+        scored = "pooled"
+    value = float(
+        correlation(ranks(x, weights, centring), ranks(y, weights, centring), weights, scored)
+        if rank
+        else correlation(x, y, weights, centring, controls)
+    )
+    if np.isnan(value):
+        return Association(**sizes, note=_why_undefined(x, y, weights, centring))
+
+    orders = arrangements(sizes["n_train"], permutations, seed)
+    with warnings.catch_warnings():
+        # An arrangement that leaves nothing to correlate is NaN on purpose and handled where p is counted.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        relabelled = relabelled_correlations(
+            scores_x, scores_y, x_weights, y_weights, scored, orders.orders, controls
+        )
+    notes = []
+    by_train, by_eval = deleted_correlations(x, y, weights, centring, controls, rank)
+    low, high = NAN, NAN
+    if sizes["n_train"] < SMALLEST_TRAIN_SETS:
+        notes.append(
+            f"{sizes['n_train']} training sets: p cannot fall below {orders.smallest_p:.3g}, "
+            "and no interval is given"
+        )
+    else:
+        low, high = (float(end) for end in correlation_interval(np.array(value), by_train, by_eval))
+        if np.isnan(low):
+            notes.append("no interval: perfect or undefined once a set is left out")
+        elif sizes["n_eval"] == 1:
+            notes.append("interval for this evaluation set alone")
+    return Association(
+        value=value,
+        ci_low=low,
+        ci_high=high,
+        p_naive=_naive_p(value, weights, centring, len(controls)),
+        p_permutation=float(two_sided_p(relabelled)),
+        p_smallest=orders.smallest_p,
+        **sizes,
+        train_sets_needed=train_sets_needed(value, relabelled, sizes["n_train"]),
+        train_sets_needed_half=train_sets_needed(0.5, relabelled, sizes["n_train"]),
+        without_train=_spread(by_train, rows),
+        without_eval=_spread(by_eval, columns),
+        note="; ".join(notes),
+    )
+
+
+def _usable(
+    alignment: Grid, loss: Grid, scope: Scope, covariates: Sequence[Grid]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Cells of either side that take part: a set whose only cell is its own mean says nothing."""
+    kept_alignment = scope.cells & np.isfinite(alignment)
+    for covariate in covariates:
+        kept_alignment = kept_alignment & np.isfinite(covariate)
+    kept_loss = scope.cells & np.isfinite(loss)
+    while scope.centring != "pooled":
+        both = kept_alignment & kept_loss
+        alone = both & (both.sum(axis=0, keepdims=True) == 1)
+        if scope.centring == "double_centred":
+            alone |= both & (both.sum(axis=1, keepdims=True) == 1)
+        if not alone.any():
+            break
+        kept_alignment, kept_loss = kept_alignment & ~alone, kept_loss & ~alone
+    both = kept_alignment & kept_loss
+    rows, columns = both.any(axis=1, keepdims=True), both.any(axis=0, keepdims=True)
+    return kept_alignment & rows & columns, kept_loss & rows & columns
+
+
+def _why_undefined(x: Grid, y: Grid, weights: Grid, centring: Centring) -> str:
+    """Which side has no variation left: a grid is compared with itself."""
+    for name, grid in (("alignment", x), ("loss", y)):
+        if np.isnan(correlation(grid, grid, weights, centring)):
+            return f"{name} is constant in this scope"
+    return "nothing varies once the covariates are given"
+
+
+def _naive_p(r: float, weights: Grid, centring: Centring, n_covariates: int) -> float:
+    """The textbook p that takes every pair of sets for an independent observation."""
+    n_train, n_eval = weights.shape
+    effects = {"pooled": 1, "within_eval": n_eval, "double_centred": n_train + n_eval - 1}[centring]
+    degrees = weights.sum() - effects - n_covariates - 1
+    if degrees < 1:
+        return NAN
+    if abs(r) >= 1:
+        return 0.0
+    return float(2 * t.sf(abs(r) * np.sqrt(degrees / (1 - r * r)), degrees))
+
+
+def _spread(values: NDArray[np.float64], places: NDArray[np.bool_]) -> NDArray[np.float64]:
+    whole = np.full(places.shape, np.nan)
+    whole[places] = values
+    return whole

@@ -1,0 +1,81 @@
+"""Intervals for a statistic of a grid: training sets and evaluation sets are deleted one at a time.
+
+Variance: the jackknife variance over training sets plus that over evaluation sets; degrees of freedom after
+Satterthwaite; correlations on Fisher's z. The interval is for the association over the population of
+training sets AND evaluation sets that these stand for. Seeds need no term of their own: a run belongs to
+one training set, so its noise is in the differences between training sets. `benchmarks/statistics.py`
+compares the candidates by simulation.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t
+
+from workflow_scripts.statistics.correlation import Centring, Grid, correlation, ranks
+
+SMALLEST_TRAIN_SETS = 6
+
+
+def deletions(weights: Grid) -> tuple[Grid, Grid]:
+    """Weights without one training set each, shape (S, S, E), and without one evaluation set, (E, S, E)."""
+    n_train, n_eval = weights.shape
+    keep_train = (1.0 - np.eye(n_train))[:, :, None]
+    keep_eval = (1.0 - np.eye(n_eval))[:, None, :]
+    return weights * keep_train, weights * keep_eval
+
+
+def deleted_correlations(
+    first: Grid,
+    second: Grid,
+    weights: Grid,
+    centring: Centring,
+    covariates: tuple[Grid, ...] = (),
+    rank: bool = False,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Correlations without each training set, shape (..., S), and without each evaluation set, (..., E)."""
+    results = []
+    for kept in deletions(weights):
+        x, y = first[..., None, :, :], second[..., None, :, :]
+        if rank:
+            shape = np.broadcast_shapes(x.shape, kept.shape)
+            x, y = (ranks(np.broadcast_to(grid, shape), kept, centring) for grid in (x, y))
+        scope: Centring = "pooled" if rank else centring
+        results.append(correlation(x, y, kept, scope, [c[..., None, :, :] for c in covariates]))
+    return results[0], results[1]
+
+
+def two_way_jackknife(
+    by_train: NDArray[np.float64], by_eval: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Standard error and degrees of freedom from leave-one-out values along the last axes.
+
+    One evaluation set gives no variance between evaluation sets: the interval is then for that one.
+    """
+    train_variance, n_train = _jackknife_variance(by_train), by_train.shape[-1]
+    eval_variance, n_eval = _jackknife_variance(by_eval), by_eval.shape[-1]
+    total = train_variance + eval_variance
+    spread = train_variance**2 / max(n_train - 1, 1) + eval_variance**2 / max(n_eval - 1, 1)
+    degrees = np.divide(total**2, spread, out=np.full(np.shape(total), np.nan), where=spread > 0)
+    return np.sqrt(total), degrees
+
+
+def correlation_interval(
+    r: NDArray[np.float64], by_train: NDArray[np.float64], by_eval: NDArray[np.float64], level: float = 0.95
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Interval of a correlation from its leave-one-out values, on Fisher's z; NaN where undefined."""
+    error, degrees = two_way_jackknife(_fisher_z(by_train), _fisher_z(by_eval))
+    half = t.ppf((1 + level) / 2, degrees) * error
+    z = _fisher_z(r)
+    return np.tanh(z - half), np.tanh(z + half)
+
+
+def _jackknife_variance(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    n = values.shape[-1]
+    if n < 2:
+        return np.zeros(values.shape[:-1])
+    return (n - 1) * values.var(axis=-1)
+
+
+def _fisher_z(r: NDArray[np.float64]) -> NDArray[np.float64]:
+    """arctanh, undefined at a perfect correlation."""
+    return np.arctanh(np.where(np.abs(r) < 1 - 1e-12, r, np.nan))

@@ -1,0 +1,97 @@
+"""Permutation test of two grids: training sets are relabelled jointly across evaluation sets.
+
+Pairs that share a training set or an evaluation set are not independent, and training sets differ in
+quality. Whole rows are therefore exchanged: under the hypothesis that it does not matter which training
+set's alignments go with which training set's losses, every relabelling was equally likely. The test is
+exact whatever effects training sets and evaluation sets have (Hubert's quadratic assignment, restricted to
+one side; Phipson and Smyth 2010 for +1).
+"""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workflow_scripts.statistics.correlation import Centring, Grid, correlation
+
+EXACT_LIMIT = 5_040
+CHUNK_CELLS = 2_000_000
+
+
+@dataclass(frozen=True)
+class Arrangements:
+    """Relabellings of training sets: all of them (`exact`), or the observed one followed by random ones."""
+
+    orders: NDArray[np.intp]
+    exact: bool
+
+    @property
+    def smallest_p(self) -> float:
+        return 1.0 / len(self.orders)
+
+
+def arrangements(n_train: int, sampled: int, seed: int) -> Arrangements:
+    """All n_train! orders when they are at most 5,040, else the observed order and `sampled` random ones."""
+    if math.factorial(n_train) <= EXACT_LIMIT:
+        return Arrangements(np.array(list(itertools.permutations(range(n_train))), dtype=np.intp), True)
+    rng = np.random.default_rng([seed, n_train])
+    drawn = rng.permuted(np.tile(np.arange(n_train), (sampled, 1)), axis=1)
+    return Arrangements(np.vstack([np.arange(n_train), drawn]), False)
+
+
+def relabelled_correlations(
+    first: Grid,
+    second: Grid,
+    first_weights: Grid,
+    second_weights: Grid,
+    centring: Centring,
+    orders: NDArray[np.intp],
+    covariates: Sequence[Grid] = (),
+) -> NDArray[np.float64]:
+    """Correlation under every order of the second grid's training sets; shape (..., orders).
+
+    Missing cells travel with their training set. With covariates, what they and the effects of the scope
+    explain of the second grid stays in place and only its residuals are relabelled (Freedman and Lane
+    1983).
+    """
+    if covariates:
+        second = _unexplained(second, second_weights, covariates, centring)
+    size = first.shape[-2] * first.shape[-1] * max(1, math.prod(first.shape[:-2]))
+    step = max(1, CHUNK_CELLS // size)
+    parts = []
+    for start in range(0, len(orders), step):
+        chosen = orders[start : start + step]
+        weights = first_weights[..., None, :, :] * second_weights[..., chosen, :]
+        spread = [covariate[..., None, :, :] for covariate in covariates]
+        parts.append(correlation(first[..., None, :, :], second[..., chosen, :], weights, centring, spread))
+    return np.concatenate(parts, axis=-1)
+
+
+def two_sided_p(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Share of arrangements (last axis, the observed one first) as far from their mean as the observed one.
+
+    The distance is from the mean, because pooled over evaluation sets the relabelled correlations centre on
+    what the evaluation sets alone make of it, not on zero. The mean is the same for every arrangement, so
+    the test stays exact; the observed arrangement counts, which is the +1 of a sampled test. An undefined
+    arrangement counts against us.
+    """
+    distance = np.abs(values - np.nanmean(values, axis=-1, keepdims=True))
+    return (~(distance < distance[..., :1] - 1e-9)).mean(axis=-1)
+
+
+def _unexplained(grid: Grid, weights: Grid, covariates: Sequence[Grid], centring: Centring) -> Grid:
+    """Residuals of one grid on covariates and the effects of the scope, over all its cells."""
+    n_train, n_eval = grid.shape
+    rows = np.repeat(np.eye(n_train), n_eval, axis=0)
+    columns = np.tile(np.eye(n_eval), (n_train, 1))
+    effects = {"pooled": [], "within_eval": [columns], "double_centred": [columns, rows]}[centring]
+    design = np.column_stack([np.ones(grid.size), *effects, *(covariate.ravel() for covariate in covariates)])
+    present = weights.ravel() > 0
+    # Columns differ in scale by orders of magnitude (tokens beside shares): scaled, the cut-off of lstsq is
+    # fair.
+    design = design / np.maximum(np.linalg.norm(design[present], axis=0), np.finfo(float).tiny)
+    fit = np.linalg.lstsq(design[present], grid.ravel()[present], rcond=1e-10)[0]
+    return np.where(present, grid.ravel() - design @ fit, 0.0).reshape(grid.shape)
