@@ -1,0 +1,160 @@
+"""Catch what every module of the probe reads, and the gradient of what it writes, without forming weight gradients."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from workflow_scripts.fisher import contributions
+from workflow_scripts.fisher.contributions import HeadGradient
+from workflow_scripts.fisher.layout import Entry
+
+logger = logging.getLogger(__name__)
+
+_SURVEY_ROWS, _SURVEY_LENGTH = 5, 3
+
+Observer = Callable[[Entry, torch.Tensor, torch.Tensor], None]
+
+
+class Capture:
+    """Adds the squares of the rows of one micro-batch to `totals` while gradients flow back through the probe."""
+
+    def __init__(self, formulas: dict[str, str], totals: torch.Tensor):
+        """`formulas` by name of an entry, as `survey` found them; `totals` is (draws, coordinates)."""
+        self.formulas = formulas
+        self.totals = totals
+        self.draw = 0
+        self.groups = 0
+        self.head_gradient: HeadGradient | None = None
+        """Set by the caller before each backward pass where the head is tied to the token embedding."""
+
+    def observe(self, entry: Entry, x: torch.Tensor, output: torch.Tensor) -> None:
+        output.register_hook(partial(self._add, entry, x))
+
+    @torch.no_grad()
+    def _add(self, entry: Entry, x: torch.Tensor, gradient: torch.Tensor) -> None:
+        formula = self.formulas[entry.name]
+        g = gradient.reshape(self.groups, -1, gradient.shape[-1])
+        module: Any = entry.module
+        if formula == "lookup":
+            squares = contributions.lookup(
+                x.reshape(self.groups, -1),
+                g,
+                module.num_embeddings,
+                module.padding_idx,
+                self.head_gradient if entry.kind == "token" else None,
+            )
+        elif formula == "scale":
+            squares = contributions.scale(contributions.normalised_input(module, x).reshape_as(g), g)
+        else:
+            a = x.reshape(self.groups, -1, x.shape[-1])
+            squares = (contributions.linear if formula == "linear" else contributions.conv1d)(a, g)
+        self.totals[self.draw, entry.coordinates] += squares.sum(0, dtype=self.totals.dtype)
+
+
+@contextmanager
+def observed(entries: Sequence[Entry], rows: int, observer: Observer) -> Iterator[None]:
+    """Call `observer(entry, input, output)` at each call of the entries' modules.
+
+    The output is one that requires a gradient and has one copy per row: frozen embeddings start the graph here,
+    and what a module computed once for all rows (positions) is expanded, so that its gradient stays per row.
+    """
+
+    def hook(entry: Entry, _module: nn.Module, inputs: tuple, keywords: dict, output: Any) -> Any:
+        if not torch.is_grad_enabled():
+            return None
+        x = inputs[0] if inputs else next(iter(keywords.values()))
+        if not isinstance(output, torch.Tensor) or not isinstance(x, torch.Tensor):
+            observer(entry, torch.empty(0), torch.empty(0))
+            return None
+        if not output.requires_grad:
+            output = output.detach().requires_grad_()
+        if output.shape[0] == 1 < rows:
+            output = output.expand(rows, *output.shape[1:])
+            x = x.expand(rows, *x.shape[1:])
+        observer(entry, x.detach(), output)
+        return output
+
+    handles = [
+        entry.module.register_forward_hook(partial(hook, entry), with_kwargs=True) for entry in entries
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def survey(model: PreTrainedModel, entries: Sequence[Entry]) -> tuple[dict[str, str], list[Entry], bool]:
+    """Look at a few tokens' way through the probe, to learn which formula holds for which module.
+
+    Returns the formulas by name, the entries that need the generic route (told in one warning each), and whether
+    the logits are nothing but the output head applied to the last hidden state of the body.
+    """
+    calls: dict[str, list[tuple[torch.Tensor, torch.Tensor, int]]] = {entry.name: [] for entry in entries}
+
+    def note(entry: Entry, x: torch.Tensor, output: torch.Tensor) -> None:
+        calls[entry.name].append((x, output.detach(), x._version))
+
+    tokens: Any = model.get_input_embeddings()
+    ids = (
+        torch.arange(_SURVEY_ROWS * _SURVEY_LENGTH, device=model.device)
+        .mul_(7)
+        .remainder_(tokens.weight.shape[0])
+    )
+    ids = ids.view(_SURVEY_ROWS, _SURVEY_LENGTH)
+    mask = torch.ones_like(ids)
+    by_weight = [entry for entry in entries if entry.kind != "other" and not entry.is_shared]
+    with torch.enable_grad(), observed(by_weight, _SURVEY_ROWS, note):
+        hidden = body_output(model, ids, mask)
+    is_direct = False
+    if hidden is not None:
+        with torch.no_grad():
+            logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
+            is_direct = torch.allclose(
+                model.get_output_embeddings()(hidden).float(), logits.float(), rtol=1e-3, atol=1e-4
+            )
+    else:
+        with torch.enable_grad(), observed(by_weight, _SURVEY_ROWS, note):
+            model(input_ids=ids, attention_mask=mask, use_cache=False)
+
+    formulas, generic = {}, []
+    for entry in entries:
+        formula, reason = _formula(entry, calls[entry.name])
+        if formula is None:
+            generic.append(entry)
+            logger.warning("%s goes the generic, slow route: %s", entry.name or "the model itself", reason)
+        else:
+            formulas[entry.name] = formula
+    if not is_direct:
+        logger.warning("the logits are more than the output head applied to the body: whole passes are made")
+    return formulas, generic, is_direct
+
+
+def _formula(entry: Entry, calls: list[tuple[torch.Tensor, torch.Tensor, int]]) -> tuple[str | None, str]:
+    if entry.kind == "other":
+        return None, "a parameter that its module does not call weight"
+    if entry.is_shared:
+        return None, "its weight is shared with another module"
+    if len(calls) != 1:
+        return None, f"it is called {len(calls)} times in a pass"
+    x, output, version = calls[0]
+    if output.dim() < 3 or x.shape[:1] != output.shape[:1] or output.shape[0] != _SURVEY_ROWS:
+        return None, f"its output of shape {tuple(output.shape)} is not kept by row"
+    if x._version != version:
+        return None, "its input is overwritten later in the pass"
+    formula = contributions.recognised(entry.module, x, output)
+    return formula, f"no formula is known for a {type(entry.module).__name__}"
+
+
+def body_output(model: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor | None:
+    """The last hidden state of the model without its head; None for a model whose body is not apart."""
+    body = model.base_model
+    if body is model:
+        return None
+    return getattr(body(input_ids=ids, attention_mask=mask, use_cache=False), "last_hidden_state", None)

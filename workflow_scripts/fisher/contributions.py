@@ -1,0 +1,140 @@
+"""The diagonal of g g' for the weight of one module, averaged over the weight's second axis, per group of positions.
+
+A group is one row (or, as released, one minibatch). With the module's input `a` (groups, positions, inputs) and
+the gradient `g` of its output (groups, positions, outputs), the gradient of the weight is a sum over positions,
+but it is never kept: each function returns (groups, shape[0] of the weight).
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+Formula = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+_LARGEST_GRADIENT = 1 << 25
+"""Numbers in the weight gradients that are formed at a time: 128 MiB of float32."""
+
+
+def conv1d(a: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
+    """Weight (I, J), rows are inputs: diag(a' (g g') a) / J."""
+    return _mean_square_of_rows(a, g)
+
+
+def linear(a: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
+    """Weight (J, I), rows are outputs: diag(g' (a a') g) / I."""
+    return _mean_square_of_rows(g, a)
+
+
+def _mean_square_of_rows(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Mean over the second axis of (x' y)^2, for x (groups, T, R) and y (groups, T, C).
+
+    Through the Gram matrix y y' it costs T^2 (R + C), by forming x' y it costs T R C: the cheaper one is taken.
+    """
+    groups, positions, rows = x.shape
+    columns = y.shape[2]
+    if positions * (rows + columns) <= rows * columns:
+        gram = torch.bmm(y, y.transpose(1, 2))
+        return torch.bmm(gram, x).mul_(x).sum(1).div_(columns)
+    step = max(1, _LARGEST_GRADIENT // (rows * columns))
+    parts = [
+        torch.bmm(x[i : i + step].transpose(1, 2), y[i : i + step]).square_().mean(2)
+        for i in range(0, groups, step)
+    ]
+    return torch.cat(parts)
+
+
+def scale(normalised: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
+    """Weight (I,) that multiplies a normalised input: (sum over positions of normalised * g)^2."""
+    return (normalised * g).sum(1).square_()
+
+
+def lookup(
+    indices: torch.Tensor,
+    g: torch.Tensor,
+    size: int,
+    padding_index: int | None = None,
+    head_gradient: "HeadGradient | None" = None,
+) -> torch.Tensor:
+    """Weight (size, D) whose rows are looked up: gradients are summed per (group, index) before they are squared.
+
+    A tied head adds its own gradient of the same weight, which reaches every row.
+    """
+    groups, _, width = g.shape
+    keys = indices + size * torch.arange(groups, device=indices.device).unsqueeze(1)
+    used, place = keys.flatten().unique(return_inverse=True)
+    sums = g.new_zeros(len(used), width).index_add_(0, place, g.reshape(-1, width))
+    if padding_index is not None:
+        sums[used % size == padding_index] = 0  # nn.Embedding never passes a gradient to this row
+    if head_gradient is None:
+        squares = g.new_zeros(groups * size)
+        squares[used] = sums.square_().mean(1)
+    else:
+        squares = head_gradient.mean_squares.flatten()
+        squares[used] = (sums + head_gradient.rows(used)).square_().mean(1)
+    return squares.view(groups, size)
+
+
+class HeadGradient:
+    """Gradient of a head's weight (V, D) per group: mean squares of all rows, and the rows of the tokens in use."""
+
+    def __init__(self, tokens: torch.Tensor, vocabulary: int):
+        """`tokens` (groups, positions) are the inputs, whose rows are kept to be added to."""
+        offset = vocabulary * torch.arange(len(tokens), device=tokens.device).unsqueeze(1)
+        self._used = (tokens + offset).flatten().unique()
+        self._vocabulary = vocabulary
+        self._kept: list[torch.Tensor] = []
+        self._squares: list[torch.Tensor] = []
+
+    def add_group(self, gradient: torch.Tensor) -> None:
+        """Take the next group's dense gradient, which the caller may reuse afterwards."""
+        start = len(self._squares) * self._vocabulary
+        inside = self._used[(self._used >= start) & (self._used < start + self._vocabulary)]
+        self._kept.append(gradient[inside - start])
+        self._squares.append(gradient.square_().mean(1))
+
+    @property
+    def mean_squares(self) -> torch.Tensor:
+        return torch.stack(self._squares)
+
+    def rows(self, used: torch.Tensor) -> torch.Tensor:
+        """Rows of the gradient at the sorted keys group * vocabulary + token."""
+        if not torch.equal(used, self._used):
+            raise ValueError("the token embedding saw other tokens than the rows hold")
+        return torch.cat(self._kept)
+
+
+def normalised_input(module: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """What a LayerNorm or an RMSNorm multiplies by its weight."""
+    if isinstance(module, nn.LayerNorm):
+        return nn.functional.layer_norm(x, module.normalized_shape, None, None, module.eps)
+    epsilon = getattr(module, "variance_epsilon", getattr(module, "eps", None)) or 0.0
+    wide = x if x.dtype == torch.float64 else x.float()
+    return (wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + epsilon)).to(x.dtype)
+
+
+def recognised(module: nn.Module, x: torch.Tensor, output: torch.Tensor) -> str | None:
+    """The formula that holds for a module which turned `x` into `output`: conv1d, linear, scale, lookup, or None.
+
+    Subclasses count only where they keep the forward pass of the class; norms are told by what they compute,
+    because every architecture brings a class of its own.
+    """
+    forward = type(module).forward
+    if forward is nn.Linear.forward:
+        return "linear"
+    if forward is Conv1D.forward:
+        return "conv1d"
+    if isinstance(module, nn.Embedding):
+        plain = forward is nn.Embedding.forward and not module.scale_grad_by_freq and module.max_norm is None
+        return "lookup" if plain else None
+    weight = module.weight
+    if "Norm" in type(module).__name__ and isinstance(weight, nn.Parameter) and weight.ndim == 1:
+        normalised = normalised_input(module, x)
+        if normalised.shape == output.shape and normalised.shape[-1:] == weight.shape:
+            bias = getattr(module, "bias", None)
+            shift = 0.0 if bias is None else bias
+            for factor in (weight, 1 + weight):  # some families store the weight's distance from one
+                if torch.allclose(normalised * factor + shift, output, rtol=1e-3, atol=1e-5):
+                    return "scale"
+    return None

@@ -1,0 +1,129 @@
+"""The output head: fitted to the rows, and what the Fisher pass needs of it."""
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from workflow_scripts.fisher.estimator import Estimator
+
+LEARNING_RATE = 5e-5
+EPSILON = 1e-8
+WEIGHT_DECAY = 1e-4
+
+
+@contextmanager
+def working_head(model: PreTrainedModel, tied: bool) -> Iterator[nn.Module]:
+    """A head that may be changed: the model is as before when the block ends.
+
+    Untied, it is a copy of the head in the head's place; tied, it is the head itself, whose weights are put back.
+    """
+    head = model.get_output_embeddings()
+    if tied:
+        before = {name: value.clone() for name, value in head.state_dict().items()}
+        try:
+            yield head
+        finally:
+            head.load_state_dict(before)
+        return
+    name = next(name for name, module in model.named_modules() if module is head)
+    own = copy.deepcopy(head)
+    model.set_submodule(name, own)
+    try:
+        yield own
+    finally:
+        model.set_submodule(name, head)
+
+
+def optimiser(head: nn.Module) -> torch.optim.Optimizer:
+    """AdamW as released: constant learning rate."""
+    return torch.optim.AdamW(
+        head.parameters(), lr=LEARNING_RATE, eps=EPSILON, weight_decay=WEIGHT_DECAY, fused=True
+    )
+
+
+@torch.no_grad()
+def fit_on_features(
+    head: nn.Linear,
+    features: Sequence[torch.Tensor],
+    labels: Sequence[torch.Tensor],
+    epochs: int,
+    minibatch: int,
+) -> None:
+    """Fit the head to next tokens, given each row's scored hidden states (n, D) and labels (n,).
+
+    The body is frozen, so its features are computed once; the gradient of the mean cross-entropy with respect to
+    the logits is (p - onehot) / n, and no gradient goes further back than the head's weight.
+    """
+    weight, bias = head.weight, head.bias
+    weight.grad = torch.empty_like(weight)
+    if bias is not None:
+        bias.grad = torch.empty_like(bias)
+    step = optimiser(head)
+    for _ in range(epochs):
+        for start in range(0, len(features), minibatch):
+            x = torch.cat(list(features[start : start + minibatch]))
+            y = torch.cat(list(labels[start : start + minibatch]))
+            if not len(y):
+                continue
+            error = torch.softmax(head(x), dim=-1)
+            error[torch.arange(len(y), device=y.device), y] -= 1
+            error /= len(y)
+            torch.mm(error.T, x, out=weight.grad)
+            if bias is not None:
+                torch.sum(error, 0, out=bias.grad)
+            step.step()
+    weight.grad = None
+    if bias is not None:
+        bias.grad = None
+
+
+def fit_through_model(
+    model: PreTrainedModel,
+    head: nn.Module,
+    ids: torch.Tensor,
+    mask: torch.Tensor | None,
+    is_label: torch.Tensor,
+    epochs: int,
+    minibatch: int,
+) -> None:
+    """The same fit where features cannot be kept: a tied head moves the input embedding, dropout changes them.
+
+    `is_label` (rows, length) says which tokens are predicted. Only the head's own weights take a gradient.
+    """
+    for parameter in head.parameters():
+        parameter.requires_grad_()
+    step = optimiser(head)
+    with torch.enable_grad():
+        for _ in range(epochs):
+            for start in range(0, len(ids), minibatch):
+                part = slice(start, start + minibatch)
+                kept = is_label[part, 1:]
+                if not kept.any():
+                    continue
+                logits = model(
+                    input_ids=ids[part], attention_mask=None if mask is None else mask[part], use_cache=False
+                ).logits
+                loss = nn.functional.cross_entropy(logits[:, :-1][kept], ids[part, 1:][kept])
+                loss.backward()
+                step.step()
+                step.zero_grad()
+    for parameter in head.parameters():
+        parameter.requires_grad_(False)
+
+
+def labels_of_head_fit(
+    ids: torch.Tensor, is_real: torch.Tensor, estimator: Estimator, padding_token: int | None
+) -> torch.Tensor:
+    """(rows, length) bool: the tokens that the head learns to predict."""
+    if not estimator.score_padding:
+        is_label = is_real & is_real.roll(1, dims=1)
+    elif padding_token is None:
+        is_label = torch.ones_like(is_real)
+    else:
+        is_label = ids != padding_token
+    is_label[:, 0] = False
+    return is_label
