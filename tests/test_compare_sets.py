@@ -1,6 +1,7 @@
 import logging
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -181,3 +182,54 @@ def test_mistakes_in_names_and_files(tmp_path, sets):
         main([*arguments(tmp_path, sets), f"--set=one.train={sets['one.train']}"])
     with pytest.raises(UserError, match=r"no file of rows at .*absent.parquet"):
         main([*arguments(tmp_path, sets), f"--set=three.train={tmp_path / 'absent.parquet'}"])
+
+
+def write_embeddings(path, seed, level, batches=6, rows=8, length=20):
+    """As embed_batches writes them: positive numbers around `level`, 31 scored positions a row."""
+    rng = np.random.default_rng(seed)
+    table = {
+        "batch": list(range(batches)),
+        "row_ids": [[f"{path.stem}/{batch}-{row}" for row in range(rows)] for batch in range(batches)],
+        "n_scored": [31 * rows] * batches,
+        "embedding": list((level * rng.gamma(4, size=(batches, length))).astype(np.float32)),
+    }
+    pq.write_table(pa.table(table), path)
+    return path
+
+
+@pytest.fixture
+def embeddings(tmp_path):
+    levels = np.ones(20), np.linspace(0.5, 1.5, 20), np.linspace(30, 0.1, 20)
+    names = "one.train", "one.eval", "random.train"
+    return {
+        name: write_embeddings(tmp_path / f"{name}.embeddings.parquet", seed, level)
+        for seed, (name, level) in enumerate(zip(names, levels, strict=True))
+    }
+
+
+def test_fisher_metrics_read_embeddings_and_count_what_those_cost(tmp_path, embeddings):
+    times = tmp_path / "times.json"
+    times.write_text('{"seconds": 1000.5}')
+    main([*arguments(tmp_path, embeddings, metric="task2vec"), f"--times=one.eval={times}"])
+    table = read(tmp_path)
+    assert (table["n_source_batches"] == 4).all() and (table["tokens"] == 32 * 8).all()
+    assert table.loc[("one.train", "one.eval"), "alignment"] > table.loc[("one.train", "one.eval"), "floor"]
+    costs = pq.read_table(tmp_path / "cost-alignment.parquet").to_pandas().set_index("set")["seconds"]
+    assert costs["one.eval"] > 1000.5 > costs["one.train"] > 0
+
+
+def test_embeddings_that_do_not_fit_are_refused(tmp_path, embeddings):
+    with pytest.raises(UserError, match="holds 6 batches, and --batches asks for 8"):
+        main(arguments(tmp_path, embeddings, metric="task2vec", batches=8))
+    with pytest.raises(UserError, match="batches of 8 rows, and --rows-per-batch asks for 16"):
+        main(arguments(tmp_path, embeddings, **{"metric": "task2vec", "rows-per-batch": 16}))
+    other = write_embeddings(tmp_path / "three.parquet", 5, np.ones(19), length=19)
+    with pytest.raises(UserError, match="different lengths"):
+        main([*arguments(tmp_path, embeddings, metric="task2vec"), f"--set=three.train={other}"])
+
+
+def test_what_a_metric_needs_is_asked_for(tmp_path, sets):
+    with pytest.raises(UserError, match="metric gzip_pairs needs --tokenizer"):
+        main(arguments(tmp_path, sets, metric="gzip_pairs"))
+    with pytest.raises(UserError, match="metric hidden_state_cosine needs --model"):
+        main(arguments(tmp_path, sets, metric="hidden_state_cosine"))

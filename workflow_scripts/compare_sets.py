@@ -43,24 +43,17 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def named_paths(option: str, values: Sequence[str]) -> dict[str, Path]:
-    """NAME=PATH, each name once."""
-    named: dict[str, Path] = {}
-    for value in values:
-        name, separator, path = value.partition("=")
-        if not (name and separator and path):
-            raise UserError(f"--{option} {value}: write it as NAME=PATH")
-        if name in named:
-            raise UserError(f"--{option} names {name} twice")
-        named[name] = Path(path)
-    return named
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
     set_threads(arguments.threads)
     from workflow_scripts.metrics.base import Batch, Resources
-    from workflow_scripts.metrics.inputs import check_batches, embedding_batches, row_batches
+    from workflow_scripts.metrics.inputs import (
+        check_batches,
+        check_same_length,
+        embedding_batches,
+        named_paths,
+        row_batches,
+    )
     from workflow_scripts.metrics.matrix import align_all
     from workflow_scripts.metrics.registry import metric_class
     from workflow_scripts.storage.content_store import ContentStore
@@ -92,6 +85,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         decoder = tokenizer if "text" in metric_type.needs else None
         return row_batches(path, arguments.batches, arguments.rows_per_batch, arguments.seed, decoder)
 
+    drawn = {name: batches_of(path) for name, path in {**sets, floor_set: floor_path}.items()}
+    check_same_length(drawn)
     metric = metric_type(
         Resources(
             vocabulary_size=len(tokenizer) if tokenizer else 0,
@@ -102,9 +97,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     alignment, cost = align_all(
         metric,
-        {name: batches_of(path) for name, path in sets.items()},
+        {name: drawn[name] for name in sets},
         floor_set,
-        batches_of(floor_path),
+        drawn[floor_set],
         ContentStore(arguments.store),
         {name: float(read_json(path)["seconds"]) for name, path in times.items()},
     )

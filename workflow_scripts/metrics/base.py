@@ -33,6 +33,14 @@ class Batch:
         assert self.rows is not None
         return {"input_ids": self.rows.input_ids, "n_tokens": self.rows.n_tokens}
 
+    @property
+    def length(self) -> int:
+        """Numbers of the embedding, or tokens of a row."""
+        if self.embedding is not None:
+            return len(self.embedding)
+        assert self.rows is not None
+        return self.rows.length
+
 
 @dataclass(frozen=True)
 class Resources:

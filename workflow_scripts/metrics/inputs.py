@@ -1,5 +1,6 @@
 """Batches of a set, from its rows or from its Fisher embeddings."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,29 @@ def check_batches(batches: int) -> None:
         raise UserError(f"--batches is {batches}: at least {FEWEST_BATCHES} are needed for an interval")
 
 
+def named_paths(option: str, values: Sequence[str]) -> dict[str, Path]:
+    """NAME=PATH, each name once."""
+    named: dict[str, Path] = {}
+    for value in values:
+        name, separator, path = value.partition("=")
+        if not (name and separator and path):
+            raise UserError(f"--{option} {value}: write it as NAME=PATH")
+        if name in named:
+            raise UserError(f"--{option} names {name} twice")
+        named[name] = Path(path)
+    return named
+
+
+def compared_indices(
+    path: str | Path, n_rows: int, batches: int, rows_per_batch: int, seed: int
+) -> list[np.ndarray]:
+    """Which rows of the set at `path` make up its batches."""
+    try:
+        return batch_indices(n_rows, batches, rows_per_batch, seed)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
 def row_batches(
     path: str | Path,
     batches: int,
@@ -32,10 +56,7 @@ def row_batches(
 ) -> list[Batch]:
     """Draw the batches of a set from its rows; with a tokenizer, decode them too."""
     rows = read_set_rows(path)
-    try:
-        indices = batch_indices(len(rows), batches, rows_per_batch, seed)
-    except ValueError as error:
-        raise UserError(f"{path}: {error}") from None
+    indices = compared_indices(path, len(rows), batches, rows_per_batch, seed)
     chosen = [rows.take(index) for index in indices]
     return [
         Batch(
@@ -79,3 +100,13 @@ def embedding_batches(path: str | Path, batches: int, rows_per_batch: int) -> li
         # The last token of a row is read but not scored: one token more than scored positions.
         found.append(Batch(len(row_ids), int(n_scored) + len(row_ids), embedding=embedding))
     return found
+
+
+def check_same_length(sets: Mapping[str, Sequence[Batch]]) -> None:
+    """Rows, or embeddings, of different lengths cannot be compared on one footing."""
+    lengths: dict[int, str] = {}
+    for name, batches in sets.items():
+        lengths.setdefault(batches[0].length, name)
+    if len(lengths) > 1:
+        (a, one), (b, other), *_ = lengths.items()
+        raise UserError(f"rows or embeddings of different lengths: {a} in {one}, {b} in {other}")

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from workflow_scripts.command_line import UserError
 from workflow_scripts.metrics.base import Batch, Metric
 from workflow_scripts.metrics.calibration import calibrate
 from workflow_scripts.metrics.intervals import Estimate, between_sets, within_set
@@ -100,3 +101,12 @@ def align_all(
         pa.Table.from_pandas(frame, schema=ALIGNMENT_SCHEMA, preserve_index=False),
         pa.Table.from_pandas(costs, schema=COST_SCHEMA, preserve_index=False),
     )
+
+
+def joined(tables: Sequence[pa.Table], order: list[str]) -> pa.Table:
+    """Tables of several metrics as one, sorted by the columns that name a row; no row may come twice."""
+    table = pa.concat_tables(tables).sort_by([(column, "ascending") for column in order])
+    repeated = table.select(order).to_pandas().duplicated()
+    if repeated.any():
+        raise UserError(f"given twice: {table.select(order).filter(pa.array(repeated)).to_pylist()[0]}")
+    return table

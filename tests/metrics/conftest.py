@@ -1,0 +1,103 @@
+"""Batches of real text that every Python installation has, and a tiny probe with random weights."""
+
+import inspect
+import pydoc_data.topics
+
+import numpy as np
+import pytest
+
+from workflow_scripts.metrics.base import Batch, Resources
+from workflow_scripts.metrics.inputs import decoded
+from workflow_scripts.tokens.rows import Rows
+from workflow_scripts.tokens.tokenizer import train_tokenizer
+
+ROWS, LENGTH, VOCABULARY = 8, 64, 400
+PROSE = "\n".join(pydoc_data.topics.topics.values())
+CODE = inspect.getsource(inspect)
+
+
+def rows_of(ids, name):
+    return Rows(
+        [f"{name}/{i}" for i in range(len(ids))],
+        [[f"{name}-{i}"] for i in range(len(ids))],
+        np.asarray(ids, dtype=np.int32),
+        np.full(len(ids), ids.shape[1], dtype=np.int32),
+        np.ones(ids.shape, dtype=bool),
+    )
+
+
+@pytest.fixture(scope="session")
+def tokenizer():
+    return train_tokenizer([PROSE[:60_000], CODE[:60_000]], VOCABULARY)
+
+
+@pytest.fixture(scope="session")
+def tokenizer_folder(tokenizer, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tokenizer")
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def probe(tmp_path_factory):
+    """A folder with a GPT-2 of two small layers."""
+    import torch
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("probe")
+    config = GPT2Config(vocab_size=VOCABULARY, n_positions=LENGTH, n_embd=16, n_layer=2, n_head=2)
+    config.bos_token_id = config.eos_token_id = 0
+    GPT2LMHeadModel(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def resources(probe, tokenizer):
+    return Resources(vocabulary_size=len(tokenizer), probe=probe, threads=2)
+
+
+@pytest.fixture(scope="session")
+def texts():
+    return {"prose": PROSE, "code": CODE}
+
+
+@pytest.fixture(scope="session")
+def rows(texts, tokenizer):
+    """Four batches of rows of each text."""
+    made = {}
+    for name, text in texts.items():
+        ids = np.array(tokenizer(text[:60_000], verbose=False)["input_ids"])[: 4 * ROWS * LENGTH]
+        ids = ids.reshape(4, ROWS, LENGTH)
+        made[name] = [rows_of(one, f"{name}{number}") for number, one in enumerate(ids)]
+    return made
+
+
+@pytest.fixture(scope="session")
+def batches(rows, tokenizer, probe):
+    """Batches as a metric asks for them: by its class, a dict of name -> list of Batch."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from workflow_scripts.fisher import Estimator, embed
+
+    model = AutoModelForCausalLM.from_pretrained(probe).eval()
+    torch.set_num_threads(1)
+
+    def batch(metric, one):
+        if metric.estimator() is None:
+            texts = decoded(one, tokenizer) if "text" in metric.needs else None
+            return Batch(len(one), int(one.n_tokens.sum()), rows=one, texts=texts)
+        embedding = embed(
+            model,
+            torch.from_numpy(one.input_ids).long(),
+            torch.from_numpy(one.attention_mask).long(),
+            getattr(Estimator, metric.estimator())(),
+            row_ids=one.row_ids,
+        )
+        return Batch(len(one), int(one.n_tokens.sum()), embedding=embedding.numpy())
+
+    def of(metric):
+        return {name: [batch(metric, one) for one in several] for name, several in rows.items()}
+
+    return of

@@ -1,0 +1,42 @@
+"""Put the alignment tables of all metrics into one, and their costs into another."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from workflow_scripts.command_line import UserError, parser_for, run
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = parser_for(__doc__)
+    parser.add_argument(
+        "--metrics-files", required=True, nargs="+", type=Path, help="outputs of compare_sets"
+    )
+    parser.add_argument("--costs", required=True, nargs="+", type=Path, help="cost files of compare_sets")
+    parser.add_argument("--output", required=True, type=Path, help="Parquet: all alignments")
+    parser.add_argument("--cost-output", required=True, type=Path, help="Parquet: metric, set, seconds")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = build_parser().parse_args(argv)
+    import pyarrow.parquet as pq
+
+    from workflow_scripts.metrics.matrix import ALIGNMENT_SCHEMA, COST_SCHEMA, joined
+    from workflow_scripts.storage.tables import write_table
+
+    for files, schema, order, output in (
+        (arguments.metrics_files, ALIGNMENT_SCHEMA, ["metric", "source", "target"], arguments.output),
+        (arguments.costs, COST_SCHEMA, ["metric", "set"], arguments.cost_output),
+    ):
+        tables = []
+        for file in files:
+            table = pq.ParquetFile(file).read()
+            if table.schema.names != schema.names:
+                raise UserError(f"{file} has the columns {table.schema.names}, not {schema.names}")
+            tables.append(table)
+        write_table(joined(tables, order), output)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,96 @@
+"""What could explain a loss besides alignment: simple facts of a source, a target, or both."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from workflow_scripts.metrics.probe import load_probe, mean_loss, probe_key
+from workflow_scripts.metrics.token_counts import real_tokens
+from workflow_scripts.storage.content_store import ContentStore, content_key
+from workflow_scripts.tokens.rows import Rows
+
+logger = logging.getLogger(__name__)
+
+COVARIATE_SCHEMA = pa.schema(
+    [
+        ("source", pa.string()),
+        ("target", pa.string()),
+        ("token_jaccard", pa.float64()),
+        ("source_document_length", pa.float64()),
+        ("target_document_length", pa.float64()),
+        ("source_entropy", pa.float64()),
+        ("zero_shot_loss", pa.float64()),
+        ("source_tokens", pa.int64()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class SetFacts:
+    """What the covariates need of one set."""
+
+    token_ids: np.ndarray  # the different ones in the compared rows
+    entropy: float
+    document_length: float | None
+    tokens: int
+    loss: float
+
+
+def document_length(rows: Rows) -> float | None:
+    """Mean tokens of a document, the end-of-text token counted; None where rows name no documents."""
+    documents = {doc_id for doc_ids in rows.doc_ids for doc_id in doc_ids}
+    return float(rows.n_tokens.sum() / len(documents)) if documents else None
+
+
+def facts_of(whole: Rows, compared: Rows, loss: float) -> SetFacts:
+    """Length and amount are those of the whole set, the rest is of the rows that the metrics compare."""
+    ids, counts = np.unique(real_tokens(compared.input_ids, compared.n_tokens), return_counts=True)
+    p = counts / counts.sum()
+    return SetFacts(
+        ids, float(-(p * np.log(p)).sum()), document_length(whole), int(whole.n_tokens.sum()), loss
+    )
+
+
+def probe_losses(compared: Mapping[str, Rows], probe: Path, store: ContentStore) -> dict[str, float]:
+    """The probe's loss on the compared rows of each set, kept by content."""
+    weights = probe_key(probe)
+    losses, model = {}, None
+    for name, rows in compared.items():
+        key = content_key(piece="loss", probe=weights, input_ids=rows.input_ids, n_tokens=rows.n_tokens)
+        kept = store.get(key)
+        if kept is None:
+            model = model or load_probe(probe)
+            kept = {"loss": np.array([mean_loss(model, rows)])}
+            store.put(key, kept)
+            logger.info("%s: the probe's loss is %.4f", name, kept["loss"][0])
+        losses[name] = float(kept["loss"][0])
+    return losses
+
+
+def covariate_table(facts: Mapping[str, SetFacts]) -> pa.Table:
+    """One row for every ordered pair of sets."""
+    records = [
+        {
+            "source": source,
+            "target": target,
+            "token_jaccard": jaccard(facts[source].token_ids, facts[target].token_ids),
+            "source_document_length": facts[source].document_length,
+            "target_document_length": facts[target].document_length,
+            "source_entropy": facts[source].entropy,
+            "zero_shot_loss": facts[target].loss,
+            "source_tokens": facts[source].tokens,
+        }
+        for source in sorted(facts)
+        for target in sorted(facts)
+    ]
+    return pa.Table.from_pylist(records, schema=COVARIATE_SCHEMA)
+
+
+def jaccard(first: np.ndarray, second: np.ndarray) -> float:
+    """Different ids on both sides over different ids on either."""
+    both = len(np.intersect1d(first, second, assume_unique=True))
+    return both / (len(first) + len(second) - both)

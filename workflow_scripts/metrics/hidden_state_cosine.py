@@ -1,0 +1,36 @@
+"""Where the probe's states lie: cosine of the mean hidden states of two batches."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workflow_scripts.metrics.base import Batch, Features, Metric
+from workflow_scripts.metrics.probe import load_probe, mean_hidden_state, probe_key
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+class HiddenStateCosine(Metric):
+    """cos(mean state of a, mean state of b), the state being the one that the probe's output head reads."""
+
+    name = "hidden_state_cosine"
+    needs = ("rows", "probe")
+
+    @cached_property
+    def probe(self) -> "PreTrainedModel":
+        assert self.resources.probe is not None
+        return load_probe(self.resources.probe)
+
+    def parameters(self) -> dict[str, Any]:
+        assert self.resources.probe is not None
+        return {"probe": probe_key(self.resources.probe)}
+
+    def features(self, batch: Batch) -> Features:
+        assert batch.rows is not None
+        return {"state": mean_hidden_state(self.probe, batch.rows)}
+
+    def compare(self, source: Features, target: Features) -> float:
+        a, b = source["state"], target["state"]
+        return float(a @ b / np.sqrt((a @ a) * (b @ b)))

@@ -1,0 +1,56 @@
+"""The corrected measure without vocabulary: coordinates of token and position embeddings left out."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workflow_scripts.command_line import UserError
+from workflow_scripts.metrics.base import Batch, Features, Resources
+from workflow_scripts.metrics.task2vec import Task2Vec
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+LEFT_OUT = frozenset({"token", "position"})
+
+
+class Task2VecBody(Task2Vec):
+    """As `task2vec`, on the coordinates of the probe's linear and norm modules.
+
+    With token rows in, the distance mostly says which tokens occur, which `unigram_js` says at a fraction
+    of the cost; the body says what the probe would change about how it combines them.
+    """
+
+    name = "task2vec_body"
+    needs = ("embeddings:corrected", "probe")
+
+    def __init__(self, resources: Resources):
+        super().__init__(resources)
+        from workflow_scripts.fisher import layout
+
+        assert resources.probe is not None
+        pieces = layout(shape_of(resources.probe))
+        self.kept = [piece for _, kind, piece in pieces if kind not in LEFT_OUT]
+        self.length = max(piece.stop for _, _, piece in pieces)
+
+    def parameters(self) -> dict[str, Any]:
+        return {"kept": [[piece.start, piece.stop] for piece in self.kept]}
+
+    def features(self, batch: Batch) -> Features:
+        assert batch.embedding is not None
+        if len(batch.embedding) != self.length:
+            raise UserError(
+                f"the embeddings have {len(batch.embedding)} coordinates, and the probe at "
+                f"{self.resources.probe} has {self.length}: they were made with another probe"
+            )
+        return {"embedding": np.concatenate([batch.embedding[piece] for piece in self.kept])}
+
+
+def shape_of(probe: Path) -> "PreTrainedModel":
+    """The model of a folder without its weights: the layout of coordinates needs names and shapes alone."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(probe))

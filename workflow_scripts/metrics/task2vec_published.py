@@ -1,0 +1,15 @@
+"""The measure as it was released: the estimator `published` and an absolute epsilon in the distance."""
+
+from workflow_scripts.metrics.task2vec import Task2Vec
+
+
+class Task2VecPublished(Task2Vec):
+    """1 - d(a, b), d(a, b) = 1 - cos(a / (a + b + 1e-8), b / (a + b + 1e-8)), over all coordinates.
+
+    The constant acts as a threshold that depends on the scale of the Fisher information: coordinates well
+    below it count for nothing.
+    """
+
+    name = "task2vec_published"
+    needs = ("embeddings:published",)
+    epsilon = 1e-8
