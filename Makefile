@@ -1,0 +1,51 @@
+# Two commands do everything: `make reproduce` and `make test`. `make help` lists the rest.
+PYTHON ?= python3
+CORES ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES)
+QUICK := --configfile configs/quick.yaml
+
+.DEFAULT_GOAL := help
+.PHONY: help setup reproduce quick published test lint format bench clean
+
+help: ## List the commands.
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: ## Make the virtual environment in .venv, when the pins have changed or it is broken.
+	@PYTHON="$(PYTHON)" sh envs/set_up.sh $(VENV)
+
+reproduce: setup ## Run the main job: config.yaml, from corpora to report.
+	@$(BIN)/python -m workflow_scripts.forecast_run --cores $(CORES)
+	@$(SNAKEMAKE) report
+	@$(BIN)/python -m workflow_scripts.forecast_run --where
+
+quick: setup ## The same rules in small, in under three minutes.
+	@$(BIN)/python -m workflow_scripts.forecast_run --cores $(CORES) $(QUICK)
+	@$(SNAKEMAKE) report $(QUICK)
+	@$(BIN)/python -m workflow_scripts.forecast_run --where $(QUICK)
+
+published: setup ## Analyse the paper's own numbers; trains nothing.
+	@$(SNAKEMAKE) published
+
+test: setup ## Run the tests.
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
+
+lint: setup ## ruff, mypy, snakefmt and snakemake --lint.
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/snakefmt --check Snakefile rules
+	@$(SNAKEMAKE) --lint
+
+format: setup ## Format Python and Snakemake files.
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/snakefmt Snakefile rules
+
+bench: setup ## Measure what the documentation claims (minutes).
+	@for name in fisher distance training coverage statistics; do \
+	    echo "== benchmarks.$$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
+
+clean: ## Remove results and caches; the virtual environment stays.
+	rm -rf results .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis

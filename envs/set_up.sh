@@ -1,0 +1,20 @@
+#!/bin/sh
+# Make the virtual environment $1 from requirements.lock, unless it is there with just those pins.
+# The copy of the lock inside it is written last, so an interrupted set-up is made anew by the next call.
+set -eu
+venv=$1
+python=${PYTHON:-python3}
+if [ -x "$venv/bin/python" ] && "$venv/bin/python" -c "" 2>/dev/null \
+    && cmp -s requirements.lock "$venv/requirements.lock"; then
+    exit 0
+fi
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+    echo "Plumbline needs Python 3.11 or later; $python is $("$python" -V 2>&1). Name another: make PYTHON=python3.11" >&2
+    exit 1
+}
+echo "setting up $venv (once, a few minutes)"
+rm -rf "$venv"
+"$python" -m venv "$venv"
+"$venv/bin/python" -m pip install --quiet --requirement requirements.lock
+"$venv/bin/python" -m pip check
+cp requirements.lock "$venv/requirements.lock"

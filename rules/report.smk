@@ -1,0 +1,2 @@
+rule report:
+    input: "x"

@@ -1,0 +1,242 @@
+"""Mistakes in a config that its schema cannot see, each told in one line before any job starts."""
+
+import difflib
+import pkgutil
+from collections.abc import Iterable
+from typing import Any
+
+import workflow_scripts.metrics
+from workflow_scripts.command_line import UserError
+from workflow_scripts.plan.corpus_graph import CorpusGraph
+from workflow_scripts.plan.schema import with_defaults
+from workflow_scripts.plan.sources import input_files, largest_bytes, shared_domain, shared_text
+
+WITHOUT_DOCUMENTS = ("mixture", "random_tokens")
+
+
+def checked(config: dict[str, Any]) -> dict[str, Any]:
+    """The config with its defaults, after every check; a UserError names the key, the value and what is allowed."""
+    config = with_defaults(config)
+    _check_metrics(config)
+    _check_corpora(config)
+    _check_rows(config)
+    _check_experiments(config)
+    _check_files(config)
+    _check_disjoint(config)
+    _check_sizes(config)
+    return config
+
+
+def _one_of(value: str, allowed: Iterable[str], key: str) -> None:
+    allowed = sorted(allowed)
+    if value not in allowed:
+        near = difflib.get_close_matches(value, allowed, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise UserError(
+            f"{key} = {value}: there is none of this name; {hint}(there are: {', '.join(allowed)})"
+        )
+
+
+def _check_metrics(config: dict[str, Any]) -> None:
+    from workflow_scripts.metrics.registry import metric_names
+
+    modules = {module.name for module in pkgutil.iter_modules(workflow_scripts.metrics.__path__)}
+    for name in config["alignment"]["metrics"]:
+        if name not in modules:  # the names proper need every metric imported, so they are asked for last
+            _one_of(name, metric_names(), "alignment.metrics")
+
+
+def _check_corpora(config: dict[str, Any]) -> None:
+    specs = config["corpora"]
+    _one_of(config["alignment"]["floor"], specs, "alignment.floor")
+    floor = specs[config["alignment"]["floor"]]["source"]
+    if floor != "random_tokens":
+        raise UserError(
+            f"alignment.floor = {config['alignment']['floor']}: its source is {floor}; allowed: random_tokens"
+        )
+    for key, names in (
+        ("tokenizer.corpora", config["tokenizer"]["corpora"]),
+        ("probe.corpora", config["probe"]["corpora"]),
+    ):
+        for name in names:
+            _one_of(name, specs, key)
+    if not config["tokenizer"]["pretrained"] and not config["tokenizer"]["corpora"]:
+        raise UserError(
+            "tokenizer.corpora = []: name corpora to train it on, or a tokenizer in tokenizer.pretrained"
+        )
+    if "pretrained" not in config["probe"]["model"] and not config["probe"]["corpora"]:
+        raise UserError(
+            "probe.corpora = []: name corpora to train it on, or weights in probe.model.pretrained"
+        )
+    for name, spec in specs.items():
+        for key in ("base", "fractions", "disjoint_from"):
+            for other in [spec[key]] if key == "base" and key in spec else list(spec.get(key, [])):
+                _one_of(other, specs, f"corpora.{name}.{key}")
+                if other == name:
+                    raise UserError(f"corpora.{name}.{key} = {name}: a corpus cannot be made from itself")
+                if key != "fractions" and specs[other]["source"] in WITHOUT_DOCUMENTS:
+                    raise UserError(
+                        f"corpora.{name}.{key} = {other}: a {specs[other]['source']} corpus has no documents of its own"
+                    )
+        if spec["source"] == "mixture":
+            total = sum(spec["fractions"].values())
+            if abs(total - 1) > 1e-6:
+                raise UserError(f"corpora.{name}.fractions sum to {total:g}: they must sum to 1")
+    _check_acyclic(CorpusGraph(config))
+
+
+def _check_acyclic(graph: CorpusGraph) -> None:
+    for start in graph.specs:
+        seen, waiting = set(), [start]
+        while waiting:
+            for parent in graph.parents(waiting.pop()):
+                if parent == start:
+                    raise UserError(f"corpora.{start}: it is made from itself by way of other corpora")
+                if parent not in seen:
+                    seen.add(parent)
+                    waiting.append(parent)
+
+
+def _check_rows(config: dict[str, Any]) -> None:
+    length = config["rows"]["length"]
+    contexts = {f"recipes.{name}.context": recipe["context"] for name, recipe in config["recipes"].items()}
+    contexts["probe.training.context"] = config["probe"]["training"]["context"]
+    for key, context in contexts.items():
+        if context % length:
+            raise UserError(f"{key} = {context}: it must be a multiple of rows.length = {length}")
+    for name, recipe in config["recipes"].items():
+        if recipe["context"] <= config["evaluation"]["stride"] - 1:
+            raise UserError(
+                f"evaluation.stride = {config['evaluation']['stride']}: "
+                f"it must not exceed recipes.{name}.context = {recipe['context']}"
+            )
+
+
+def _check_experiments(config: dict[str, Any]) -> None:
+    specs, graph = config["corpora"], CorpusGraph(config)
+    seen: set[str] = set()
+    for experiment in config["experiments"]:
+        here = f"experiments.{experiment['name']}"
+        if experiment["name"] in seen:
+            raise UserError(f"{here}: two experiments have this name")
+        seen.add(experiment["name"])
+        _one_of(experiment["recipe"], config["recipes"], f"{here}.recipe")
+        budgets = config["recipes"][experiment["recipe"]]["tokens"]
+        for tokens in experiment.get("tokens", []):
+            if tokens not in budgets:
+                raise UserError(
+                    f"{here}.tokens = {tokens}: not a budget of its recipe ({', '.join(map(str, budgets))})"
+                )
+        for name in experiment["train_sets"]:
+            _one_of(name, specs, f"{here}.train_sets")
+            if graph.held_out(name) >= 1:
+                raise UserError(f"{here}.train_sets = {name}: held_out is 1, so it has no train side")
+        for name in experiment["eval_sets"]:
+            _one_of(name, specs, f"{here}.eval_sets")
+            if specs[name]["source"] in WITHOUT_DOCUMENTS:
+                raise UserError(
+                    f"{here}.eval_sets = {name}: a {specs[name]['source']} corpus has no documents to evaluate"
+                )
+            if graph.held_out(name) <= 0:
+                raise UserError(f"{here}.eval_sets = {name}: held_out is 0, so it has no eval side")
+        if experiment["target"] is not None:
+            _one_of(experiment["target"], experiment["eval_sets"], f"{here}.target")
+        for name in experiment["fractions"] or {}:
+            _one_of(name, experiment["train_sets"], f"{here}.fractions")
+        if experiment["kind"] == "intervention":
+            _check_grid(experiment, here)
+        for name, evaluated in experiment["in_domain_for"].items():
+            _one_of(name, experiment["train_sets"], f"{here}.in_domain_for")
+            for other in evaluated:
+                _one_of(other, experiment["eval_sets"], f"{here}.in_domain_for.{name}")
+
+
+def _check_grid(experiment: dict[str, Any], here: str) -> None:
+    if experiment["target"] is None:
+        raise UserError(
+            f"{here}.target is missing: an intervention needs the evaluation corpus that it is about"
+        )
+    unknown = [name for name in experiment["train_sets"] if name not in (experiment["fractions"] or {})]
+    if unknown:
+        raise UserError(f"{here}.fractions: the share of the target in {unknown[0]} is missing")
+
+
+def _check_files(config: dict[str, Any]) -> None:
+    graph = CorpusGraph(config)
+    for name in graph.needed:
+        try:
+            input_files(graph.specs[name])
+        except UserError as mistake:
+            raise UserError(f"corpora.{name}.paths: {mistake}") from None
+
+
+def _check_disjoint(config: dict[str, Any]) -> None:
+    """No text on a train side may be on an eval side, and the probe may know neither."""
+    graph = CorpusGraph(config)
+    sides = []
+    for experiment in config["experiments"]:
+        train = {origin for name in experiment["train_sets"] for origin in _origins(graph, name)}
+        evaluated = {origin for name in experiment["eval_sets"] for origin in _origins(graph, name)}
+        sides.append((train, evaluated))
+    used = sorted(set().union(*(one | other for one, other in sides)))
+    for key, names in (("tokenizer.corpora", graph.of_tokenizer), ("probe.corpora", graph.of_probe)):
+        for name in names:
+            for other in used:
+                shared = shared_domain(graph.specs[graph.origin(name)], graph.specs[other])
+                if graph.origin(name) == other or shared:
+                    raise UserError(
+                        f"{key} = {name}: it shares {shared or 'its documents'} with {other}, which an experiment "
+                        "uses; the probe and the tokenizer must not have seen it"
+                    )
+    for train, evaluated in sides:
+        for one in sorted(train):
+            for other in sorted(evaluated - {one}):
+                _check_sides(graph, one, other)
+
+
+def _check_sides(graph: CorpusGraph, trained: str, evaluated: str) -> None:
+    """Sides are drawn by a hash of the source object: with equal shares two corpora draw the same side."""
+    shared = shared_text(graph.specs[trained], graph.specs[evaluated])
+    if shared and graph.held_out(trained) != graph.held_out(evaluated):
+        raise UserError(
+            f"corpora.{evaluated}.held_out = {graph.held_out(evaluated):g}: it is evaluated and shares {shared} with "
+            f"{trained}, which is trained on; give both the same held_out (that of {trained} is "
+            f"{graph.held_out(trained):g}) or different sources"
+        )
+
+
+def _origins(graph: CorpusGraph, name: str) -> set[str]:
+    """The corpora with documents of their own that a corpus is made from; none for random tokens."""
+    if graph.specs[name]["source"] == "mixture":
+        return {origin for parent in graph.parents(name) for origin in _origins(graph, parent)}
+    origin = graph.origin(name)
+    return set() if graph.specs[origin]["source"] == "random_tokens" else {origin}
+
+
+def _check_sizes(config: dict[str, Any]) -> None:
+    """A token is at least a byte, so a corpus of fewer bytes than a stage needs tokens is refused at once."""
+    graph = CorpusGraph(config)
+    length, settings = config["rows"]["length"], config["alignment"]
+    batches = settings["batches"] if settings["sampling"] == "disjoint" else 1
+    for_batches = batches * settings["rows"] * length
+    for experiment in config["experiments"]:
+        budget = max(experiment.get("tokens") or config["recipes"][experiment["recipe"]]["tokens"])
+        for side, names in (("train", experiment["train_sets"]), ("eval", experiment["eval_sets"])):
+            for name in names:
+                spec = graph.specs[graph.origin(name)]
+                if spec["source"] == "random_tokens":
+                    most, unit = spec["rows"] * length, "tokens"
+                else:
+                    most, unit = largest_bytes(spec), "bytes"
+                if most is None:
+                    continue
+                if most < for_batches:
+                    raise UserError(
+                        f"alignment.batches x alignment.rows x rows.length = {batches} x {settings['rows']} x {length}"
+                        f": that many tokens are not in corpora.{name}, which has at most {most} {unit}"
+                    )
+                if side == "train" and most < budget:
+                    raise UserError(
+                        f"experiments.{experiment['name']}: a budget of {budget} tokens is more than corpora.{name} "
+                        f"has (at most {most} {unit})"
+                    )

@@ -1,0 +1,108 @@
+"""Which corpora a run needs, what they are made from, and on which sides their documents lie."""
+
+import json
+from functools import cached_property
+from typing import Any
+
+from workflow_scripts.plan.sources import input_files, packages_of
+
+
+class CorpusGraph:
+    """The corpora of a config and how they depend on each other."""
+
+    def __init__(self, config: dict[str, Any]):
+        self.config = config
+        self.specs: dict[str, dict[str, Any]] = config["corpora"]
+
+    def parents(self, name: str) -> list[str]:
+        """Corpora that this one is made from."""
+        spec = self.specs[name]
+        if spec["source"] == "derived":
+            return [spec["base"]]
+        if spec["source"] == "mixture":
+            return sorted(spec["fractions"])
+        return []
+
+    def origin(self, name: str) -> str:
+        """The corpus at the root of a chain of derivations."""
+        while self.specs[name]["source"] == "derived":
+            name = self.specs[name]["base"]
+        return name
+
+    def held_out(self, name: str) -> float:
+        """Share of a corpus' source objects on its eval side; a derived corpus has that of its origin."""
+        return float(self.specs[self.origin(name)].get("held_out", 0))
+
+    def is_paired(self, name: str) -> bool:
+        """Whether documents are pairs of a prompt and a completion."""
+        spec = self.specs[name]
+        if spec["source"] == "environment":
+            return str(spec["kind"]).startswith("pairs_")
+        return "completion" in spec or "completion_template" in spec
+
+    @cached_property
+    def needed(self) -> list[str]:
+        """Every corpus that something names, and the corpora that those are made of."""
+        names = {self.config["alignment"]["floor"], *self.reserved}
+        for experiment in self.config["experiments"]:
+            names |= {*experiment["train_sets"], *experiment["eval_sets"]}
+        waiting = list(names)
+        while waiting:
+            name = waiting.pop()
+            for other in [*self.parents(name), *self.specs[name].get("disjoint_from", [])]:
+                if other not in names:
+                    names.add(other)
+                    waiting.append(other)
+        return sorted(names)
+
+    def needed_of(self, source: str) -> list[str]:
+        """Needed corpora of one source."""
+        return [name for name in self.needed if self.specs[name]["source"] == source]
+
+    @property
+    def of_tokenizer(self) -> list[str]:
+        """Corpora that the tokenizer is trained on; none when it is pretrained."""
+        tokenizer = self.config["tokenizer"]
+        return [] if tokenizer["pretrained"] else sorted(tokenizer["corpora"])
+
+    @property
+    def of_probe(self) -> list[str]:
+        """Corpora that the probe is trained on; none when it is pretrained."""
+        probe = self.config["probe"]
+        return [] if "pretrained" in probe["model"] else sorted(probe["corpora"])
+
+    def disjoint_from(self, name: str) -> list[str]:
+        """Corpora whose train sides must hold no near-duplicate of this one's eval side."""
+        return sorted(self.specs[name].get("disjoint_from", []))
+
+    def fractions(self, name: str) -> list[float]:
+        """Shares of a mixture, in the order of `parents`."""
+        shares = self.specs[name]["fractions"]
+        return [shares[parent] for parent in self.parents(name)]
+
+    def spec_json(self, name: str) -> str:
+        """What the source of a corpus is told; names and sides of other corpora are passed apart."""
+        spec = self.specs[name]
+        return json.dumps(
+            {key: spec[key] for key in sorted(spec) if key not in ("held_out", "disjoint_from", "base")}
+        )
+
+    def files_read(self, name: str) -> list[str]:
+        """Files of the user that a corpus is read from."""
+        return input_files(self.specs[name])
+
+    def packages_read(self, name: str) -> list[str]:
+        """Installed packages whose text a corpus is made of, so that a new version of one rebuilds it."""
+        return [package for package in packages_of(self.specs[name]) if package != "stdlib"]
+
+    @property
+    def reserved(self) -> set[str]:
+        """Corpora of the tokenizer and the probe, where the workflow trains them."""
+        return {*self.of_tokenizer, *self.of_probe}
+
+    @cached_property
+    def with_documents(self) -> list[str]:
+        """Needed corpora that are tables of documents (the others are made of rows)."""
+        return [
+            name for name in self.needed if self.specs[name]["source"] not in ("mixture", "random_tokens")
+        ]

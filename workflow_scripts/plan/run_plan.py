@@ -1,0 +1,209 @@
+"""Which files a config asks for, and what each is made from."""
+
+import json
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.metrics.registry import metric_class
+from workflow_scripts.plan.corpus_graph import CorpusGraph
+
+ROW_SOURCES = ("mixture", "random_tokens")
+
+# Keys of an estimator in the config that are no fields of the estimator itself.
+_EMBEDDING_SETTINGS = ("layout", "head_epochs", "microbatch")
+
+
+class RunPlan:
+    """The files of one run.
+
+    Every path begins with `root`. Nothing is read but the config, and, when it says `only_existing`, whether a
+    file is there.
+    """
+
+    def __init__(self, config: dict[str, Any]):
+        self.config = config
+        self.root = config["pathvars"].get("results", f"{config['results']}/{config['run']}")
+        self.corpora = CorpusGraph(config)
+
+    # -- tokens ---------------------------------------------------------------------------------------------
+
+    @property
+    def tokenizer(self) -> str:
+        return f"{self.root}/tokens/tokenizer"
+
+    @property
+    def tokenizer_source(self) -> list[str]:
+        """Options that name a pretrained tokenizer; none when it is trained."""
+        settings = self.config["tokenizer"]
+        if not settings["pretrained"]:
+            return []
+        revision = ["--revision", settings["revision"]] if settings["revision"] else []
+        return ["--pretrained", settings["pretrained"], *revision]
+
+    def documents(self, corpus: str) -> str:
+        return f"{self.root}/corpora/{corpus}/documents.parquet"
+
+    def rows(self, corpus: str, split: str, layout: str = "packed") -> str:
+        return f"{self.root}/tokens/{corpus}/{split}.{layout}.parquet"
+
+    def set_rows(self, set_name: str, layout: str = "packed") -> str:
+        """Rows of a set, `<corpus>.<split>`; what has no documents of its own has packed rows only."""
+        corpus, split = set_name.split(".")
+        if self.config["corpora"][corpus]["source"] in ROW_SOURCES:
+            layout = "packed"
+        return self.rows(corpus, split, layout)
+
+    @property
+    def mix_unit(self) -> int:
+        """Rows of one corpus that stay together in a mixture: the longest training context of the run."""
+        longest = max(recipe["context"] for recipe in self.config["recipes"].values())
+        return longest // self.config["rows"]["length"]
+
+    # -- probe and embeddings -------------------------------------------------------------------------------
+
+    @cached_property
+    def probes(self) -> list[str]:
+        if "pretrained" in self.config["probe"]["model"]:
+            return ["pretrained"]
+        return [f"seed-{seed}" for seed in self.config["probe"]["seeds"]]
+
+    @property
+    def probe(self) -> str:
+        """Folder of the probe that metrics use and fine-tuning starts from."""
+        return f"{self.root}/probe/{self.probes[0]}"
+
+    def probe_seed(self, probe: str) -> int:
+        """Seed in the name of a probe; a pretrained one has none, and 0 is passed on."""
+        return int(probe.removeprefix("seed-")) if probe in self.probes and probe != "pretrained" else 0
+
+    @property
+    def probe_recipe_json(self) -> str:
+        """The probe is a model like any other: one budget, one epoch."""
+        probe = self.config["probe"]
+        return _json({**probe["training"], "model": probe["model"], "tokens": [probe["tokens"]]})
+
+    @cached_property
+    def sets(self) -> list[str]:
+        """Sets whose alignment is measured, the floor among them."""
+        train = {f"{name}.train" for e in self.config["experiments"] for name in e["train_sets"]}
+        evaluated = {f"{name}.eval" for e in self.config["experiments"] for name in e["eval_sets"]}
+        return sorted(train | evaluated | {self.floor})
+
+    @property
+    def floor(self) -> str:
+        return f"{self.config['alignment']['floor']}.train"
+
+    def embedding(self, set_name: str, estimator: str) -> str:
+        return f"{self.root}/embeddings/{self.probes[0]}/{estimator}/{set_name}.parquet"
+
+    @cached_property
+    def estimators(self) -> list[str]:
+        """Fisher estimators whose embeddings a metric of the run compares."""
+        return sorted({e for m in self.config["alignment"]["metrics"] if (e := metric_class(m).estimator())})
+
+    def estimator_json(self, name: str) -> str:
+        """The estimator's own fields: its name, and what the config overrides."""
+        settings = self.config["estimators"][name]
+        return _json({"name": name, **{k: v for k, v in settings.items() if k not in _EMBEDDING_SETTINGS}})
+
+    def metric_inputs(self, metric: str) -> list[str]:
+        """What a metric reads of each set, in the order of `sets`: embeddings, or rows."""
+        estimator = metric_class(metric).estimator()
+        if estimator is None:
+            return [self.set_rows(name) for name in self.sets]
+        return [self.embedding(name, estimator) for name in self.sets]
+
+    def metric_times(self, metric: str) -> list[str]:
+        """Files that say how long each embedding took; none for a metric that computes its own features."""
+        estimator = metric_class(metric).estimator()
+        if estimator is None:
+            return []
+        folder = f"{self.root}/times/embed_batches/{self.probes[0]}/{estimator}"
+        return [f"{folder}/{name}.json" for name in self.sets]
+
+    # -- training and losses --------------------------------------------------------------------------------
+
+    def recipe(self, name: str) -> dict[str, Any]:
+        return self.config["recipes"][name]
+
+    def layout(self, recipe: str, corpus: str) -> str:
+        """Layout of a training set: as the recipe says; auto gives pairs a row each and packs the rest."""
+        asked = self.recipe(recipe)["layout"]
+        if self.config["corpora"][corpus]["source"] in ROW_SOURCES:
+            return "packed"
+        if asked != "auto":
+            return asked
+        return "documents" if self.corpora.is_paired(corpus) else "packed"
+
+    @cached_property
+    def training(self) -> list[tuple[str, str, str]]:
+        """(recipe, training set, seeds) of every training job."""
+        wanted = {(e["recipe"], name) for e in self.config["experiments"] for name in e["train_sets"]}
+        return [
+            (recipe, name, seeds) for recipe, name in sorted(wanted) for seeds in self._seed_chunks(recipe)
+        ]
+
+    def _seed_chunks(self, recipe: str) -> list[str]:
+        """Seeds in groups that share a process; a new seed at the end of the list makes a new group."""
+        seeds, size = self.recipe(recipe)["seeds"], self.config["seeds_per_job"]
+        return ["-".join(map(str, seeds[i : i + size])) for i in range(0, len(seeds), size)]
+
+    def manifests(self, recipe: str) -> list[str]:
+        """Manifests of all models of a recipe."""
+        return self.present(
+            f"{self.root}/training/{r}/{name}/seeds-{seeds}/manifest.json"
+            for r, name, seeds in self.training
+            if r == recipe
+        )
+
+    @cached_property
+    def evaluations(self) -> list[tuple[str, str]]:
+        """(recipe, evaluation set) of every evaluation job."""
+        return sorted({(e["recipe"], name) for e in self.config["experiments"] for name in e["eval_sets"]})
+
+    @property
+    def losses(self) -> list[str]:
+        return [f"{self.root}/losses/{recipe}/{eval_set}.parquet" for recipe, eval_set in self.evaluations]
+
+    def starts_from_probe(self, recipe: str) -> bool:
+        return "base" in self.recipe(recipe)["model"]
+
+    def base(self, recipe: str) -> list[str]:
+        """The files of the weights that a recipe starts from, when the workflow makes them."""
+        return [f"{self.probe}/model.safetensors"] if self.starts_from_probe(recipe) else []
+
+    def recipe_json(self, name: str, train_set: str) -> str:
+        """A recipe as a training job is told it: with the layout settled, without the seeds."""
+        settings = {key: value for key, value in self.recipe(name).items() if key != "seeds"}
+        return _json({**settings, "layout": self.layout(name, train_set)})
+
+    def evaluation_json(self, recipe: str) -> str:
+        return _json({**self.config["evaluation"], "context": self.recipe(recipe)["context"]})
+
+    @property
+    def experiments_json(self) -> str:
+        """The experiments as the analysis is told them, each with the budgets that it reads."""
+        experiments = []
+        for experiment in self.config["experiments"]:
+            tokens = experiment.get("tokens") or self.recipe(experiment["recipe"])["tokens"]
+            experiments.append({**experiment, "tokens": sorted(tokens)})
+        return _json(experiments)
+
+    # -- what is there --------------------------------------------------------------------------------------
+
+    def present(self, paths: Iterable[str]) -> list[str]:
+        """The paths; under `only_existing` those that exist."""
+        paths = list(paths)
+        return [path for path in paths if Path(path).exists()] if self.config["only_existing"] else paths
+
+
+def options(name: str, keys: Iterable[str], values: Iterable[str]) -> list[str]:
+    """`name key=value` for each pair of a key and a value."""
+    return [word for key, value in zip(keys, values, strict=True) for word in (name, f"{key}={value}")]
+
+
+def _json(value: Any) -> str:
+    """One line of JSON, equal for equal values."""
+    return json.dumps(value, sort_keys=True)

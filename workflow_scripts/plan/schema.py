@@ -1,0 +1,85 @@
+"""Check a config against its JSON schema, fill in the defaults, and put each mistake into one line."""
+
+import copy
+import difflib
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator, validators
+from jsonschema.exceptions import ValidationError, best_match
+
+from workflow_scripts.command_line import UserError
+
+SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "config.schema.yaml"
+
+
+@functools.cache
+def schema() -> dict[str, Any]:
+    return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+
+
+def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
+    """A copy of the config that the schema accepts, with every default filled in."""
+    filled = copy.deepcopy(config)
+    _check(filled, schema(), "")
+    for name, corpus in filled["corpora"].items():
+        _check(
+            corpus,
+            {**schema()["$defs"][f"{corpus['source']}_corpus"], "$defs": schema()["$defs"]},
+            f"corpora.{name}",
+        )
+    return filled
+
+
+def _check(value: Any, definition: dict[str, Any], where: str) -> None:
+    error = best_match(_FillingValidator(definition).iter_errors(value))
+    if error is not None:
+        raise UserError(_one_line(error, where))
+
+
+def _fill_defaults(validator: Any, properties: dict[str, Any], instance: Any, parent: dict[str, Any]) -> Any:
+    if isinstance(instance, dict):
+        for key, definition in properties.items():
+            if "default" in definition:
+                instance.setdefault(key, copy.deepcopy(definition["default"]))
+            elif "$ref" in definition:
+                target = schema()["$defs"][definition["$ref"].rpartition("/")[2]]
+                if "default" in target:
+                    instance.setdefault(key, copy.deepcopy(target["default"]))
+    yield from Draft202012Validator.VALIDATORS["properties"](validator, properties, instance, parent)
+
+
+_FillingValidator = validators.extend(Draft202012Validator, {"properties": _fill_defaults})
+
+
+def _one_line(error: ValidationError, where: str) -> str:
+    path = ".".join([*([where] if where else []), *map(str, error.absolute_path)])
+    if error.validator == "additionalProperties" and isinstance(error.schema, dict):
+        known = list(error.schema.get("properties", {}))
+        unknown = next(key for key in error.instance if key not in known)
+        near = difflib.get_close_matches(str(unknown), known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        name = f"{path}.{unknown}" if path else str(unknown)
+        return f"{name}: unknown key{hint} (allowed: {', '.join(known)})"
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if key not in error.instance)
+        return f"{path or 'config'}: the key {missing} is missing"
+    value = json.dumps(error.instance, default=str)
+    if len(value) > 60:
+        value = value[:57] + "..."
+    allowed = {
+        "enum": lambda v: "allowed: " + ", ".join(map(str, v)),
+        "type": lambda v: "must be of type " + (v if isinstance(v, str) else " or ".join(v)),
+        "minimum": lambda v: f"must be at least {v}",
+        "exclusiveMinimum": lambda v: f"must be greater than {v}",
+        "maximum": lambda v: f"must be at most {v}",
+        "minItems": lambda v: f"must have at least {v} item" + ("s" if v > 1 else ""),
+        "minProperties": lambda v: f"must have at least {v} entry",
+        "uniqueItems": lambda v: "must not name anything twice",
+        "pattern": lambda v: f"must match {v}",
+        "oneOf": lambda v: "must have exactly one of " + ", ".join(str(o["required"][0]) for o in v),
+    }.get(str(error.validator), lambda v: error.message)(error.validator_value)
+    return f"{path} = {value}: {allowed}"

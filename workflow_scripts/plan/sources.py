@@ -1,0 +1,79 @@
+"""What a corpus' entry says of its source before anything is read: its files, its size at most, what it shares."""
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+# Kinds of environment text that are read from the same files; each of the others has files of its own.
+_OF_MODULES = ("docstrings", "code", "pairs_docstring_code", "pairs_doctest")
+# Kinds that say nothing of the domain of a package.
+_OF_NO_DOMAIN = ("licences", "metadata")
+
+
+def input_files(spec: dict[str, Any]) -> list[str]:
+    """Files that a corpus is read from; a UserError names a path that matches none."""
+    if spec["source"] != "files":
+        return []
+    from workflow_scripts.corpora.files import matching_files
+
+    return [str(path) for path in matching_files(spec)]
+
+
+def largest_bytes(spec: dict[str, Any]) -> int | None:
+    """More bytes of text than this are not in a corpus; None when that takes reading it.
+
+    A table's columns and a text's bytes are at most the bytes of the uncompressed file; Parquet compresses too
+    freely for that to say anything.
+    """
+    if spec["source"] == "environment" or "limit_bytes" in spec:
+        # The last file read may exceed the limit by its own size, of which nothing is known: a file's cap is added.
+        return None if "limit_bytes" not in spec else int(spec["limit_bytes"]) + 400_000
+    if spec["source"] == "files" and not any(path.endswith(".parquet") for path in input_files(spec)):
+        return sum(_uncompressed(Path(path)) for path in input_files(spec)) * (
+            2 if "template" in str(spec) else 1
+        )
+    return None
+
+
+def _uncompressed(path: Path) -> int:
+    if path.suffix != ".gz":
+        return path.stat().st_size
+    with gzip.open(path) as stream:
+        return stream.seek(0, 2)
+
+
+def shared_text(one: dict[str, Any], other: dict[str, Any]) -> str:
+    """Where the same text could stand in two sources, in words; empty when it cannot."""
+    if one["source"] != other["source"]:
+        return ""
+    if one["source"] == "environment":
+        same_files = one["kind"] == other["kind"] or {one["kind"], other["kind"]} <= set(_OF_MODULES)
+        return shared_packages(one, other) if same_files else ""
+    if one["source"] == "files":
+        return _listed("the file", set(input_files(one)) & set(input_files(other)))
+    if one["source"] == "hub":
+        same = all(one.get(key) == other.get(key) for key in ("path", "name", "split"))
+        return f"the data set {one['path']}" if same else ""
+    return ""
+
+
+def shared_domain(one: dict[str, Any], other: dict[str, Any]) -> str:
+    """Where two sources share text or the package that it comes from, in words."""
+    kinds = {one.get("kind"), other.get("kind")}
+    if one["source"] == other["source"] == "environment" and not kinds & set(_OF_NO_DOMAIN):
+        return shared_packages(one, other)
+    return shared_text(one, other)
+
+
+def shared_packages(one: dict[str, Any], other: dict[str, Any]) -> str:
+    return _listed("the package", set(packages_of(one)) & set(packages_of(other)))
+
+
+def packages_of(spec: dict[str, Any]) -> list[str]:
+    """Packages of an environment corpus, as they are imported."""
+    packages = spec.get("packages", [])
+    return [packages] if isinstance(packages, str) else list(packages)
+
+
+def _listed(what: str, names: set[str]) -> str:
+    return f"{what} {', '.join(sorted(names))}" if names else ""
