@@ -1,0 +1,144 @@
+"""Train the probe on several corpora in equal shares of tokens; it is the base of fine-tuning, too.
+
+The settings are those of a training recipe without its model and tokens. Where the model is a pretrained one, its
+weights are copied instead. Checkpoints are kept in CHECKPOINTS, a folder of this job alone, until the probe is done;
+on SIGTERM or SIGUSR1 one is saved, and the program ends with exit code 75.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from workflow_scripts.command_line import UserError, parser_for, run, set_threads
+from workflow_scripts.training.processes import (
+    Execution,
+    add_execution_options,
+    execution_of,
+    is_main_process,
+    is_worker,
+    joined_processes,
+    run_in_processes,
+)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = parser_for(__doc__)
+    parser.add_argument(
+        "--rows", type=Path, nargs="*", default=[], help="packed rows, one file a corpus (its folder)"
+    )
+    parser.add_argument(
+        "--model", required=True, type=json.loads, help="type and settings, or pretrained, as JSON"
+    )
+    parser.add_argument("--tokens", type=int, default=0, help="tokens over all corpora together")
+    parser.add_argument("--settings", type=json.loads, default={}, help="learning rate and so on, as JSON")
+    parser.add_argument("--seed", required=True, type=int)
+    parser.add_argument("--tokenizer", required=True, type=Path, help="folder of the tokenizer")
+    parser.add_argument("--output", required=True, type=Path, help="folder to write the model to")
+    parser.add_argument("--manifest", required=True, type=Path, help="what made the probe (JSON)")
+    parser.add_argument("--times", required=True, type=Path, help="seconds of the run (JSON)")
+    add_execution_options(parser)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    given = build_parser().parse_args(arguments)
+    set_threads(given.threads)
+    if "pretrained" in given.model:
+        copy_pretrained(given)
+        return
+    from workflow_scripts.training.devices import claimed_device
+
+    with claimed_device(given.device, given.gpus) as device:
+        execution = execution_of(given, device)
+        if execution.processes > 1 and not is_worker():
+            run_in_processes("workflow_scripts.train_probe", arguments, execution)
+        else:
+            with joined_processes(device):
+                train(given, execution)
+
+
+def copy_pretrained(given: argparse.Namespace) -> None:
+    from workflow_scripts.storage.tables import write_json
+    from workflow_scripts.tokens.tokenizer import load_tokenizer
+    from workflow_scripts.training.models import (
+        library_versions,
+        new_model,
+        quiet_transformers,
+        save_model,
+        weights_digest,
+    )
+
+    quiet_transformers()
+    save_model(
+        new_model(given.model, load_tokenizer(str(given.tokenizer)), context=2, seed=given.seed), given.output
+    )
+    manifest = {
+        "commit": given.commit or None,
+        "libraries": library_versions(),
+        "model": given.model,
+        "weights_sha256": weights_digest(given.output),
+    }
+    write_json(manifest, given.manifest)
+    write_json([], given.times)
+
+
+def train(given: argparse.Namespace, execution: Execution) -> None:
+    from workflow_scripts.storage.content_store import content_key
+    from workflow_scripts.storage.tables import write_json
+    from workflow_scripts.tokens.rows import read_rows
+    from workflow_scripts.tokens.tokenizer import load_tokenizer
+    from workflow_scripts.training.interruption import noticed_interruption
+    from workflow_scripts.training.models import (
+        copy_model,
+        new_model,
+        quiet_transformers,
+        weights_digest,
+    )
+    from workflow_scripts.training.recipe import Recipe
+    from workflow_scripts.training.runs import (
+        Job,
+        blocks_digest,
+        finish_runs,
+        forget_runs,
+        manifest_of,
+        times_of,
+    )
+    from workflow_scripts.training.schedule import make_blocks, plan_equal_shares
+
+    with noticed_interruption() as interruption:
+        recipe = Recipe.from_dict({**given.settings, "model": given.model, "tokens": [given.tokens]})
+        if recipe.epochs > 1 or recipe.layout != "packed" or not recipe.shuffle:
+            raise UserError("the probe makes one pass over packed rows in shuffled order")
+        if not given.rows:
+            raise UserError("a probe that is trained needs token rows (--rows)")
+        quiet_transformers()
+        sets = [
+            (path.parent.name, make_blocks(read_rows(path), recipe, path.parent.name)) for path in given.rows
+        ]
+        tokenizer = load_tokenizer(str(given.tokenizer))
+        job = Job(
+            recipe,
+            "probe",
+            (given.seed,),
+            content_key(sets=[blocks_digest(blocks) for _, blocks in sets]),
+            None,
+            make_model=lambda seed: new_model(recipe.model, tokenizer, recipe.context, seed),
+            make_schedule=lambda part, seed: plan_equal_shares(sets, given.tokens, part.batch_rows, seed),
+        )
+        finished = finish_runs(job, given.checkpoints, execution, interruption)
+        if is_main_process():
+            copy_model(finished[0].model_folder(given.tokens), given.output)
+            listed = [
+                {"seed": given.seed, "tokens": given.tokens, "weights_sha256": weights_digest(given.output)}
+            ]
+            manifest = manifest_of(job, listed, execution.device, given.commit)
+            write_json({**manifest, "corpora": [name for name, _ in sets]}, given.manifest)
+            write_json(times_of(finished), given.times)
+            forget_runs(given.checkpoints)
+
+
+if __name__ == "__main__":
+    run(main)

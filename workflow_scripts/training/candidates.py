@@ -1,0 +1,81 @@
+"""The models of an evaluation, each scored once: what was scored before is found in the store."""
+
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from workflow_scripts.storage.content_store import ContentStore, content_key
+from workflow_scripts.storage.tables import read_json
+from workflow_scripts.training.evaluation import EvaluationSet, loss_rows, score
+from workflow_scripts.training.models import library_versions, load_model, model_digest
+
+logger = logging.getLogger(__name__)
+
+COLUMNS = ["train_set", "eval_set", "part", "tokens", "seed", "doc_id", "nll", "n_tokens", "n_bytes"]
+UNTRAINED = "none"
+
+
+@dataclass(frozen=True, order=True)
+class Candidate:
+    """A model to be scored."""
+
+    train_set: str
+    tokens: int
+    seed: int
+    folder: Path
+
+
+def list_candidates(manifests: Iterable[Path], base: Path | None) -> list[Candidate]:
+    """The models of all manifests, whose paths are relative to their folder, and the untrained base, if there is one.
+
+    They are sorted, so that the order of the manifests does not matter.
+    """
+    listed = [] if base is None else [Candidate(UNTRAINED, 0, 0, base)]
+    for manifest in manifests:
+        for model in read_json(manifest)["models"]:
+            folder = manifest.parent / model["path"]
+            listed.append(Candidate(model["train_set"], model["tokens"], model["seed"], folder))
+    return sorted(listed)
+
+
+def losses_of(
+    candidates: Sequence[Candidate],
+    evaluation_set: EvaluationSet,
+    name: str,
+    store: ContentStore,
+    device: str,
+    threads: int,
+) -> tuple[pd.DataFrame, list[float]]:
+    """The losses of every candidate on every document, and the seconds of those that were not in the store.
+
+    Device, threads and versions belong to the key, because they decide the last digits.
+    """
+    frames, seconds = [], []
+    circumstances = {"device": device, "threads": threads, "versions": library_versions()}
+    evaluation_digest = evaluation_set.digest()
+    for candidate in candidates:
+        key = content_key(
+            model=model_digest(candidate.folder),
+            evaluation_set=evaluation_digest,
+            circumstances=circumstances,
+        )
+        totals = store.get(key)
+        if totals is None:
+            start = time.monotonic()
+            model = load_model(candidate.folder)
+            model.to(device=device)
+            totals = score(model, evaluation_set)
+            store.put(key, totals)
+            seconds.append(time.monotonic() - start)
+        frame = loss_rows(evaluation_set, totals)
+        frames.append(
+            frame.assign(
+                train_set=candidate.train_set, eval_set=name, tokens=candidate.tokens, seed=candidate.seed
+            )
+        )
+    logger.info("%s: computed %d, reused %d", name, len(seconds), len(frames) - len(seconds))
+    return pd.concat(frames, ignore_index=True)[COLUMNS], seconds

@@ -1,0 +1,109 @@
+"""Which device a job computes on; several local GPUs are lent to one job each by file lock."""
+
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from workflow_scripts.command_line import UserError
+from workflow_scripts.training.processes import is_worker
+
+logger = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_LOOKS = 0.5
+
+
+def resolve_device(name: str) -> str:
+    """`cpu` or `cuda`; `auto` takes a GPU where one is visible."""
+    import torch
+
+    if name not in ("auto", "cpu", "cuda"):
+        raise UserError(f"device is {name!r}; allowed are auto, cpu, cuda")
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError("device is 'cuda', and no GPU is visible")
+    return name
+
+
+def visible_devices() -> list[str]:
+    """Ids of the GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [device.strip() for device in named.split(",") if device.strip()]
+    import torch
+
+    return [str(index) for index in range(torch.cuda.device_count())]
+
+
+def default_lock_folder() -> Path:
+    """One folder per user and machine."""
+    return Path(tempfile.gettempdir()) / f"plumbline-devices-{os.getuid()}"
+
+
+@contextmanager
+def claimed_device(name: str, gpus: int) -> Iterator[str]:
+    """The kind of device to compute on; where it is a GPU, one (or `gpus`) of the visible ones is leased meanwhile."""
+    device = resolve_device(name)
+    if device == "cpu" or is_worker():
+        yield device
+        return
+    with leased_devices(max(gpus, 1)):
+        yield device
+
+
+@contextmanager
+def leased_devices(
+    count: int, visible: Sequence[str] | None = None, locks: Path | None = None
+) -> Iterator[list[str]]:
+    """Lend `count` of the visible GPUs to the block, waiting until as many are free, and make them the only visible.
+
+    Snakemake does not hand out device ids on one machine, so jobs that run side by side agree through locks that
+    the system releases when a process ends, however it ends. Inside a Slurm allocation the devices are the job's own
+    already, and nothing is locked.
+    """
+    devices = list(visible_devices() if visible is None else visible)
+    if count > len(devices):
+        raise UserError(f"{count} GPUs are asked for, and {len(devices)} are visible")
+    if "SLURM_JOB_ID" in os.environ:
+        yield devices[:count]
+        return
+    with ExitStack() as held:
+        leased = _lease(count, devices, locks or default_lock_folder(), held)
+        before = os.environ.get("CUDA_VISIBLE_DEVICES")
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(leased)
+        try:
+            yield leased
+        finally:
+            if before is None:
+                del os.environ["CUDA_VISIBLE_DEVICES"]
+            else:
+                os.environ["CUDA_VISIBLE_DEVICES"] = before
+
+
+def _lease(count: int, devices: Sequence[str], folder: Path, held: ExitStack) -> list[str]:
+    """Locks of `count` devices, all or none, so that two jobs never wait for each other's devices."""
+    folder.mkdir(parents=True, exist_ok=True)
+    told = False
+    while True:
+        with ExitStack() as tried:
+            leased: list[str] = []
+            for device in devices:
+                if len(leased) < count:
+                    try:
+                        tried.enter_context(FileLock(folder / f"{device}.lock").acquire(blocking=False))
+                    except Timeout:
+                        continue
+                    leased.append(device)
+            if len(leased) == count:
+                held.enter_context(tried.pop_all())
+                return leased
+        if not told:
+            logger.info("waiting for %d of %d GPUs", count, len(devices))
+            told = True
+        time.sleep(SECONDS_BETWEEN_LOOKS)

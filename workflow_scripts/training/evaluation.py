@@ -1,0 +1,225 @@
+"""Negative log-likelihood of documents under a model, each token scored once with as much context as is allowed.
+
+The windows rule. Of a document x_0 ... x_{L-1} (ended by eos) every token but the first is scored, exactly once. A
+window holds at most `context` tokens. Windows start at 0, stride, 2 x stride, ...; the first scores all of its tokens
+but x_0, and each later one those that no earlier window held: the last `stride` of a full window. So a token of a long
+document is predicted from at least `context - stride` tokens, and a document of up to `context` tokens is one window.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from workflow_scripts.command_line import UserError
+from workflow_scripts.storage.content_store import content_key
+from workflow_scripts.tokens.encode import EncodedDocument, encode_documents
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+logger = logging.getLogger(__name__)
+
+PARTS = ("whole", "answer")
+TOKENS_PER_BATCH = 4096
+LOGITS_PER_BATCH = 1 << 26  # 256 MiB in float32
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """What is scored, and in which windows."""
+
+    tokens: int = 8192
+    """Documents are taken until they have this many tokens; longer ones are passed over."""
+    context: int = 128
+    """Longest window."""
+    stride: int = 64
+    """Step from one window to the next."""
+    parts: tuple[str, ...] = PARTS
+    """`whole` documents, and the `answer` of pairs."""
+    documents: str | None = None
+    """Null: whole documents in seeded order up to the cap. `first`: the first document alone, as the paper did."""
+    seed: int = 0
+    """Draws the order of documents."""
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "EvaluationSettings":
+        known = [field.name for field in fields(cls)]
+        for key in values:
+            if key not in known:
+                raise UserError(f"evaluation: unknown key {key!r}; known are {', '.join(known)}")
+        settings = cls(**{**values, "parts": tuple(values.get("parts", PARTS))})
+        for key, smallest in (("tokens", 2), ("context", 2), ("stride", 1), ("seed", 0)):
+            value = getattr(settings, key)
+            if not isinstance(value, int) or isinstance(value, bool) or value < smallest:
+                raise UserError(f"evaluation: {key} is {value!r}; it must be a whole number from {smallest}")
+        if settings.stride >= settings.context:
+            raise UserError(
+                f"evaluation: stride is {settings.stride}; it must be below the context, {settings.context}"
+            )
+        if not settings.parts or not set(settings.parts) <= set(PARTS):
+            raise UserError(f"evaluation: parts is {values['parts']!r}; allowed are {', '.join(PARTS)}")
+        if settings.documents not in (None, "first"):
+            raise UserError(f"evaluation: documents is {settings.documents!r}; allowed are null and 'first'")
+        return settings
+
+
+@dataclass(frozen=True)
+class EvaluationSet:
+    """The documents that every model is scored on."""
+
+    documents: list[EncodedDocument]
+    settings: EvaluationSettings
+
+    def digest(self) -> str:
+        """What decides the losses, apart from the model."""
+        return content_key(
+            input_ids=np.concatenate([document.input_ids for document in self.documents]),
+            answer=np.concatenate([document.answer for document in self.documents]),
+            lengths=np.array([len(document.input_ids) for document in self.documents]),
+            settings=asdict(self.settings),
+        )
+
+
+def choose_documents(
+    documents: pd.DataFrame, tokenizer: "PreTrainedTokenizerBase", settings: EvaluationSettings, name: str
+) -> EvaluationSet:
+    """Take whole documents in seeded order until the cap is reached; the one that reaches it is taken, too.
+
+    To leave that one out would prefer short documents, since it is the long ones that cross. Documents longer than
+    the cap itself are passed over, so that a set costs less than twice the cap.
+    """
+    if len(documents) == 0:
+        raise UserError(f"evaluation set {name!r} has no documents")
+    if settings.documents == "first":
+        return EvaluationSet(list(encode_documents(tokenizer, documents.iloc[:1])), settings)
+    order = np.random.default_rng(settings.seed).permutation(len(documents))
+    chosen: list[EncodedDocument] = []
+    total = too_long = 0
+    for document in encode_documents(tokenizer, documents.iloc[order], chunk=64):
+        length = len(document.input_ids)
+        if length > settings.tokens:
+            too_long += 1
+        elif length > 1:
+            chosen.append(document)
+            total += length
+            if total >= settings.tokens:
+                break
+    if not chosen:
+        raise UserError(
+            f"evaluation set {name!r}: none of its {len(documents)} documents has 2 to {settings.tokens} tokens"
+        )
+    logger.info(
+        "%s: %d documents, %d tokens; %d passed over as longer than the cap",
+        name,
+        len(chosen),
+        total,
+        too_long,
+    )
+    return EvaluationSet(chosen, settings)
+
+
+@dataclass(frozen=True)
+class Window:
+    """Tokens `start:end` of a document, of which `scored:end` are scored."""
+
+    document: int
+    start: int
+    scored: int
+    end: int
+
+
+def windows_of(lengths: Iterable[int], context: int, stride: int) -> list[Window]:
+    """All windows, by the rule above."""
+    windows = []
+    for document, length in enumerate(lengths):
+        start, scored = 0, 1
+        while scored < length:
+            end = min(start + context, length)
+            windows.append(Window(document, start, scored, end))
+            start, scored = start + stride, end
+    return windows
+
+
+def score(model: "PreTrainedModel", evaluation_set: EvaluationSet) -> dict[str, np.ndarray]:
+    """Per document, in order: the summed negative log-likelihood in nats of the whole and of the answer."""
+    import torch
+
+    documents, settings = evaluation_set.documents, evaluation_set.settings
+    windows = windows_of(
+        [len(document.input_ids) for document in documents], settings.context, settings.stride
+    )
+    totals = {part: np.zeros(len(documents)) for part in PARTS}
+    model.eval()
+    with torch.inference_mode():
+        for batch in _batches(windows, model.config.vocab_size):
+            input_ids, targets, answer = _padded(documents, batch)
+            nll = _token_losses(model, input_ids, targets)
+            index = [window.document for window in batch]
+            np.add.at(totals["whole"], index, nll.sum(axis=1))
+            np.add.at(totals["answer"], index, (nll * answer).sum(axis=1))
+    return totals
+
+
+def loss_rows(evaluation_set: EvaluationSet, totals: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """One row per document and part: part, doc_id, nll, n_tokens, n_bytes.
+
+    `n_tokens` counts scored tokens; `n_bytes` are the UTF-8 bytes of the text, or of the answer. Plain text has no
+    answer.
+    """
+    frames = []
+    for part in evaluation_set.settings.parts:
+        rows = [
+            (part, document.doc_id, nll, int(document.answer[1:].sum()), document.n_answer_bytes)
+            if part == "answer"
+            else (part, document.doc_id, nll, len(document.input_ids) - 1, document.n_bytes)
+            for document, nll in zip(evaluation_set.documents, totals[part], strict=True)
+            if part == "whole" or not document.answer.all()
+        ]
+        frames.append(pd.DataFrame(rows, columns=["part", "doc_id", "nll", "n_tokens", "n_bytes"]))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _batches(windows: Sequence[Window], vocabulary: int) -> Iterator[list[Window]]:
+    """Windows of like length together, longest first, so that little of a batch is padding."""
+    most = max(1, min(TOKENS_PER_BATCH, LOGITS_PER_BATCH // vocabulary))
+    ordered = sorted(windows, key=lambda window: window.start - window.end)
+    first = 0
+    while first < len(ordered):
+        width = ordered[first].end - ordered[first].start
+        last = first + max(1, most // width)
+        yield ordered[first:last]
+        first = last
+
+
+def _padded(
+    documents: Sequence[EncodedDocument], batch: Sequence[Window]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Token ids, targets (-100 where nothing is scored) and answer marks, the latter two shifted to predictions."""
+    width = max(window.end - window.start for window in batch)
+    input_ids = np.zeros((len(batch), width), dtype=np.int64)
+    targets = np.full((len(batch), width), -100, dtype=np.int64)
+    answer = np.zeros((len(batch), width), dtype=bool)
+    for row, window in enumerate(batch):
+        document = documents[window.document]
+        input_ids[row, : window.end - window.start] = document.input_ids[window.start : window.end]
+        predictions = slice(window.scored - window.start - 1, window.end - window.start - 1)
+        targets[row, predictions] = document.input_ids[window.scored : window.end]
+        answer[row, predictions] = document.answer[window.scored : window.end]
+    return input_ids, targets, answer
+
+
+def _token_losses(model: "PreTrainedModel", input_ids: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Float64 losses per position; padding stands to the right, so no attention mask is needed."""
+    import torch
+
+    device = next(model.parameters()).device
+    logits = model(input_ids=torch.from_numpy(input_ids).to(device), use_cache=False).logits
+    wanted = torch.from_numpy(targets).to(device)
+    losses = torch.nn.functional.cross_entropy(
+        logits.float().flatten(0, 1), wanted.flatten(), ignore_index=-100, reduction="none"
+    )
+    return losses.view(wanted.shape).double().cpu().numpy()

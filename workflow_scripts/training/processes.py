@@ -1,0 +1,121 @@
+"""One process or several: a program that starts itself again through `accelerate launch`."""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import psutil
+
+from workflow_scripts.training.interruption import NOT_FINISHED, SIGNALS
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Where and how runs are computed; none of it belongs to a recipe."""
+
+    device: str = "cpu"
+    processes: int = 1
+    threads: int = 1
+    checkpoint_steps: int = 0  # 0: by time alone
+    checkpoint_seconds: float = 300.0
+
+
+def add_execution_options(parser: argparse.ArgumentParser) -> None:
+    """What the programs that train have in common."""
+    parser.add_argument(
+        "--checkpoints", required=True, type=Path, help="folder of this job alone, removed at its end"
+    )
+    parser.add_argument("--checkpoint-seconds", type=float, default=300.0, help="seconds between checkpoints")
+    parser.add_argument(
+        "--checkpoint-steps", type=int, default=0, help="save every so many steps, too; 0: by time"
+    )
+    parser.add_argument("--device", default="auto", help="auto (a GPU where one is visible), cpu or cuda")
+    parser.add_argument("--gpus", type=int, default=0, help="GPUs to train on, one process each")
+    parser.add_argument("--processes", type=int, default=1, help="processes on a CPU")
+    parser.add_argument("--threads", type=int, default=1, help="threads of each process")
+    parser.add_argument("--commit", default="", help="commit of the code, for the manifest")
+
+
+def execution_of(given: argparse.Namespace, device: str) -> Execution:
+    """The options as they apply on this kind of device."""
+    processes = max(given.gpus, 1) if device == "cuda" else given.processes
+    return Execution(device, processes, given.threads, given.checkpoint_steps, given.checkpoint_seconds)
+
+
+def is_worker() -> bool:
+    """Whether this process is one of several that `accelerate launch` started."""
+    return "LOCAL_RANK" in os.environ
+
+
+def is_main_process() -> bool:
+    """Whether this process writes the files: the first of several, or the only one."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+@contextmanager
+def joined_processes(device: str) -> Iterator[None]:
+    """Let the processes of a job find each other, if there are several, and part at the end."""
+    if not is_worker():
+        yield
+        return
+    import torch
+    from accelerate import PartialState
+
+    PartialState(cpu=device == "cpu", backend="gloo" if device == "cpu" else None)
+    try:
+        yield
+        wait_for_all()
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def wait_for_all() -> None:
+    """Wait until every process of the job is here."""
+    if is_worker():
+        import torch
+
+        torch.distributed.barrier()
+
+
+def run_in_processes(module: str, arguments: Sequence[str], execution: Execution) -> None:
+    """Run `python -m module arguments` in several processes of this machine, and end as they end.
+
+    `accelerate launch` dies of SIGUSR1 and gives its workers little time on SIGTERM. It therefore runs in a session
+    of its own, and the signals are passed on to the workers, which save a checkpoint and end.
+    """
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_machines", "1"]
+    command += [
+        "--num_processes",
+        str(execution.processes),
+        "--mixed_precision",
+        "no",
+        "--dynamo_backend",
+        "no",
+    ]
+    command += ["--num_cpu_threads_per_process", str(execution.threads), "--main_process_port", "0"]
+    command += ["--module", module, *arguments]
+    asked_to_stop = False
+
+    with subprocess.Popen(command, start_new_session=True) as launcher:
+
+        def pass_on(number: int, frame: FrameType | None) -> None:
+            nonlocal asked_to_stop
+            asked_to_stop = True
+            for worker in psutil.Process(launcher.pid).children():
+                worker.send_signal(signal.SIGUSR1)
+
+        before = {number: signal.signal(number, pass_on) for number in SIGNALS}
+        try:
+            code = launcher.wait()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+    if code:
+        raise SystemExit(NOT_FINISHED if asked_to_stop else 1)

@@ -1,0 +1,209 @@
+"""All runs of one job: found again when they are finished, continued when they are not, written out at the end."""
+
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workflow_scripts.storage.content_store import content_key
+from workflow_scripts.storage.tables import read_json, write_json
+from workflow_scripts.training.interruption import Interruption, NotFinished
+from workflow_scripts.training.models import copy_model, library_versions, save_model, weights_digest
+from workflow_scripts.training.processes import Execution, is_main_process, wait_for_all
+from workflow_scripts.training.recipe import Recipe
+from workflow_scripts.training.schedule import Blocks, Schedule
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+logger = logging.getLogger(__name__)
+
+RUN_PREFIX = "run-"
+FINISHED = "finished.json"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one job trains: the runs of a recipe on one training set."""
+
+    recipe: Recipe
+    train_set: str
+    seeds: tuple[int, ...]
+    data_digest: str  # of everything that the schedules are made of
+    base_digest: str | None
+    make_model: Callable[[int], "PreTrainedModel"]
+    make_schedule: Callable[[Recipe, int], Schedule]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run: one seed, and the recipe with the budgets that this run is read at."""
+
+    recipe: Recipe
+    train_set: str
+    seed: int
+    key: str
+
+    @property
+    def label(self) -> str:
+        return f"{self.train_set}, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """Where the models of a run lie, and what it took; `reused` when an earlier start of the job had made them."""
+
+    run: Run
+    folder: Path
+    weights: dict[int, str]  # budget -> SHA-256
+    seconds: float
+    steps: int
+    reused: bool
+
+    def model_folder(self, budget: int) -> Path:
+        return _reading_folder(self.folder, budget)
+
+
+def runs_of(job: Job, execution: Execution) -> list[Run]:
+    """The runs of a job. A run's key holds everything that decides its weights, bit for bit, and nothing else."""
+    circumstances = {
+        "device": execution.device,
+        "processes": execution.processes,
+        "threads": execution.threads,
+        "versions": library_versions(),
+    }
+    return [
+        Run(
+            recipe,
+            job.train_set,
+            seed,
+            content_key(
+                recipe=recipe.to_dict(),
+                seed=seed,
+                data=job.data_digest,
+                base=job.base_digest,
+                circumstances=circumstances,
+            ),
+        )
+        for seed in job.seeds
+        for recipe in job.recipe.runs()
+    ]
+
+
+def blocks_digest(blocks: Blocks) -> str:
+    """What decides what a run reads."""
+    return content_key(input_ids=blocks.input_ids, learnable=blocks.learnable, sizes=blocks.sizes)
+
+
+def finish_runs(
+    job: Job, checkpoints: Path, execution: Execution, interruption: Interruption
+) -> list[FinishedRun]:
+    """Train every run of a job to its end, except those that an earlier start of the job had finished."""
+    results = []
+    for run in runs_of(job, execution):
+        folder = checkpoints / f"{RUN_PREFIX}{run.key}"
+        reused = (folder / FINISHED).exists()
+        if reused:
+            logger.info("%s: finished by an earlier start of this job", run.label)
+        else:
+            interruption.stop_if_requested()
+            _train_run(run, job, folder, execution, interruption)
+        facts = read_json(folder / FINISHED)
+        weights = {int(budget): digest for budget, digest in facts["weights"].items()}
+        results.append(FinishedRun(run, folder, weights, facts["seconds"], facts["steps"], reused))
+    return results
+
+
+def _train_run(run: Run, job: Job, folder: Path, execution: Execution, interruption: Interruption) -> None:
+    from workflow_scripts.training.engine import train  # The Trainer takes seconds to import.
+
+    start = time.monotonic()
+    schedule = job.make_schedule(run.recipe, run.seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    done = train(
+        job.make_model(run.seed),
+        schedule,
+        run.recipe,
+        run.seed,
+        folder,
+        execution,
+        interruption,
+        lambda model, budget: save_model(model, _reading_folder(folder, budget)),
+        run.label,
+    )
+    if not done:
+        raise NotFinished
+    if is_main_process():
+        weights = {
+            str(budget): weights_digest(_reading_folder(folder, budget)) for budget in run.recipe.tokens
+        }
+        facts = {"seconds": time.monotonic() - start, "steps": schedule.n_steps, "weights": weights}
+        write_json(facts, folder / FINISHED)
+        for checkpoint in folder.glob("checkpoint-*"):
+            shutil.rmtree(checkpoint)
+    wait_for_all()
+
+
+def publish_models(finished: Iterable[FinishedRun], models: Path, manifest: Path) -> list[dict[str, Any]]:
+    """Copy the models of all runs to their place, `seed-<s>/tokens-<n>`, and list them."""
+    listed = []
+    for result in finished:
+        for budget, weights in result.weights.items():
+            place = models / f"seed-{result.run.seed}" / f"tokens-{budget}"
+            copy_model(result.model_folder(budget), place)
+            listed.append(
+                {
+                    "train_set": result.run.train_set,
+                    "seed": result.run.seed,
+                    "tokens": budget,
+                    "path": Path(os.path.relpath(place, manifest.parent)).as_posix(),
+                    "weights_sha256": weights,
+                    "tokens_seen": budget * result.run.recipe.epochs,
+                }
+            )
+    return sorted(listed, key=lambda model: (model["seed"], model["tokens"]))
+
+
+def forget_runs(checkpoints: Path) -> None:
+    """Remove the finished job's runs, and the folder when nothing else lies in it."""
+    for folder in checkpoints.glob(f"{RUN_PREFIX}*"):
+        shutil.rmtree(folder)
+    if checkpoints.exists() and not any(checkpoints.iterdir()):
+        checkpoints.rmdir()
+
+
+def manifest_of(job: Job, models: list[dict[str, Any]], device: str, commit: str) -> dict[str, Any]:
+    """What made the models: nothing in it depends on when or where."""
+    return {
+        "base_digest": job.base_digest,
+        "commit": commit or None,
+        "data_digest": job.data_digest,
+        "device": device,
+        "libraries": library_versions(),
+        "models": models,
+        "recipe": job.recipe.to_dict(),
+        "seeds": list(job.seeds),
+    }
+
+
+def times_of(finished: Iterable[FinishedRun]) -> list[dict[str, Any]]:
+    """Seconds of each run; those of a reused run were spent by an earlier start."""
+    return [
+        {
+            "seed": result.run.seed,
+            "tokens": max(result.weights),
+            "steps": result.steps,
+            "seconds": round(result.seconds, 3),
+            "tokens_per_second": round(max(result.weights) * result.run.recipe.epochs / result.seconds, 1),
+            "reused": result.reused,
+        }
+        for result in finished
+    ]
+
+
+def _reading_folder(folder: Path, budget: int) -> Path:
+    return folder / "models" / f"tokens-{budget}"
