@@ -66,9 +66,7 @@ def losses_of(
         totals = store.get(key)
         if totals is None:
             start = time.monotonic()
-            model = load_model(candidate.folder)
-            model.to(device=device)
-            totals = score(model, evaluation_set)
+            totals = score(load_model(candidate.folder), evaluation_set, device)
             store.put(key, totals)
             seconds.append(time.monotonic() - start)
         frame = loss_rows(evaluation_set, totals)

@@ -144,7 +144,9 @@ def windows_of(lengths: Iterable[int], context: int, stride: int) -> list[Window
     return windows
 
 
-def score(model: "PreTrainedModel", evaluation_set: EvaluationSet) -> dict[str, np.ndarray]:
+def score(
+    model: "PreTrainedModel", evaluation_set: EvaluationSet, device: str = "cpu"
+) -> dict[str, np.ndarray]:
     """Per document, in order: the summed negative log-likelihood in nats of the whole and of the answer."""
     import torch
 
@@ -153,6 +155,7 @@ def score(model: "PreTrainedModel", evaluation_set: EvaluationSet) -> dict[str, 
         [len(document.input_ids) for document in documents], settings.context, settings.stride
     )
     totals = {part: np.zeros(len(documents)) for part in PARTS}
+    torch.nn.Module.to(model, device)
     model.eval()
     with torch.inference_mode():
         for batch in _batches(windows, model.config.vocab_size):
@@ -216,9 +219,8 @@ def _token_losses(model: "PreTrainedModel", input_ids: np.ndarray, targets: np.n
     """Float64 losses per position; padding stands to the right, so no attention mask is needed."""
     import torch
 
-    device = next(model.parameters()).device
-    logits = model(input_ids=torch.from_numpy(input_ids).to(device), use_cache=False).logits
-    wanted = torch.from_numpy(targets).to(device)
+    logits = model(input_ids=torch.from_numpy(input_ids).to(model.device), use_cache=False).logits
+    wanted = torch.from_numpy(targets).to(model.device)
     losses = torch.nn.functional.cross_entropy(
         logits.float().flatten(0, 1), wanted.flatten(), ignore_index=-100, reduction="none"
     )

@@ -1,0 +1,106 @@
+"""The losses of all experiments in one table, their means over documents, and what is missing."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from workflow_scripts.training.candidates import UNTRAINED
+
+LOSS_COLUMNS = [
+    "experiment",
+    "train_set",
+    "eval_set",
+    "part",
+    "tokens",
+    "fraction",
+    "seed",
+    "doc_id",
+    "nll",
+    "n_tokens",
+    "n_bytes",
+]
+KEYS = LOSS_COLUMNS[:7]
+
+
+def losses_of_experiments(experiments: Sequence[Mapping[str, Any]], losses: pd.DataFrame) -> pd.DataFrame:
+    """One row per experiment, model, part and document.
+
+    `losses` has the column `recipe` besides those of an evaluation. Experiments with one recipe share its models, so
+    a loss appears once in each; the untrained base belongs to every experiment of its recipe.
+    """
+    frames = [losses.iloc[:0].assign(experiment="", fraction=0.0)]
+    for experiment in experiments:
+        trained = losses["train_set"].isin(experiment["train_sets"]) & losses["tokens"].isin(
+            experiment["tokens"]
+        )
+        chosen = losses[
+            (losses["recipe"] == experiment["recipe"])
+            & losses["eval_set"].isin(experiment["eval_sets"])
+            & (trained | (losses["train_set"] == UNTRAINED))
+        ]
+        fraction = chosen["train_set"].map(experiment.get("fractions") or {}).astype("float64")
+        frames.append(chosen.assign(experiment=experiment["name"], fraction=fraction))
+    return pd.concat(frames, ignore_index=True)[LOSS_COLUMNS]
+
+
+def summarise(losses: pd.DataFrame) -> pd.DataFrame:
+    """Loss per token (nats), bits per byte and perplexity of every model on every evaluation set.
+
+    Each is a ratio of sums over documents, R = sum y / sum x, with the standard error of the ratio estimator over
+    documents, SE^2 = n / (n - 1) * sum (y_i - R x_i)^2 / (sum x_i)^2; perplexity = exp(loss) by the delta method. One
+    document has no standard error.
+    """
+    frame = losses.assign(bits=losses["nll"] / np.log(2))
+    groups = frame.groupby(KEYS, dropna=False, sort=True)
+    summary = groups.agg(
+        n_documents=("nll", "size"), n_tokens=("n_tokens", "sum"), n_bytes=("n_bytes", "sum")
+    )
+    for name, value, size in (("loss", "nll", "n_tokens"), ("bits_per_byte", "bits", "n_bytes")):
+        total, whole = groups[value].transform("sum"), groups[size].transform("sum")
+        squares = (frame[value] - total / whole * frame[size]) ** 2
+        spread = squares.groupby([frame[key] for key in KEYS], dropna=False, sort=True).sum()
+        n = summary["n_documents"]
+        summary[name] = groups[value].sum() / groups[size].sum()
+        summary[f"{name}_se"] = np.sqrt(n / (n - 1).where(n > 1) * spread) / groups[size].sum()
+    summary["perplexity"] = np.exp(summary["loss"])
+    summary["perplexity_se"] = summary["perplexity"] * summary["loss_se"]
+    return summary.reset_index()
+
+
+def find_missing(experiments: Iterable[Mapping[str, Any]], losses: pd.DataFrame) -> list[dict[str, Any]]:
+    """Models of the experiments that have no loss on an evaluation set.
+
+    An experiment expects the seeds it names, or else every seed that its recipe has been trained with.
+    """
+    trained = losses[losses["train_set"] != UNTRAINED]
+    columns = ["recipe", "train_set", "eval_set", "tokens", "seed"]
+    present = set(trained[columns].drop_duplicates().itertuples(index=False, name=None))
+    missing = []
+    for experiment in experiments:
+        recipe = experiment["recipe"]
+        known = trained.loc[trained["recipe"] == recipe, "seed"].unique().tolist()
+        seeds = experiment.get("seeds") or sorted(known) or [None]
+        missing += [
+            {
+                "experiment": experiment["name"],
+                "recipe": recipe,
+                "train_set": train_set,
+                "eval_set": eval_set,
+                "tokens": tokens,
+                "seed": seed,
+            }
+            for train_set in experiment["train_sets"]
+            for eval_set in experiment["eval_sets"]
+            for tokens in experiment["tokens"]
+            for seed in seeds
+            if (recipe, train_set, eval_set, tokens, seed) not in present
+        ]
+    return missing
+
+
+def find_not_finite(summary: pd.DataFrame) -> list[dict[str, Any]]:
+    """Models whose loss is no number: their training diverged."""
+    broken = summary.loc[~np.isfinite(summary["loss"]), KEYS].drop(columns="fraction")
+    return broken.to_dict("records")
