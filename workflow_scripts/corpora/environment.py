@@ -22,7 +22,7 @@ from typing import Any
 from workflow_scripts.command_line import UserError
 from workflow_scripts.corpora.cutting import cut
 from workflow_scripts.corpora.documents import Reading, SourceDocument, stable_hash
-from workflow_scripts.corpora.prose import markup_prose, wrapped_prose
+from workflow_scripts.corpora.prose import is_licence, markup_prose, wrapped_prose
 from workflow_scripts.corpora.python_text import (
     code_documents,
     code_pairs,
@@ -63,6 +63,9 @@ _CHANGE_LOG = re.compile(
     r"|contributors|authors|credits)\b.*$",
     re.IGNORECASE | re.MULTILINE,
 )
+# Builds of torch for different accelerators carry different headers in these folders.
+_ACCELERATORS = frozenset({"cuda", "cudnn", "hip", "miopen", "mps", "xpu", "metal"})
+_COMMENT = re.compile(r"/\*.*?\*/|(?:^[ \t]*//[^\n]*\n)+", re.DOTALL | re.MULTILINE)
 _GENERATED = re.compile(r"@generated|do not edit|(automatically|auto-?) ?generated", re.IGNORECASE)
 
 
@@ -248,26 +251,25 @@ def _stubs(package: Package, path: Path) -> Iterator[SourceDocument]:
 
 
 def _header_files(package: Package) -> list[Path]:
-    return _walk(package, (".h", ".hpp", ".hxx", ".cuh"))
+    found = _walk(package, (".h", ".hpp", ".hxx"))
+    return [path for path in found if not _ACCELERATORS.intersection(path.relative_to(package.root).parts)]
 
 
 def _headers(package: Package, path: Path) -> Iterator[SourceDocument]:
-    """A header without the licence at its head; headers written by a program are left out."""
+    """A header in pieces; headers written by a program are left out."""
     source = path.read_text(encoding="utf-8")
     if not _GENERATED.search(source[:3000]):
         yield from _pieces(package, path, header_text(source))
 
 
 def header_text(source: str) -> str:
-    """A header without comments on copyright near its head, and without the guard that torch adds to each."""
-    lines = [line for line in source.splitlines() if "TORCH_STABLE_ONLY" not in line]
-    if len(lines) < len(source.splitlines()) and lines and lines[-1].startswith("#else"):
-        lines.pop()
-    head, rest = "\n".join(lines[:80]), "\n".join(lines[80:])
-    for comment in re.findall(r"/\*.*?\*/|(?:^[ \t]*//[^\n]*\n)+", head, flags=re.DOTALL | re.MULTILINE):
-        if re.search(r"copyright|licen[sc]e|redistribut", comment, re.IGNORECASE):
-            head = head.replace(comment, "", 1)
-    return re.sub(r"\n{3,}", "\n\n", f"{head}\n{rest}").strip("\n")
+    """A header without comments that are licences, and without the guard that torch adds to each of its own."""
+    lines = source.splitlines()
+    kept = [line for line in lines if "TORCH_STABLE_ONLY" not in line]
+    if len(kept) < len(lines) and kept and kept[-1].startswith("#else"):
+        kept.pop()
+    text = _COMMENT.sub(lambda found: "" if is_licence(found[0]) else found[0], "\n".join(kept) + "\n")
+    return re.sub(r"\n{3,}", "\n\n", text).strip("\n")
 
 
 def _pieces(package: Package, path: Path, text: str) -> Iterator[SourceDocument]:

@@ -8,7 +8,8 @@ The rule, in the order it is applied to a docstring:
    in every other section the heading goes and the text stays;
 3. Sphinx fields (`:param x: ...`) go with their continuation lines;
 4. what is left is unwrapped into one line per paragraph or list item, and inline markup is taken off;
-5. a paragraph stays when it reads as prose: at least five words, and four fifths of it letters and spaces.
+5. a paragraph stays when it reads as prose: at least five words, and four fifths of it letters and spaces;
+   and when it is no part of a licence, since licences are a corpus of their own.
 """
 
 import inspect
@@ -33,6 +34,12 @@ _SHORT_HEADING = re.compile(r"\s*([A-Z][\w ]{2,24}):\s*$")
 _DIRECTIVE = re.compile(r"\s*\.\.(\s|$)")
 _FIELD = re.compile(r"\s*(:(?!`)[\w][^:`]*:(?!`)|@\w+\s)")
 _LIST_ITEM = re.compile(r"\s*([-*+•]|\(?\d{1,2}[.)]|\([a-z]\))\s+")
+_LICENCE = re.compile(
+    r"copyright|all rights reserved|licensed under|permission is hereby granted|redistribution and use in source"
+    r"|redistributions? (of|in) (source|binary)|without warrant(y|ies)|express or implied warrant|spdx-license"
+    r"|merchantability|neither the name of",
+    re.IGNORECASE,
+)
 _FENCE = re.compile(r"\s*(```|~~~)")
 
 
@@ -40,7 +47,7 @@ def docstring_prose(docstring: str) -> list[str]:
     """The paragraphs of a docstring that read as prose, each on one line."""
     lines = _without_code(inspect.cleandoc(docstring).splitlines())
     lines = _without_fields(_without_tables(lines))
-    return [text for text in map(plain, paragraphs(lines)) if reads_as_prose(text)]
+    return [text for text in map(plain, paragraphs(lines)) if reads_as_prose(text) and not is_licence(text)]
 
 
 def markup_prose(text: str) -> list[str]:
@@ -68,6 +75,11 @@ def reads_as_prose(paragraph: str) -> bool:
         return False
     sentence_marks = sum(character.isalpha() or character in " ,.;'" for character in paragraph)
     return sentence_marks >= 0.8 * len(paragraph)
+
+
+def is_licence(text: str) -> bool:
+    """Whether a paragraph or comment states a copyright or a licence."""
+    return bool(_LICENCE.search(text))
 
 
 def plain(text: str) -> str:

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from workflow_scripts.command_line import UserError
-from workflow_scripts.corpora import environment, files
+from workflow_scripts.corpora import environment, files, hub
 from workflow_scripts.corpora.documents import Reading
 
 SOURCES: dict[str, Callable[[dict[str, Any]], Reading]] = {
     "environment": environment.read,
     "files": files.read,
+    "hub": hub.read,
 }
 
 

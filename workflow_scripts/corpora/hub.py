@@ -1,0 +1,218 @@
+"""Documents from a Hugging Face data set, on the Hub or in a folder with the layout of one.
+
+The revision is resolved to a commit first, and everything is read from that commit, so that a branch that moves
+while we read cannot mix two versions; the manifest names the commit. Code of a data set is never run.
+"""
+
+import hashlib
+import logging
+import os
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from workflow_scripts.command_line import UserError
+from workflow_scripts.corpora.columns import RowReader
+from workflow_scripts.corpora.documents import Reading, SourceDocument
+from workflow_scripts.storage.content_store import content_key, file_digest
+
+logger = logging.getLogger(__name__)
+
+_TIMEOUT_SECONDS = 30.0
+_ATTEMPTS = 5
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+_Result = TypeVar("_Result")
+
+
+def read(spec: dict[str, Any]) -> Reading:
+    """The first `documents` documents (all, when not said) of one split, shuffled first where the spec says so."""
+    path = spec.get("path")
+    if not path:
+        raise UserError(
+            "hub corpus: path is empty; name a data set such as roneneldan/TinyStories, or a folder"
+        )
+    folder = Path(os.path.expandvars(path)).expanduser()
+    on_disk = folder.is_dir()
+    split = spec.get("split", "train")
+    reader = RowReader(spec, f"hub corpus {path}")
+    if on_disk:
+        label, revision, stated_licence = folder.name, _folder_revision(folder), None
+    else:
+        _limit_waiting(spec.get("timeout_seconds", _TIMEOUT_SECONDS))
+        revision, stated_licence = _with_retries(lambda: _resolve(path, spec.get("revision")), path, spec)
+        label = path
+
+    def documents() -> list[SourceDocument]:
+        rows = _rows(spec, split, str(folder)) if on_disk else _rows(spec, split, path, revision)
+        return list(islice(reader.documents(_named(rows, f"{label}/{split}")), spec.get("documents")))
+
+    subset = f", {spec['name']}" if spec.get("name") else ""
+    provenance = {
+        "source": f"hub: {label}{subset}, split {split}",
+        "revision": revision,
+        "licence": spec.get("licence") or stated_licence or "not stated",
+    }
+    return Reading(_lazily(lambda: _with_retries(documents, path, spec)), provenance)
+
+
+def _rows(
+    spec: Mapping[str, Any], split: str, path: str, revision: str | None = None
+) -> Iterable[dict[str, Any]]:
+    import datasets
+
+    datasets.disable_progress_bars()
+    # Retries are made here, over the whole reading; the count of downloads needs a host of its own.
+    datasets.config.STREAMING_READ_MAX_RETRIES = datasets.config.STREAMING_OPEN_MAX_RETRIES = 1
+    datasets.config.STREAMING_READ_RETRY_INTERVAL = datasets.config.STREAMING_OPEN_RETRY_INTERVAL = 0
+    datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False
+    streaming = spec.get("streaming", True)
+    rows = datasets.load_dataset(path, spec.get("name"), split=split, revision=revision, streaming=streaming)
+    shuffle = spec.get("shuffle")
+    if shuffle and streaming:
+        rows = rows.shuffle(seed=shuffle["seed"], buffer_size=shuffle.get("buffer", 10_000))
+    elif shuffle:
+        rows = rows.shuffle(seed=shuffle["seed"])
+    return rows
+
+
+def _named(rows: Iterable[dict[str, Any]], prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Rows named by their content, since a shuffled stream does not say which row it gives."""
+    seen: Counter[str] = Counter()
+    for row in rows:
+        content = "\0".join(f"{column}={row[column]}" for column in sorted(row))
+        digest = hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()[:16]
+        seen[digest] += 1
+        yield f"{prefix}#{digest}" + (f"@{seen[digest]}" if seen[digest] > 1 else ""), row
+
+
+def _lazily(load: Callable[[], list[SourceDocument]]) -> Iterator[SourceDocument]:
+    yield from load()
+
+
+def _resolve(path: str, revision: str | None) -> tuple[str, str | None]:
+    """The commit a revision stands for, and the licence on the data set's card."""
+    from huggingface_hub import HfApi, is_offline_mode
+
+    if is_offline_mode():
+        if not revision or not _COMMIT.fullmatch(revision):
+            raise UserError(
+                f"hub corpus {path}: offline, the revision must be a full commit; it is {revision!r}"
+            )
+        return revision, None
+    info = HfApi().dataset_info(path, revision=revision)
+    if info.id != path:
+        raise UserError(f"hub corpus {path}: the data set has moved to {info.id}; name that")
+    licence = info.card_data.get("license") if info.card_data else None
+    return str(info.sha), ", ".join(licence) if isinstance(licence, list) else licence
+
+
+def _folder_revision(folder: Path) -> str:
+    """A hash over the files of a folder, hidden ones (such as .git) left out."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    relative = {path: path.relative_to(folder) for path in files}
+    visible = [path for path in files if not any(part.startswith(".") for part in relative[path].parts)]
+    return content_key(files={relative[path].as_posix(): file_digest(path) for path in visible})
+
+
+def _limit_waiting(seconds: float) -> None:
+    """Give every request a time-out, also those for which the library asks for none."""
+    from huggingface_hub import get_session, set_client_factory
+
+    session = get_session()
+    hooks = session.event_hooks
+
+    def limit(request: Any) -> None:
+        request.extensions["timeout"] = dict.fromkeys(("connect", "read", "write", "pool"), seconds)
+
+    set_client_factory(
+        lambda: type(session)(
+            event_hooks={**hooks, "request": [*hooks["request"], limit]},
+            follow_redirects=True,
+            timeout=seconds,
+        )
+    )
+
+
+def _with_retries(action: Callable[[], _Result], path: str, spec: Mapping[str, Any]) -> _Result:
+    """Do it again, after 1, 2, 4... seconds, where the network or the server is at fault; else say what is."""
+    attempts = spec.get("attempts", _ATTEMPTS)
+    for attempt in range(1, attempts + 1):
+        try:
+            return action()
+        except UserError:
+            raise
+        except Exception as error:
+            reason = _passing_trouble(error)
+            if reason is None:
+                raise _explained(error, path, spec) from error
+            if attempt == attempts:
+                tries = f"{attempts} attempts" if attempts > 1 else "one attempt"
+                raise UserError(f"hub corpus {path}: {reason}, after {tries}") from error
+            logger.warning("%s: %s; trying again", path, reason)
+            time.sleep(2.0 ** (attempt - 1))
+    raise UserError(f"hub corpus {path}: attempts is {attempts}; allowed is 1 or more")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, and what led to it."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _passing_trouble(error: BaseException) -> str | None:
+    """What is wrong, if trying again may help; None when it will not."""
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+    from huggingface_hub.utils import httpx
+
+    for cause in _causes(error):
+        if isinstance(cause, OfflineModeIsEnabled):
+            return None
+        if isinstance(cause, HfHubHTTPError):
+            status = cause.response.status_code if cause.response is not None else 0
+            return f"the server answered {status}" if status in (408, 429) or status >= 500 else None
+        if isinstance(cause, httpx.TimeoutException):
+            return "the server did not answer in time"
+        if isinstance(cause, httpx.ConnectError):
+            return "the Hub cannot be reached (no network?)"
+        if isinstance(cause, httpx.TransportError):
+            return f"the connection broke ({type(cause).__name__})"
+    return "the connection broke" if isinstance(error, ConnectionError) else None
+
+
+def _explained(error: Exception, path: str, spec: Mapping[str, Any]) -> Exception:
+    """One clear line for what a user can put right; anything else stays as it is."""
+    from datasets.exceptions import DatasetNotFoundError
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HFValidationError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    label = f"hub corpus {path}"
+    causes = list(_causes(error))
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if any(isinstance(cause, GatedRepoError) for cause in causes) or "gated" in text:
+        return UserError(
+            f"{label}: the data set is gated; accept its terms on its page and log in (hf auth login)"
+        )
+    if any(isinstance(cause, RevisionNotFoundError) for cause in causes):
+        return UserError(f"{label}: there is no revision {spec.get('revision')!r}")
+    if any(isinstance(cause, RepositoryNotFoundError | DatasetNotFoundError) for cause in causes):
+        return UserError(
+            f"{label}: there is no such data set, or it has moved, or it is private; no folder either"
+        )
+    if any(isinstance(cause, OfflineModeIsEnabled) for cause in causes):
+        return UserError(f"{label}: it is not in the local cache, and HF_HUB_OFFLINE forbids to download it")
+    if any(isinstance(cause, HFValidationError) for cause in causes):
+        return UserError(f"{label}: this is neither a folder nor a name of the form owner/name")
+    if isinstance(error, ValueError) and re.match(r"(Bad|Unknown) split|BuilderConfig|Config name", text):
+        return UserError(f"{label}: {text}")
+    return error
