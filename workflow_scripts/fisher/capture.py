@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,9 @@ from transformers import PreTrainedModel
 
 from workflow_scripts.fisher import contributions
 from workflow_scripts.fisher.contributions import HeadGradient
+from workflow_scripts.fisher.hardware import wide
 from workflow_scripts.fisher.layout import Entry
+from workflow_scripts.fisher.layout import entries as entries_of
 
 logger = logging.getLogger(__name__)
 
@@ -39,21 +42,23 @@ class Capture:
     @torch.no_grad()
     def _add(self, entry: Entry, x: torch.Tensor, gradient: torch.Tensor) -> None:
         formula = self.formulas[entry.name]
+        x, gradient = wide(x), wide(gradient)
         g = gradient.reshape(self.groups, -1, gradient.shape[-1])
         module: Any = entry.module
-        if formula == "lookup":
-            squares = contributions.lookup(
-                x.reshape(self.groups, -1),
-                g,
-                module.num_embeddings,
-                module.padding_idx,
-                self.head_gradient if entry.kind == "token" else None,
-            )
-        elif formula == "scale":
-            squares = contributions.scale(contributions.normalised_input(module, x).reshape_as(g), g)
-        else:
-            a = x.reshape(self.groups, -1, x.shape[-1])
-            squares = (contributions.linear if formula == "linear" else contributions.conv1d)(a, g)
+        with torch.autocast(x.device.type, enabled=False):
+            if formula == "lookup":
+                squares = contributions.lookup(
+                    x.reshape(self.groups, -1),
+                    g,
+                    module.num_embeddings,
+                    module.padding_idx,
+                    self.head_gradient if entry.kind == "token" else None,
+                )
+            elif formula == "scale":
+                squares = contributions.scale(contributions.normalised_input(module, x).reshape_as(g), g)
+            else:
+                a = x.reshape(self.groups, -1, x.shape[-1])
+                squares = (contributions.linear if formula == "linear" else contributions.conv1d)(a, g)
         self.totals[self.draw, entry.coordinates] += squares.sum(0, dtype=self.totals.dtype)
 
 
@@ -90,12 +95,31 @@ def observed(entries: Sequence[Entry], rows: int, observer: Observer) -> Iterato
             handle.remove()
 
 
-def survey(model: PreTrainedModel, entries: Sequence[Entry]) -> tuple[dict[str, str], list[Entry], bool]:
-    """Look at a few tokens' way through the probe, to learn which formula holds for which module.
+@dataclass(frozen=True)
+class Route:
+    """How each weight of a probe is to be reached."""
 
-    Returns the formulas by name, the entries that need the generic route (told in one warning each), and whether
-    the logits are nothing but the output head applied to the last hidden state of the body.
-    """
+    entries: list[Entry]
+    formulas: dict[str, str]
+    """Name of the formula that holds for an entry, by the entry's name."""
+    generic: list[Entry]
+    """Entries without a formula."""
+    is_direct: bool
+    """True where the logits are nothing but the output head applied to the last hidden state of the body."""
+
+
+def survey(model: PreTrainedModel) -> Route:
+    """Look at a few tokens' way through the probe; one warning for each weight that needs the generic route."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        return _surveyed(model, entries_of(model))
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def _surveyed(model: PreTrainedModel, entries: list[Entry]) -> Route:
     calls: dict[str, list[tuple[torch.Tensor, torch.Tensor, int]]] = {entry.name: [] for entry in entries}
 
     def note(entry: Entry, x: torch.Tensor, output: torch.Tensor) -> None:
@@ -133,7 +157,7 @@ def survey(model: PreTrainedModel, entries: Sequence[Entry]) -> tuple[dict[str, 
             formulas[entry.name] = formula
     if not is_direct:
         logger.warning("the logits are more than the output head applied to the body: whole passes are made")
-    return formulas, generic, is_direct
+    return Route(entries, formulas, generic, is_direct)
 
 
 def _formula(entry: Entry, calls: list[tuple[torch.Tensor, torch.Tensor, int]]) -> tuple[str | None, str]:

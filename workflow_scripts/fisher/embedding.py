@@ -11,11 +11,11 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from workflow_scripts.fisher import head as head_fit
-from workflow_scripts.fisher.capture import Capture, body_output, observed, survey
+from workflow_scripts.fisher.capture import Capture, Route, body_output, observed, survey
 from workflow_scripts.fisher.contributions import HeadGradient
 from workflow_scripts.fisher.estimator import Estimator
+from workflow_scripts.fisher.hardware import wide
 from workflow_scripts.fisher.labels import content_row_ids, draw_labels, uniforms
-from workflow_scripts.fisher.layout import Entry, entries
 from workflow_scripts.fisher.scoring import drawn_positions, score_weights, scored_positions, targets
 
 ARITHMETIC = 1
@@ -72,8 +72,12 @@ def measure(
     microbatch: int = 8,
     seed: int = 0,
     row_ids: Sequence[str] | None = None,
+    route: Route | None = None,
 ) -> Measurement:
-    """`embed`, with the embedding of each draw and the number of scored positions."""
+    """`embed`, with the embedding of each draw and the number of scored positions.
+
+    `route` is what `survey(model)` found, to be passed where many batches go through one model.
+    """
     device = model.device
     ids = input_ids.to(device, torch.long)
     is_real = (
@@ -86,7 +90,7 @@ def measure(
         labels = labels.to(device, torch.long)
         labels = labels if labels.dim() == 3 else labels.unsqueeze(0)
     with _prepared(model, estimator, seed, names), ExitStack() as stack:
-        run = _Run(model, estimator, ids, is_real, names, labels, microbatch, seed)
+        run = _Run(model, estimator, ids, is_real, names, labels, microbatch, seed, route or survey(model))
         if head_epochs or (run.is_tied_model and not run.is_tied and not run.is_direct):
             stack.enter_context(head_fit.working_head(model, run.is_tied))
         if head_epochs:
@@ -130,13 +134,17 @@ class _Run:
         labels: torch.Tensor | None,
         microbatch: int,
         seed: int,
+        route: Route,
     ):
         self.model, self.estimator, self.microbatch, self.seed = model, estimator, microbatch, seed
         self.ids, self.is_real, self.names, self.labels = ids, is_real, names, labels
         self.draws = estimator.label_draws if labels is None else len(labels)
-        self.entries: list[Entry] = entries(model)
-        self.size = self.entries[-1].coordinates.stop
-        self.formulas, self.generic, self.is_direct = survey(model, self.entries)
+        self.entries = route.entries
+        self.formulas, self.generic, self.is_direct = (
+            dict(route.formulas),
+            list(route.generic),
+            route.is_direct,
+        )
         padding, end = model.config.pad_token_id, model.config.eos_token_id
         self.padding_token: int | None = (
             padding if padding is not None else end if isinstance(end, int) else None
@@ -217,7 +225,9 @@ class _Run:
     def measure(self) -> Measurement:
         """One pass per chunk: forward once, then back once for each draw."""
         estimator = self.estimator
-        totals = torch.zeros(self.draws, self.size, dtype=torch.float64, device=self.ids.device)
+        totals = torch.zeros(
+            self.draws, self.entries[-1].coordinates.stop, dtype=torch.float64, device=self.ids.device
+        )
         counts = torch.zeros(self.draws, dtype=torch.float64)
         capture = Capture(self.formulas, totals)
         with torch.enable_grad():
@@ -304,7 +314,8 @@ class _Scores:
         self._head = run.model.get_output_embeddings()
         drawn = drawn_positions(scored, run.estimator) if labels is None else scored
         states = output[drawn]
-        probabilities = torch.softmax(self._head(states) if run.is_direct else states, dim=-1)
+        logits = self._head(states) if run.is_direct else states
+        probabilities = torch.softmax(wide(logits), dim=-1)
         if labels is None:
             assert numbers is not None
             uniform = torch.from_numpy(numbers).to(ids.device)[drawn]
@@ -332,7 +343,7 @@ class _Scores:
             score = -self._expected
             score[torch.arange(len(target), device=target.device), target] += 1
         gradient = torch.zeros_like(self._output)
-        gradient[self._scored] = score * self._weight[draw]
+        gradient[self._scored] = (score * self._weight[draw]).to(gradient.dtype)
         return gradient
 
     @torch.no_grad()

@@ -1,0 +1,202 @@
+"""Embed the batches of one set with one probe and one estimator.
+
+The output has one row a batch: batch, row_ids, n_scored (positions), embedding. Each finished batch is kept in the
+store by its content (probe, rows, estimator, head epochs, seed), so that a killed job, more batches or another
+corpus with the same rows never compute it again. MODEL is a folder or a name on the Hub, with safetensors weights.
+
+ESTIMATOR is JSON: {"name": "corrected"} or {"name": "published"}, and any of label_shift, score_padding,
+square ("row" or "minibatch"), minibatch, tied_head, dropout, label_draws to override that field alone.
+With --sampling same, every batch has the same rows, as released, and label draws of its own.
+"""
+
+import argparse
+import dataclasses
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workflow_scripts.command_line import UserError, parser_for, run, set_threads
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from workflow_scripts.tokens.rows import Rows
+
+logger = logging.getLogger(__name__)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = parser_for(__doc__)
+    parser.add_argument("--rows", required=True, type=Path, help="token rows of the set (Parquet)")
+    parser.add_argument("--model", required=True, help="folder of the probe, or its name on the Hub")
+    parser.add_argument("--revision", help="revision on the Hub")
+    parser.add_argument("--estimator", required=True, type=_json_object, help="name and overrides, as JSON")
+    parser.add_argument("--batches", type=int, default=8)
+    parser.add_argument("--rows-per-batch", type=int, default=32)
+    parser.add_argument("--sampling", choices=["disjoint", "same"], default="disjoint")
+    parser.add_argument("--head-epochs", type=int, default=0, help="epochs of fitting the output head")
+    parser.add_argument("--seed", type=int, default=0, help="of the draw of batches and of labels")
+    parser.add_argument("--store", required=True, type=Path, help="folder of finished batches")
+    parser.add_argument("--output", required=True, type=Path, help="embeddings (Parquet)")
+    parser.add_argument("--times", required=True, type=Path, help="seconds, in all and of each batch (JSON)")
+    parser.add_argument("--variance", type=Path, help="what label draws and rows leave, by kind (Parquet)")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument("--precision", choices=["auto", "float32", "bfloat16"], default="auto")
+    parser.add_argument(
+        "--microbatch",
+        type=_microbatch,
+        default=8,
+        help="rows in a pass; auto: by free GPU memory, 8 on a CPU",
+    )
+    parser.add_argument("--threads", type=int, default=1)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = build_parser().parse_args(argv)
+    set_threads(arguments.threads)
+    from workflow_scripts.training.devices import claimed_device
+
+    with claimed_device(arguments.device, 1) as device:
+        embed_set(arguments, device)
+
+
+def embed_set(arguments: argparse.Namespace, device: str) -> None:
+    """Read the rows and the probe, embed the batches, write the table and the times."""
+    import numpy as np
+    import pyarrow as pa
+    import torch
+
+    from workflow_scripts.fisher import Estimator, layout, measure
+    from workflow_scripts.fisher.hardware import automatic_microbatch, resolve_precision
+    from workflow_scripts.fisher.kept import Settings, embed_in_turn
+    from workflow_scripts.fisher.variance import variance_by_kind
+    from workflow_scripts.storage.content_store import ContentStore
+    from workflow_scripts.storage.tables import write_json, write_table
+    from workflow_scripts.tokens.batches import batch_indices
+
+    estimator = Estimator.from_options(arguments.estimator)
+    rows = rows_of_set(arguments.rows)
+    is_disjoint = arguments.sampling == "disjoint"
+    try:
+        batches = batch_indices(
+            len(rows), arguments.batches, arguments.rows_per_batch, arguments.seed, is_disjoint
+        )
+    except ValueError as error:
+        raise UserError(f"{arguments.rows}: {error}") from None
+    model = probe_of(arguments.model, arguments.revision, device)
+    check_fit(rows, model, arguments.rows)
+    settings = [
+        # Batches of the same rows still differ in their label draws, as released.
+        Settings(
+            estimator,
+            arguments.head_epochs,
+            arguments.seed + (0 if is_disjoint else number),
+            resolve_precision(arguments.precision, model.device),
+        )
+        for number in range(arguments.batches)
+    ]
+    microbatch = arguments.microbatch
+    if microbatch == "auto":
+        two = torch.from_numpy(rows.input_ids[:2])
+        microbatch = automatic_microbatch(
+            lambda: measure(model, two, None, dataclasses.replace(estimator, minibatch=2)), model.device
+        )
+        logger.info("%d rows in a pass", microbatch)
+    done = list(embed_in_turn(model, rows, batches, settings, ContentStore(arguments.store), microbatch))
+
+    write_table(
+        pa.table(
+            {
+                "batch": pa.array(range(len(done)), pa.int32()),
+                "row_ids": pa.array([batch.row_ids for batch in done], pa.list_(pa.string())),
+                "n_scored": pa.array([batch.n_scored for batch in done], pa.int64()),
+                "embedding": pa.array([batch.embedding for batch in done], pa.list_(pa.float32())),
+            }
+        ),
+        arguments.output,
+    )
+    write_json(
+        {"seconds": sum(batch.seconds for batch in done), "batches": [batch.seconds for batch in done]},
+        arguments.times,
+    )
+    variance = variance_by_kind(
+        layout(model),
+        np.stack([batch.embedding for batch in done]),
+        np.stack([batch.draw_variance for batch in done]),
+    )
+    for kind, coordinates, draws, left_by_rows in variance.itertuples(index=False):
+        logger.info(
+            "%s (%d coordinates): relative standard deviation %s by the label draws, %s by the rows",
+            kind,
+            coordinates,
+            _percent(draws),
+            _percent(left_by_rows),
+        )
+    if arguments.variance:
+        write_table(variance, arguments.variance)
+
+
+def rows_of_set(path: Path) -> "Rows":
+    from workflow_scripts.tokens.rows import read_rows
+
+    if not path.is_file():
+        raise UserError(f"no file of rows at {path}")
+    return read_rows(path)
+
+
+def probe_of(name: str, revision: str | None, device: str) -> "PreTrainedModel":
+    """A causal language model in float32, from safetensors weights alone."""
+    import torch
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.set_verbosity_warning()
+    transformers_logging.disable_progress_bar()
+    try:
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            name, revision=revision or "main", use_safetensors=True, dtype=torch.float32
+        )
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"no probe could be read from {name}: {reason}") from None
+    return model.to(device)
+
+
+def check_fit(rows: "Rows", model: "PreTrainedModel", path: Path) -> None:
+    """The probe knows every token of the rows, and has a place for every position."""
+    tokens: Any = model.get_input_embeddings()
+    vocabulary = tokens.weight.shape[0]
+    if int(rows.input_ids.max()) >= vocabulary:
+        raise UserError(
+            f"{path} holds the token {int(rows.input_ids.max())}, and the probe's vocabulary has {vocabulary}: "
+            "they were made with different tokenizers"
+        )
+    positions = getattr(model.config, "max_position_embeddings", None)
+    if positions is not None and rows.length > positions:
+        raise UserError(f"{path} has rows of {rows.length} tokens, and the probe reads at most {positions}")
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a JSON object")
+    return value
+
+
+def _microbatch(text: str) -> int | str:
+    if text == "auto":
+        return text
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither auto nor a whole number from 1")
+    return int(text)
+
+
+def _percent(relative_variance: float) -> str:
+    return "unknown" if relative_variance != relative_variance else f"{relative_variance**0.5:.1%}"
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,50 @@
+"""Arithmetic and micro-batch that suit the device."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+
+DEFAULT_MICROBATCH = 8
+_LARGEST_MICROBATCH = 256
+_SHARE_OF_FREE_MEMORY = 0.7
+
+
+def resolve_precision(name: str, device: torch.device) -> str:
+    """float32, tf32 or bfloat16: `auto` is TF32 on a GPU and float32 elsewhere."""
+    if name == "auto":
+        return "tf32" if device.type == "cuda" else "float32"
+    return name
+
+
+def wide(x: torch.Tensor) -> torch.Tensor:
+    """Half-precision numbers as float32, because squares are summed from them; all else as it is."""
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+
+
+@contextmanager
+def arithmetic(precision: str, device: torch.device) -> Iterator[None]:
+    """Matrix products in float32, in TF32, or (with float32 weights and sums) in bfloat16, until the block ends."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    try:
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def automatic_microbatch(embed_two_rows: Callable[[], object], device: torch.device) -> int:
+    """The largest power of two of rows that free GPU memory holds, judged by the peak that two rows need.
+
+    A power of two, so that small changes of free memory do not change the order of sums.
+    """
+    if device.type != "cuda":
+        return DEFAULT_MICROBATCH
+    torch.cuda.reset_peak_memory_stats(device)
+    before = torch.cuda.memory_allocated(device)
+    embed_two_rows()
+    per_row = max(1, (torch.cuda.max_memory_allocated(device) - before) // 2)
+    torch.cuda.empty_cache()
+    rows = int(torch.cuda.mem_get_info(device)[0] * _SHARE_OF_FREE_MEMORY) // per_row
+    return 1 << max(0, min(rows, _LARGEST_MICROBATCH).bit_length() - 1)

@@ -1,0 +1,146 @@
+"""The batches of a set, embedded one after the other, each kept by content as soon as it is finished."""
+
+import hashlib
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+from workflow_scripts.fisher.capture import Route, survey
+from workflow_scripts.fisher.embedding import ARITHMETIC, measure
+from workflow_scripts.fisher.estimator import Estimator
+from workflow_scripts.fisher.hardware import arithmetic
+from workflow_scripts.fisher.layout import layout
+from workflow_scripts.storage.content_store import ContentStore, content_key
+from workflow_scripts.tokens.rows import Rows
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides an embedding besides the probe and the rows."""
+
+    estimator: Estimator
+    head_epochs: int
+    seed: int
+    precision: str
+
+
+@dataclass(frozen=True)
+class EmbeddedBatch:
+    """One finished batch."""
+
+    row_ids: list[str]
+    n_scored: int
+    embedding: np.ndarray  # float32
+    draw_variance: np.ndarray
+    """Per module, summed over its coordinates: the variance that the label draws leave in the embedding."""
+    seconds: float  # what it took when it was computed
+    is_kept: bool  # True where it came from the store
+
+
+def probe_digest(model: PreTrainedModel) -> str:
+    """SHA-256 of what decides a probe's output: its weights and its configuration, wherever they came from."""
+    digest = hashlib.sha256()
+    config = model.config.to_dict()
+    for name in ("_name_or_path", "transformers_version", "dtype"):
+        config.pop(name, None)
+    digest.update(repr(sorted((str(key), repr(value)) for key, value in config.items())).encode())
+    for name, value in sorted(model.state_dict().items()):
+        digest.update(f"\0{name}\0{value.dtype}\0{tuple(value.shape)}\0".encode())
+        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def embed_in_turn(
+    model: PreTrainedModel,
+    rows: Rows,
+    batches: Sequence[np.ndarray],
+    settings: Sequence[Settings],
+    store: ContentStore,
+    microbatch: int,
+) -> Iterator[EmbeddedBatch]:
+    """Embed each batch of row numbers with its settings, or take it from the store; progress goes to the log."""
+    probe = probe_digest(model)
+    route = survey(model)
+    modules = [coordinates for _, _, coordinates in layout(model)]
+    started, tokens_done, tokens_left = (
+        time.perf_counter(),
+        0,
+        sum(rows.n_tokens[index].sum() for index in batches),
+    )
+    for number, (index, setting) in enumerate(zip(batches, settings, strict=True), start=1):
+        batch = rows.take(index)
+        tokens = int(batch.n_tokens.sum())
+        tokens_left -= tokens
+        key = content_key(
+            arithmetic=ARITHMETIC,
+            probe=probe,
+            input_ids=batch.input_ids,
+            n_tokens=batch.n_tokens,
+            row_ids=batch.row_ids,
+            settings=asdict(setting),
+        )
+        found = store.get(key)
+        is_kept = found is not None
+        if found is None:
+            found = _computed(model, route, batch, setting, modules, microbatch)
+            store.put(key, found)
+            tokens_done += tokens
+        if is_kept:
+            logger.info("batch %d of %d: kept from before", number, len(batches))
+        else:
+            rate = tokens_done / (time.perf_counter() - started)
+            logger.info(
+                "batch %d of %d: %.0f tokens/s, at most %.0f s left",
+                number,
+                len(batches),
+                rate,
+                tokens_left / rate,
+            )
+        yield EmbeddedBatch(
+            row_ids=batch.row_ids,
+            n_scored=int(found["n_scored"][0]),
+            embedding=found["embedding"],
+            draw_variance=found["draw_variance"],
+            seconds=float(found["seconds"][0]),
+            is_kept=is_kept,
+        )
+
+
+def _computed(
+    model: PreTrainedModel,
+    route: Route,
+    batch: Rows,
+    setting: Settings,
+    modules: Sequence[slice],
+    microbatch: int,
+) -> dict[str, np.ndarray]:
+    started = time.perf_counter()
+    with arithmetic(setting.precision, model.device):
+        measured = measure(
+            model,
+            torch.from_numpy(batch.input_ids),
+            torch.from_numpy(batch.attention_mask),
+            setting.estimator,
+            head_epochs=setting.head_epochs,
+            microbatch=microbatch,
+            seed=setting.seed,
+            row_ids=batch.row_ids,
+            route=route,
+        )
+    draws = len(measured.by_draw)
+    variance = torch.full_like(measured.embedding, torch.nan)  # one draw says nothing about others
+    if draws > 1:
+        variance = measured.by_draw.double().var(0) / draws
+    return {
+        "embedding": measured.embedding.numpy(),
+        "draw_variance": np.array([float(variance[coordinates].sum()) for coordinates in modules]),
+        "n_scored": np.array([measured.n_scored]),
+        "seconds": np.array([time.perf_counter() - started]),
+    }
