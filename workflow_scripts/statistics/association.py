@@ -123,6 +123,13 @@ def associate(
             notes.append("no interval: perfect or undefined once a set is left out")
         elif sizes["n_eval"] == 1:
             notes.append("interval for this evaluation set alone")
+    # Pooled over several evaluation sets, r is not what the test is about, so neither is the power to
+    # detect it.
+    if scope.centring == "pooled" and sizes["n_eval"] > 1:
+        needed = [NAN, NAN]
+        notes.append("power is stated for the scopes within evaluation sets")
+    else:
+        needed = [train_sets_needed(r, relabelled, sizes["n_train"]) for r in (value, 0.5)]
     return Association(
         value=value,
         ci_low=low,
@@ -131,8 +138,8 @@ def associate(
         p_permutation=float(two_sided_p(relabelled)),
         p_smallest=orders.smallest_p,
         **sizes,
-        train_sets_needed=train_sets_needed(value, relabelled, sizes["n_train"]),
-        train_sets_needed_half=train_sets_needed(0.5, relabelled, sizes["n_train"]),
+        train_sets_needed=needed[0],
+        train_sets_needed_half=needed[1],
         without_train=_spread(by_train, rows),
         without_eval=_spread(by_eval, columns),
         note="; ".join(notes),

@@ -16,9 +16,8 @@ Grid = NDArray[np.float64]
 Centring = Literal["pooled", "within_eval", "double_centred"]
 CENTRINGS: tuple[Centring, ...] = get_args(Centring)
 
-# A centred grid whose sum of squares is below this share of the uncentred one is rounding error, not
-# variation.
-CONSTANT = 1e-18
+# A centred grid whose norm is below this share of the uncentred one is rounding error, not variation.
+CONSTANT = 1e-9
 
 
 def centred(values: Grid, weights: Grid, centring: Centring) -> Grid:
@@ -27,28 +26,25 @@ def centred(values: Grid, weights: Grid, centring: Centring) -> Grid:
     pooled: the grand mean; within_eval: a mean per evaluation set; double_centred: a mean per training set
     and per evaluation set.
     """
-    total = weights.sum(axis=(-2, -1), keepdims=True)
     if centring == "pooled":
-        return values - _ratio((weights * values).sum(axis=(-2, -1), keepdims=True), total)
-    column_weights = weights.sum(axis=-2, keepdims=True)
-    column_means = _ratio((weights * values).sum(axis=-2, keepdims=True), column_weights)
+        return values - _mean(values, weights, "...se,...se->...")[..., None, None]
+    column_means = _mean(values, weights, "...se,...se->...e")[..., None, :]
     if centring == "within_eval":
         return values - column_means
-    row_weights = weights.sum(axis=-1, keepdims=True)
-    if np.allclose(weights * total, row_weights * column_weights):
+    row_weights, column_weights = weights.sum(axis=-1), weights.sum(axis=-2)
+    total = row_weights.sum(axis=-1)[..., None, None]
+    if np.allclose(weights * total, row_weights[..., None] * column_weights[..., None, :]):
         # Weights that are a product of set weights make the two effects orthogonal: means suffice.
-        row_means = _ratio((weights * values).sum(axis=-1, keepdims=True), row_weights)
-        grand_mean = _ratio((weights * values).sum(axis=(-2, -1), keepdims=True), total)
-        return values - row_means - column_means + grand_mean
-    # Missing cells: eliminate the evaluation sets from the normal equations, solve for the training sets.
-    # The matrix is a graph Laplacian, singular by one constant per connected part, hence the
-    # pseudo-inverse.
-    shares = _ratio(weights, column_weights)
-    laplacian = np.eye(values.shape[-2]) * row_weights - shares @ np.swapaxes(weights, -1, -2)
+        row_means = _mean(values, weights, "...se,...se->...s")[..., None]
+        return values - row_means - column_means + _mean(values, weights, "...se,...se->...")[..., None, None]
+    # Missing cells: eliminate the evaluation sets from the normal equations, solve for the training sets. The
+    # matrix is a graph Laplacian, singular by one constant per connected part, hence the pseudo-inverse.
+    shares = _ratio(weights, column_weights[..., None, :])
+    laplacian = np.eye(values.shape[-2]) * row_weights[..., None] - shares @ np.swapaxes(weights, -1, -2)
     right = (weights * (values - column_means)).sum(axis=-1)[..., None]
     row_effects = np.linalg.pinv(laplacian, rcond=1e-10, hermitian=True) @ right
-    column_effects = _ratio((weights * (values - row_effects)).sum(axis=-2, keepdims=True), column_weights)
-    return values - row_effects - column_effects
+    rest = values - row_effects
+    return rest - _mean(rest, weights, "...se,...se->...e")[..., None, :]
 
 
 def correlation(
@@ -58,21 +54,29 @@ def correlation(
 
     Frisch, Waugh and Lovell: covariates are centred the same way and projected out of both sides.
     """
+    basis = covariate_basis(covariates, weights, centring)
+    x = _projected(centred(first, weights, centring), basis, weights)
+    y = _projected(centred(second, weights, centring), basis, weights)
+    x_norm, y_norm = _norm(x, weights), _norm(y, weights)
+    constant = (x_norm <= CONSTANT * _norm(first, weights)) | (y_norm <= CONSTANT * _norm(second, weights))
+    product = np.einsum("...se,...se,...se->...", weights, x, y)
+    return np.where(constant, np.nan, np.clip(_ratio(product, x_norm * y_norm), -1.0, 1.0))
+
+
+def covariate_basis(covariates: Sequence[Grid], weights: Grid, centring: Centring) -> list[Grid]:
+    """Covariates after centring, orthonormal under the weights (Gram and Schmidt); zero where nothing is left."""
     basis: list[Grid] = []
     for covariate in covariates:
         column = _projected(centred(covariate, weights, centring), basis, weights)
         norm = _norm(column, weights)
-        constant = norm <= np.sqrt(CONSTANT) * _norm(covariate, weights)
-        basis.append(np.where(constant, 0.0, _ratio(column, norm)))
-    x = _projected(centred(first, weights, centring), basis, weights)
-    y = _projected(centred(second, weights, centring), basis, weights)
-    x_norm, y_norm = _norm(x, weights), _norm(y, weights)
-    undefined = (x_norm <= np.sqrt(CONSTANT) * _norm(first, weights)) | (
-        y_norm <= np.sqrt(CONSTANT) * _norm(second, weights)
-    )
-    product = (weights * x * y).sum(axis=(-2, -1), keepdims=True)
-    r = np.where(undefined, np.nan, _ratio(product, x_norm * y_norm))
-    return np.clip(r[..., 0, 0], -1.0, 1.0)
+        constant = norm <= CONSTANT * _norm(covariate, weights)
+        basis.append(np.where(constant[..., None, None], 0.0, _ratio(column, norm[..., None, None])))
+    return basis
+
+
+def residual(values: Grid, weights: Grid, centring: Centring, basis: Sequence[Grid]) -> Grid:
+    """What the effects of the scope and the covariates leave of `values`."""
+    return _projected(centred(values, weights, centring), basis, weights)
 
 
 def ranks(values: Grid, weights: Grid, centring: Centring) -> Grid:
@@ -80,9 +84,8 @@ def ranks(values: Grid, weights: Grid, centring: Centring) -> Grid:
 
     Rounding to ten digits first keeps ties that centring broke by rounding error.
     """
-    residual = centred(values, weights, centring)
-    scale = _norm(values, weights)
-    rounded = np.round(_ratio(residual, scale), 10)
+    scale = _norm(values, weights)[..., None, None]
+    rounded = np.round(_ratio(centred(values, weights, centring), scale), 10)
     present = np.where(weights > 0, rounded, np.nan)
     flat = present.reshape(*present.shape[:-2], -1)
     return np.nan_to_num(rankdata(flat, axis=-1, nan_policy="omit")).reshape(values.shape)
@@ -90,27 +93,29 @@ def ranks(values: Grid, weights: Grid, centring: Centring) -> Grid:
 
 def variance_between_eval(values: Grid, weights: Grid) -> NDArray[np.float64]:
     """Share of the variance of `values` that lies between evaluation sets: 1 - within / total."""
-    within = _norm(centred(values, weights, "within_eval"), weights) ** 2
-    total = _norm(centred(values, weights, "pooled"), weights) ** 2
-    constant = total <= CONSTANT * _norm(values, weights) ** 2
-    return np.where(constant, np.nan, 1.0 - _ratio(within, total))[..., 0, 0]
+    within = _norm(centred(values, weights, "within_eval"), weights)
+    total = _norm(centred(values, weights, "pooled"), weights)
+    constant = total <= CONSTANT * _norm(values, weights)
+    return np.where(constant, np.nan, 1.0 - _ratio(within, total) ** 2)
 
 
 def _projected(values: Grid, basis: Sequence[Grid], weights: Grid) -> Grid:
     for unit in basis:
-        values = values - unit * (weights * unit * values).sum(axis=(-2, -1), keepdims=True)
+        share = np.einsum("...se,...se,...se->...", weights, unit, values)
+        values = values - unit * share[..., None, None]
     return values
 
 
-def _norm(values: Grid, weights: Grid) -> Grid:
-    return np.sqrt((weights * values * values).sum(axis=(-2, -1), keepdims=True))
+def _norm(values: Grid, weights: Grid) -> NDArray[np.float64]:
+    return np.sqrt(np.einsum("...se,...se,...se->...", weights, values, values))
 
 
-def _ratio(numerator: Grid, denominator: Grid) -> Grid:
+def _mean(values: Grid, weights: Grid, over: str) -> NDArray[np.float64]:
+    """Weighted mean over the axes that the einsum subscripts `over` sum."""
+    return _ratio(np.einsum(over, weights, values), np.einsum(over, weights, np.ones(values.shape[-2:])))
+
+
+def _ratio(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> NDArray[np.float64]:
     """numerator / denominator, and 0 where the denominator is 0 (nothing there to average)."""
-    return np.divide(
-        numerator,
-        denominator,
-        out=np.zeros(np.broadcast_shapes(numerator.shape, denominator.shape)),
-        where=denominator != 0,
-    )
+    shape = np.broadcast_shapes(np.shape(numerator), np.shape(denominator))
+    return np.divide(numerator, denominator, out=np.zeros(shape), where=denominator != 0)

@@ -11,14 +11,23 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow_scripts.statistics.correlation import Centring, Grid, correlation
+from workflow_scripts.statistics.correlation import (
+    Centring,
+    Grid,
+    centred,
+    correlation,
+    covariate_basis,
+    residual,
+)
 
 EXACT_LIMIT = 5_040
-CHUNK_CELLS = 2_000_000
+# Cells of a chunk of arrangements: small enough to stay in the cache.
+CHUNK_CELLS = 50_000
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,7 @@ class Arrangements:
         return 1.0 / len(self.orders)
 
 
+@cache
 def arrangements(n_train: int, sampled: int, seed: int) -> Arrangements:
     """All n_train! orders when they are at most 5,040, else the observed order and `sampled` random ones."""
     if math.factorial(n_train) <= EXACT_LIMIT:
@@ -51,7 +61,7 @@ def relabelled_correlations(
     orders: NDArray[np.intp],
     covariates: Sequence[Grid] = (),
 ) -> NDArray[np.float64]:
-    """Correlation under every order of the second grid's training sets; shape (..., orders).
+    """Correlation under every order of the second grid's training sets.
 
     Missing cells travel with their training set. With covariates, what they and the effects of the scope
     explain of the second grid stays in place and only its residuals are relabelled (Freedman and Lane
@@ -59,15 +69,40 @@ def relabelled_correlations(
     """
     if covariates:
         second = _unexplained(second, second_weights, covariates, centring)
-    size = first.shape[-2] * first.shape[-1] * max(1, math.prod(first.shape[:-2]))
-    step = max(1, CHUNK_CELLS // size)
+    if (first_weights > 0).all() and (second_weights > 0).all():
+        return _relabelled_complete(first, second, first_weights, centring, orders, covariates)
+    step = max(1, CHUNK_CELLS // first.size)
     parts = []
     for start in range(0, len(orders), step):
         chosen = orders[start : start + step]
-        weights = first_weights[..., None, :, :] * second_weights[..., chosen, :]
-        spread = [covariate[..., None, :, :] for covariate in covariates]
-        parts.append(correlation(first[..., None, :, :], second[..., chosen, :], weights, centring, spread))
-    return np.concatenate(parts, axis=-1)
+        weights = first_weights * second_weights[chosen]
+        parts.append(correlation(first, second[chosen], weights, centring, covariates))
+    return np.concatenate(parts)
+
+
+def _relabelled_complete(
+    first: Grid,
+    second: Grid,
+    weights: Grid,
+    centring: Centring,
+    orders: NDArray[np.intp],
+    covariates: Sequence[Grid],
+) -> NDArray[np.float64]:
+    """Without missing cells the effects of a scope do not notice a relabelling.
+
+    Every inner product of a fixed grid with a relabelled one is then a sum of n_train entries of one matrix.
+    """
+    basis = covariate_basis(covariates, weights, centring)
+    x, y = residual(first, weights, centring, basis), centred(second, weights, centring)
+    rows = np.arange(len(first))
+
+    def products(fixed: Grid) -> NDArray[np.float64]:
+        return (fixed @ y.T)[rows, orders].sum(axis=-1)
+
+    left = (y * y).sum() - sum(products(unit) ** 2 for unit in basis)
+    tiny = 1e-12 * (y * y).sum()
+    scale = np.sqrt((x * x).sum() * np.maximum(left, tiny))
+    return np.where(left > tiny, products(x) / scale, np.nan)
 
 
 def two_sided_p(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,88 @@
+"""Correlate alignment with loss in our own runs: every experiment, budget, metric and scope.
+
+`--experiments` is a JSON list of objects with name, kind, train_sets, eval_sets, tokens, fractions, target
+and in_domain_for. Tables: correlations with their tests and intervals (`--output`); one row per pair of
+sets, for scatter plots (`--points`); and on request paired differences between metrics (`--differences`)
+and correlations with one set left out (`--leave-one-out`). The column `note` says why something is null.
+"""
+
+import argparse
+from collections.abc import Sequence
+
+import pandas as pd
+
+from workflow_scripts.command_line import UserError, parser_for, run, set_threads
+from workflow_scripts.statistics.covariates import COVARIATES
+from workflow_scripts.statistics.experiments import experiments_from_json, panels, points
+from workflow_scripts.storage.tables import read_frame, write_table
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = parser_for(__doc__)
+    parser.add_argument("--alignment", required=True, help="Parquet file of alignments")
+    parser.add_argument("--losses", required=True, help="Parquet file of losses, one row per seed")
+    parser.add_argument("--experiments", required=True, help="JSON list of experiments")
+    parser.add_argument("--covariates", help="Parquet file of covariates by source and target")
+    parser.add_argument(
+        "--given",
+        action="append",
+        default=[],
+        metavar="METRIC",
+        help="also correlate every other metric given this one; may be repeated",
+    )
+    parser.add_argument("--permutations", type=int, default=5_000, help="random arrangements beyond 7 sets")
+    parser.add_argument("--bootstraps", type=int, default=2_000, help="resamples for paired differences")
+    parser.add_argument("--seed", type=int, default=0, help="seed of arrangements and resamples")
+    parser.add_argument("--threads", type=int, default=1, help="threads of the numerical libraries")
+    parser.add_argument("--output", required=True, help="Parquet file of correlations")
+    parser.add_argument("--points", required=True, help="Parquet file of pairs of sets")
+    parser.add_argument("--differences", help="Parquet file of paired differences between metrics")
+    parser.add_argument("--leave-one-out", help="Parquet file of correlations with one set left out")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = build_parser().parse_args(argv)
+    set_threads(arguments.threads)
+    # statsmodels takes a second to import, which --help need not wait for.
+    from workflow_scripts.statistics.differences import difference_table, metric_differences
+    from workflow_scripts.statistics.our_runs import analyse_panel, correlation_table, left_out_table, scopes
+
+    experiments = experiments_from_json(arguments.experiments)
+    alignment, losses = read_frame(arguments.alignment), read_frame(arguments.losses)
+    covariates = _covariates(arguments.covariates)
+    found = list(panels(alignment, losses, experiments))
+    analyses = [
+        analyse_panel(
+            panel,
+            {name: panel.pair_grid(covariates, name) for name in COVARIATES if name in covariates},
+            arguments.given,
+            arguments.permutations,
+            arguments.seed,
+        )
+        for panel in found
+    ]
+    write_table(correlation_table(analyses), arguments.output)
+    write_table(points(alignment, losses, experiments), arguments.points)
+    if arguments.leave_one_out:
+        write_table(left_out_table(analyses), arguments.leave_one_out)
+    if arguments.differences:
+        rows = [
+            row
+            for panel in found
+            for row in metric_differences(panel, scopes(panel), arguments.bootstraps, arguments.seed)
+        ]
+        write_table(difference_table(rows), arguments.differences)
+
+
+def _covariates(path: str | None) -> pd.DataFrame:
+    if path is None:
+        return pd.DataFrame(columns=["source", "target"], dtype="str")
+    table = read_frame(path)
+    if not {"source", "target"} <= set(table.columns):
+        raise UserError(f"--covariates: {path} lacks the columns source and target")
+    return table
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,49 @@
+"""What else could explain the losses, and how much of it the data can carry."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from workflow_scripts.statistics.association import Scope
+from workflow_scripts.statistics.correlation import Grid, centred
+
+# In the order in which they are taken up: shared words first, since vocabulary is the known confounder,
+# then the amount of data, since whether alignment beats it is the question.
+COVARIATES = (
+    "token_jaccard",
+    "source_tokens",
+    "zero_shot_loss",
+    "source_entropy",
+    "source_document_length",
+    "target_document_length",
+)
+TRAIN_SETS_PER_COVARIATE = 3
+
+
+def chosen_covariates(covariates: Mapping[str, Grid], alignment: Grid, loss: Grid, scope: Scope) -> list[str]:
+    """Names of the covariates that a partial correlation is given, in the order of the mapping.
+
+    At most one for every three training sets after the first, because the training set is the unit that the
+    test relabels; and only those that vary in the scope beyond the ones already taken (a property of the
+    target is constant within evaluation sets, a property of the source vanishes under double centring).
+    """
+    present = scope.cells & np.isfinite(alignment) & np.isfinite(loss)
+    limit = (int(present.any(axis=1).sum()) - 1) // TRAIN_SETS_PER_COVARIATE
+    names: list[str] = []
+    taken: list[Grid] = []
+    for name, grid in covariates.items():
+        if len(names) >= limit:
+            break
+        cells = present & np.isfinite(grid)
+        if cells.sum() < present.sum():
+            continue
+        weights = cells.astype(float)
+        values = np.where(cells, grid, 0.0)
+        residual = np.where(cells, centred(values, weights, scope.centring), 0.0)
+        for unit in taken:
+            residual = residual - unit * (unit * residual).sum()
+        # 1e-6 of the variation left means that rounding or a near copy is all that it would add.
+        if (residual**2).sum() > 1e-12 * (values**2).sum():
+            names.append(name)
+            taken.append(residual / np.sqrt((residual**2).sum()))
+    return names

@@ -1,0 +1,214 @@
+"""Experiments as the statistics see them: which pairs of sets are compared, their alignment and their loss."""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from workflow_scripts.command_line import UserError
+from workflow_scripts.statistics.correlation import Grid
+from workflow_scripts.statistics.grids import grid_of
+
+logger = logging.getLogger(__name__)
+
+ALIGNMENT_COLUMNS = {
+    "alignment": "alignment",
+    "ci_low": "alignment_low",
+    "ci_high": "alignment_high",
+    "calibrated": "calibrated",
+    "calibrated_low": "calibrated_low",
+    "calibrated_high": "calibrated_high",
+}
+CELL = ["experiment", "part", "tokens"]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One entry of `experiments:`, as far as statistics need it. No `tokens`: every budget that has losses."""
+
+    name: str
+    kind: str
+    train_sets: tuple[str, ...]
+    eval_sets: tuple[str, ...]
+    tokens: tuple[int, ...] = ()
+    fractions: Mapping[str, float] = field(default_factory=dict)
+    target: str | None = None
+    in_domain_for: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def in_domain(self, train_set: str, eval_set: str) -> bool:
+        return eval_set in self.in_domain_for.get(train_set, ())
+
+
+def experiments_from_json(text: str) -> list[Experiment]:
+    """The experiments of a JSON list; null and missing mean the default, keys of no interest are passed over."""
+    try:
+        entries = json.loads(text)
+    except json.JSONDecodeError as mistake:
+        raise UserError(f"--experiments: not JSON ({mistake})") from None
+    if not entries or not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise UserError("--experiments: must be a JSON list of objects, one per experiment")
+    return [_experiment(entry) for entry in entries]
+
+
+def _experiment(entry: dict[str, Any]) -> Experiment:
+    missing = [key for key in ("name", "kind", "train_sets", "eval_sets") if not entry.get(key)]
+    if missing:
+        raise UserError(f"--experiments: {entry.get('name', entry)!r} lacks {', '.join(missing)}")
+    tokens = entry.get("tokens") or ()
+    return Experiment(
+        name=entry["name"],
+        kind=entry["kind"],
+        train_sets=tuple(entry["train_sets"]),
+        eval_sets=tuple(entry["eval_sets"]),
+        tokens=(tokens,) if isinstance(tokens, int) else tuple(tokens),
+        fractions=entry.get("fractions") or {},
+        target=entry.get("target"),
+        in_domain_for=entry.get("in_domain_for") or {},
+    )
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The losses of one experiment at one budget and part, and the alignments of the same pairs by each metric.
+
+    Grids are training sets x evaluation sets, NaN where a pair is missing; losses have the seeds in front.
+    """
+
+    experiment: Experiment
+    part: str
+    tokens: int
+    train_sets: tuple[str, ...]
+    eval_sets: tuple[str, ...]
+    losses: NDArray[np.float64]
+    alignments: dict[str, Grid]
+    in_domain: NDArray[np.bool_]
+    note: str
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """The columns that say which panel a row of a table is about."""
+        return {"experiment": self.experiment.name, "part": self.part, "tokens": self.tokens}
+
+    @property
+    def loss(self) -> Grid:
+        """Mean over seeds; NaN where no seed has a loss."""
+        present = np.isfinite(self.losses)
+        counts = present.sum(axis=0)
+        return np.divide(
+            np.where(present, self.losses, 0.0).sum(axis=0),
+            counts,
+            out=np.full(counts.shape, np.nan),
+            where=counts > 0,
+        )
+
+    def pair_grid(self, pairs: pd.DataFrame, column: str) -> Grid:
+        """A column of a table of (source, target) sets, such as a covariate, for the pairs of this panel."""
+        return grid_of(as_pairs(pairs), column, self.train_sets, self.eval_sets)
+
+
+def panels(
+    alignment: pd.DataFrame, losses: pd.DataFrame, experiments: Sequence[Experiment]
+) -> Iterator[Panel]:
+    """One panel per experiment, part and budget that has losses, in a fixed order."""
+    pairs = as_pairs(alignment)
+    for experiment in experiments:
+        own = losses_of(experiment, losses)
+        if own.empty:
+            logger.warning("experiment %s: no losses, so it is left out", experiment.name)
+        for (part, tokens), frame in own.groupby(["part", "tokens"], sort=True):
+            yield _panel(experiment, str(part), int(tokens), frame, pairs)
+
+
+def losses_of(experiment: Experiment, losses: pd.DataFrame) -> pd.DataFrame:
+    """Rows of its training sets, evaluation sets and budgets; the untrained base is none of its training sets."""
+    own = losses[
+        (losses["experiment"] == experiment.name)
+        & losses["train_set"].isin(experiment.train_sets)
+        & losses["eval_set"].isin(experiment.eval_sets)
+    ]
+    return own[own["tokens"].isin(experiment.tokens)] if experiment.tokens else own
+
+
+def _panel(
+    experiment: Experiment, part: str, tokens: int, losses: pd.DataFrame, pairs: pd.DataFrame
+) -> Panel:
+    seen_train, seen_eval = set(losses["train_set"]), set(losses["eval_set"])
+    aligned = set(pairs["train_set"])
+    train_sets = tuple(name for name in experiment.train_sets if name in seen_train and name in aligned)
+    eval_sets = tuple(name for name in experiment.eval_sets if name in seen_eval)
+    absent = [name for name in experiment.train_sets if name not in train_sets]
+    metrics = sorted(pairs["metric"].unique())
+    return Panel(
+        experiment=experiment,
+        part=part,
+        tokens=tokens,
+        train_sets=train_sets,
+        eval_sets=eval_sets,
+        losses=np.stack(
+            [grid_of(rows, "loss", train_sets, eval_sets) for _, rows in losses.groupby("seed", sort=True)]
+        ),
+        alignments={
+            metric: grid_of(pairs[pairs["metric"] == metric], "alignment", train_sets, eval_sets)
+            for metric in metrics
+        },
+        in_domain=np.array(
+            [[experiment.in_domain(train, target) for target in eval_sets] for train in train_sets],
+            dtype=bool,
+        ).reshape(len(train_sets), len(eval_sets)),
+        note=f"without {', '.join(absent)}: no losses or no alignment" if absent else "",
+    )
+
+
+def as_pairs(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows whose source is a train side and whose target is an eval side, named by corpus."""
+    chosen = table[table["source"].str.endswith(".train") & table["target"].str.endswith(".eval")]
+    return chosen.assign(
+        train_set=chosen["source"].str.removesuffix(".train"),
+        eval_set=chosen["target"].str.removesuffix(".eval"),
+    )
+
+
+def points(alignment: pd.DataFrame, losses: pd.DataFrame, experiments: Sequence[Experiment]) -> pd.DataFrame:
+    """What scatter plots draw: alignment and mean loss per experiment, metric, pair of sets, part and budget."""
+    pairs = as_pairs(alignment).rename(columns=ALIGNMENT_COLUMNS)
+    pairs = pairs[["metric", "train_set", "eval_set", *ALIGNMENT_COLUMNS.values()]]
+    found = []
+    for experiment in experiments:
+        means = (
+            losses_of(experiment, losses)
+            .groupby([*CELL, "train_set", "eval_set"], sort=True)["loss"]
+            .agg(loss="mean", loss_sd="std", n_seeds="count")
+            .reset_index()
+        )
+        joined = means.merge(pairs, on=["train_set", "eval_set"], how="inner")
+        joined["kind"] = experiment.kind
+        joined["fraction"] = joined["train_set"].map(experiment.fractions).astype(float)
+        joined["in_domain"] = [
+            experiment.in_domain(train, target)
+            for train, target in zip(joined["train_set"], joined["eval_set"], strict=True)
+        ]
+        found.append(joined)
+    order = ["experiment", "metric", "train_set", "eval_set", "part", "tokens"]
+    return pd.concat(found)[list(POINT_TYPES)].sort_values(order, ignore_index=True).astype(POINT_TYPES)
+
+
+POINT_TYPES = {
+    "experiment": "str",
+    "kind": "str",
+    "metric": "str",
+    "train_set": "str",
+    "eval_set": "str",
+    "part": "str",
+    "tokens": "int64",
+    "fraction": "float64",
+    **dict.fromkeys(ALIGNMENT_COLUMNS.values(), "float64"),
+    "loss": "float64",
+    "loss_sd": "float64",
+    "n_seeds": "int64",
+    "in_domain": "bool",
+}

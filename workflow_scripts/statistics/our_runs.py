@@ -1,0 +1,162 @@
+"""Alignment against loss in our own experiments: every metric, scope and statistic of a panel."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from workflow_scripts.statistics.association import NAN, Association, Scope, associate
+from workflow_scripts.statistics.correlation import Grid, variance_between_eval
+from workflow_scripts.statistics.covariates import chosen_covariates
+from workflow_scripts.statistics.experiments import Panel
+
+KEY_TYPES = {"experiment": "str", "part": "str", "tokens": "int64", "metric": "str", "scope": "str"}
+CORRELATION_TYPES = {
+    **KEY_TYPES,
+    "statistic": "str",
+    "given": "str",
+    **dict.fromkeys(("value", "ci_low", "ci_high", "p_permutation", "p_holm", "p_smallest"), "float64"),
+    **dict.fromkeys(("n_points", "n_train", "n_eval"), "int64"),
+    **dict.fromkeys(("train_sets_needed", "train_sets_needed_half"), "float64"),
+    "note": "str",
+}
+LEFT_OUT_TYPES = {**KEY_TYPES, "side": "str", "left_out": "str", "pearson_r": "float64"}
+HOLM_FAMILY = ["experiment", "part", "tokens", "scope", "statistic"]
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Rows of the two tables that one panel gives."""
+
+    correlations: list[dict[str, Any]]
+    left_out: list[dict[str, Any]]
+
+
+def scopes(panel: Panel) -> list[Scope]:
+    """Every scope; out of domain leaves out the pairs that the config calls in-domain, if it names any."""
+    everywhere, away = np.ones_like(panel.in_domain), ~panel.in_domain
+    found = [
+        Scope("pooled", "pooled", everywhere),
+        Scope("within_eval", "within_eval", everywhere),
+        Scope("double_centred", "double_centred", everywhere),
+    ]
+    if panel.in_domain.any():
+        found += [
+            Scope("out_of_domain_pooled", "pooled", away),
+            Scope("out_of_domain_within", "within_eval", away),
+        ]
+    return found
+
+
+def analyse_panel(
+    panel: Panel, covariates: Mapping[str, Grid], baselines: Sequence[str], permutations: int, seed: int
+) -> Analysis:
+    """Correlations of every metric with the mean loss, plain, of ranks, and given covariates or a baseline metric."""
+    correlations, left_out = [], []
+    for metric, alignment in panel.alignments.items():
+        for scope in scopes(panel):
+            key = {**panel.key, "metric": metric, "scope": scope.name}
+            for statistic, given, found in _associations(
+                panel, metric, alignment, scope, covariates, baselines, permutations, seed
+            ):
+                row = {**key, "statistic": statistic, "given": given, **found.row()}
+                row["note"] = "; ".join(filter(None, (found.note, panel.note)))
+                correlations.append(row)
+                if statistic == "pearson_r":
+                    left_out += [{**key, **entry} for entry in _left_out(panel, found)]
+            if scope.centring == "pooled":
+                correlations.append({**key, **_variance_between(panel, alignment, scope)})
+    return Analysis(correlations, left_out)
+
+
+def correlation_table(analyses: Iterable[Analysis]) -> pd.DataFrame:
+    """All correlations, with p after Holm over the metrics of a family."""
+    rows = [row for analysis in analyses for row in analysis.correlations]
+    table = pd.DataFrame(rows, columns=[name for name in CORRELATION_TYPES if name != "p_holm"])
+    table["p_holm"] = np.nan
+    for _, family in table.groupby(HOLM_FAMILY, sort=False):
+        tested = family.index[family["p_permutation"].notna()]
+        if len(tested):
+            table.loc[tested, "p_holm"] = holm(table.loc[tested, "p_permutation"].to_numpy())
+    return table[list(CORRELATION_TYPES)].astype(CORRELATION_TYPES)
+
+
+def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Holm's (1979) adjusted p: the k-th smallest of m times m - k + 1, never below the one before."""
+    order = np.argsort(p)
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted
+
+
+def left_out_table(analyses: Iterable[Analysis]) -> pd.DataFrame:
+    """Correlations with one training set or one evaluation set left out."""
+    rows = [row for analysis in analyses for row in analysis.left_out]
+    return pd.DataFrame(rows, columns=list(LEFT_OUT_TYPES)).astype(LEFT_OUT_TYPES)
+
+
+def _associations(
+    panel: Panel,
+    metric: str,
+    alignment: Grid,
+    scope: Scope,
+    covariates: Mapping[str, Grid],
+    baselines: Sequence[str],
+    permutations: int,
+    seed: int,
+) -> Iterator[tuple[str, str, Association]]:
+    """(statistic, what is given, association) of one metric in one scope."""
+
+    def found(controls: Sequence[Grid] = (), rank: bool = False) -> Association:
+        return associate(
+            alignment,
+            panel.loss,
+            scope,
+            permutations=permutations,
+            seed=seed,
+            covariates=controls,
+            rank=rank,
+        )
+
+    yield "pearson_r", "", found()
+    yield "spearman", "", found(rank=True)
+    if covariates:
+        names = chosen_covariates(covariates, alignment, panel.loss, scope)
+        if names:
+            yield "partial_r", ", ".join(names), found([covariates[name] for name in names])
+        else:
+            none = "no covariate varies here that the training sets could carry"
+            yield "partial_r", "", Association(note=none)
+    for baseline in baselines:
+        if baseline != metric and baseline in panel.alignments:
+            yield f"partial_r_given_{baseline}", baseline, found([panel.alignments[baseline]])
+
+
+def _variance_between(panel: Panel, alignment: Grid, scope: Scope) -> dict[str, Any]:
+    """How much of the loss is which evaluation set it is on: what a pooled correlation mostly measures."""
+    present = scope.cells & np.isfinite(alignment) & np.isfinite(panel.loss)
+    share = float(variance_between_eval(np.nan_to_num(panel.loss), present.astype(float)))
+    alone = present.any(axis=0).sum() < 2
+    return {
+        "statistic": "variance_between_eval",
+        "given": "",
+        "value": NAN if alone else share,
+        "n_points": int(present.sum()),
+        "n_train": int(present.any(axis=1).sum()),
+        "n_eval": int(present.any(axis=0).sum()),
+        "note": "one evaluation set" if alone else "",
+    }
+
+
+def _left_out(panel: Panel, found: Association) -> Iterator[dict[str, Any]]:
+    for side, names, values in (
+        ("train", panel.train_sets, found.without_train),
+        ("eval", panel.eval_sets, found.without_eval),
+    ):
+        # An association that is undefined has no leave-one-out values either.
+        for name, value in zip(names, values, strict=False):
+            yield {"side": side, "left_out": name, "pearson_r": float(value)}
