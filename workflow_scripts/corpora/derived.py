@@ -4,7 +4,7 @@ A derived document keeps the split and the source object of the document it was 
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -48,7 +48,7 @@ def _word_shuffled(base: pd.DataFrame, seed: int) -> _Derived:
     for row in base.itertuples(index=False):
         words = words_of(row.text)
         order = _generator(seed, row.doc_id).permutation(len(words))
-        yield row.doc_id, row.source_object, row.split, ":shuffled", "".join(words[at] for at in order)
+        yield row.doc_id, row.source_object, row.split, ":shuffled", _joined(words[at] for at in order)
 
 
 def _vocabulary_only(base: pd.DataFrame, seed: int) -> _Derived:
@@ -60,12 +60,16 @@ def _vocabulary_only(base: pd.DataFrame, seed: int) -> _Derived:
         )
     for row in base.itertuples(index=False):
         draws = _generator(seed, row.doc_id).integers(len(pool), size=len(words_of(row.text)))
-        yield row.doc_id, row.source_object, row.split, ":vocabulary", "".join(pool[at] for at in draws)
+        yield row.doc_id, row.source_object, row.split, ":vocabulary", _joined(pool[at] for at in draws)
 
 
 def words_of(text: str) -> list[str]:
-    """Words, each with its leading white space; the white space at the end of the text is left out."""
-    return _WORD.findall(text)
+    """Words, each with the white space before it; the first gets a space, so that it may stand elsewhere too."""
+    return _WORD.findall(text if text[:1].isspace() else f" {text}")
+
+
+def _joined(words: Iterable[str]) -> str:
+    return "".join(words).lstrip()
 
 
 def _generator(seed: int, doc_id: str) -> np.random.Generator:

@@ -6,7 +6,7 @@ The rule, in the order it is applied to a docstring:
    body);
 2. sections that are tables go: parameters, returns, raises, attributes, methods, see also, references;
    in every other section the heading goes and the text stays;
-3. Sphinx fields (`:param x: ...`) go with their continuation lines;
+3. fields (`:param x: ...`, `x (int, optional): ...`) go with their continuation lines;
 4. what is left is unwrapped into one line per paragraph or list item, and inline markup is taken off;
 5. a paragraph stays when it reads as prose: at least five words, and four fifths of it letters and spaces;
    and when it is no part of a licence, since licences are a corpus of their own.
@@ -32,7 +32,7 @@ _ADMONITIONS = ("note", "warning", "important", "caution", "tip", "hint", "atten
 _UNDERLINE = re.compile(r"\s*([-=~^*#\"'+`])\1{2,}\s*$")
 _SHORT_HEADING = re.compile(r"\s*([A-Z][\w ]{2,24}):\s*$")
 _DIRECTIVE = re.compile(r"\s*\.\.(\s|$)")
-_FIELD = re.compile(r"\s*(:(?!`)[\w][^:`]*:(?!`)|@\w+\s)")
+_FIELD = re.compile(r"\s*(:(?!`)[\w][^:`]*:(?!`)|@\w+\s|[\w*.]+ \(.*\): *(\S|$))")
 _LIST_ITEM = re.compile(r"\s*([-*+•]|\(?\d{1,2}[.)]|\([a-z]\))\s+")
 _LICENCE = re.compile(
     r"copyright|all rights reserved|licensed under|permission is hereby granted|redistribution and use in source"

@@ -31,9 +31,12 @@ def docstring_documents(module: str, source: str) -> Iterator[SourceDocument]:
 def code_documents(module: str, source: str) -> Iterator[SourceDocument]:
     """The source in pieces, without the comment at its head (most often a licence)."""
     ast.parse(source)
-    body = re.sub(r"\A(\s*#[^\n]*\n)+", "", source)
-    for number, piece in enumerate(cut(body)):
+    for number, piece in enumerate(cut(without_head_comment(source))):
         yield SourceDocument(f"{module}#{number:03d}", module, piece)
+
+
+def without_head_comment(source: str) -> str:
+    return re.sub(r"\A(\s*#[^\n]*\n)+", "", source)
 
 
 def code_pairs(module: str, source: str) -> Iterator[SourceDocument]:
