@@ -9,7 +9,9 @@ SOURCES = {"rows", "text", "embeddings:corrected", "embeddings:published"}
 EXACT_ONE = {"task2vec", "task2vec_body", "unigram_js", "tfidf_cosine", "hidden_state_cosine"}
 
 
-@pytest.fixture(scope="module", params=[name for name in metric_names() if name != "sentence_embedding"])
+@pytest.fixture(
+    scope="module", params=[name for name in metric_names() if "encoder" not in metric_class(name).needs]
+)
 def measured(request, batches, resources):
     """The metric and its features of every batch."""
     metric = metric_class(request.param)(resources)

