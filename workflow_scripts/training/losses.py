@@ -52,18 +52,23 @@ def summarise(losses: pd.DataFrame) -> pd.DataFrame:
     documents, SE^2 = n / (n - 1) * sum (y_i - R x_i)^2 / (sum x_i)^2; perplexity = exp(loss) by the delta method. One
     document has no standard error.
     """
-    frame = losses.assign(bits=losses["nll"] / np.log(2))
-    groups = frame.groupby(KEYS, dropna=False, sort=True)
+    groups = losses.groupby(KEYS, dropna=False, sort=True)
+    number = groups.ngroup().to_numpy()
     summary = groups.agg(
         n_documents=("nll", "size"), n_tokens=("n_tokens", "sum"), n_bytes=("n_bytes", "sum")
     )
-    for name, value, size in (("loss", "nll", "n_tokens"), ("bits_per_byte", "bits", "n_bytes")):
-        total, whole = groups[value].transform("sum"), groups[size].transform("sum")
-        squares = (frame[value] - total / whole * frame[size]) ** 2
-        spread = squares.groupby([frame[key] for key in KEYS], dropna=False, sort=True).sum()
-        n = summary["n_documents"]
-        summary[name] = groups[value].sum() / groups[size].sum()
-        summary[f"{name}_se"] = np.sqrt(n / (n - 1).where(n > 1) * spread) / groups[size].sum()
+    n = summary["n_documents"]
+
+    def sums(values: np.ndarray) -> np.ndarray:
+        """Per group; unlike pandas' sum it does not take a diverged loss for nothing."""
+        return np.bincount(number, weights=values, minlength=len(summary))
+
+    nll = losses["nll"].to_numpy()
+    for name, value, size in (("loss", nll, "n_tokens"), ("bits_per_byte", nll / np.log(2), "n_bytes")):
+        ratio = sums(value) / summary[size].to_numpy()
+        squares = sums((value - ratio[number] * losses[size].to_numpy()) ** 2)
+        summary[name] = ratio
+        summary[f"{name}_se"] = np.sqrt(n / (n - 1).where(n > 1) * squares) / summary[size]
     summary["perplexity"] = np.exp(summary["loss"])
     summary["perplexity_se"] = summary["perplexity"] * summary["loss_se"]
     return summary.reset_index()

@@ -1,0 +1,144 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workflow_scripts.command_line import UserError
+from workflow_scripts.tokens.tokenizer import load_tokenizer
+from workflow_scripts.training import evaluation
+from workflow_scripts.training.evaluation import (
+    EvaluationSettings,
+    choose_documents,
+    loss_rows,
+    score,
+    windows_of,
+)
+from workflow_scripts.training.models import new_model
+
+TEXT = "the proof of the lemma is a boat on the water "
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tokenizer_folder):
+    return load_tokenizer(str(tokenizer_folder))
+
+
+@pytest.fixture(scope="module")
+def model(tokenizer):
+    settings = {"n_embd": 16, "n_layer": 2, "n_head": 2, "initializer_range": 0.5}
+    return new_model({"type": "gpt2", "settings": settings}, tokenizer, 16, seed=0)
+
+
+def documents_of(*texts):
+    pairs = [text if isinstance(text, tuple) else (None, None) for text in texts]
+    return pd.DataFrame(
+        {
+            "doc_id": [f"d{i}" for i in range(len(texts))],
+            "text": ["".join(text) for text in texts],
+            "prompt": [prompt for prompt, _ in pairs],
+            "completion": [completion for _, completion in pairs],
+        }
+    )
+
+
+@given(st.integers(0, 90), st.integers(2, 20).flatmap(lambda c: st.tuples(st.just(c), st.integers(1, c - 1))))
+def test_windows_score_every_token_but_the_first_once_with_enough_context(length, window):
+    context, stride = window
+    windows = windows_of([length], context, stride)
+    scored = [t for w in windows for t in range(w.scored, w.end)]
+    assert scored == list(range(1, length))
+    for w in windows:
+        assert w.end - w.start <= context
+        assert w.scored - w.start >= (1 if w.start == 0 else context - stride)
+
+
+def test_losses_are_those_of_single_tokens(model, tokenizer):
+    """Against one forward pass per token, with the context that the windows rule gives it."""
+    settings = EvaluationSettings(tokens=10_000, context=16, stride=5)
+    documents = documents_of(TEXT * 3, ("the proof of ", "the lemma"), TEXT[:9], TEXT * 2)
+    chosen = choose_documents(documents, tokenizer, settings, "x")
+    totals = score(model, chosen)
+    for i, document in enumerate(chosen.documents):
+        ids = torch.tensor(document.input_ids.astype(np.int64))
+        whole = answer = 0.0
+        for t in range(1, len(ids)):
+            start = 0 if t < 16 else 5 * ((t - 16) // 5 + 1)
+            with torch.no_grad():
+                nll = -float(torch.log_softmax(model(ids[None, start:t]).logits[0, -1], -1)[ids[t]])
+            whole += nll
+            answer += nll * bool(document.answer[t])
+        assert totals["whole"][i] == pytest.approx(whole, rel=1e-5)
+        assert totals["answer"][i] == pytest.approx(answer, rel=1e-5)
+
+
+def test_batches_do_not_matter(model, tokenizer, monkeypatch):
+    settings = EvaluationSettings(tokens=10_000, context=16, stride=8)
+    chosen = choose_documents(documents_of(*[TEXT[i:] * 2 for i in range(9)]), tokenizer, settings, "x")
+    together = score(model, chosen)["whole"]
+    monkeypatch.setattr(evaluation, "TOKENS_PER_BATCH", 1)
+    assert score(model, chosen)["whole"] == pytest.approx(together, rel=1e-6)
+
+
+def test_rows_count_tokens_and_bytes_and_only_pairs_have_answers(tokenizer):
+    documents = documents_of("the boat é", ("the sum ", "of values"))
+    chosen = choose_documents(documents, tokenizer, EvaluationSettings(), "x")
+    order = [document.doc_id for document in chosen.documents]
+    totals = {"whole": np.array([1.0, 2.0]), "answer": np.array([3.0, 4.0])}
+    rows = loss_rows(chosen, totals).set_index(["part", "doc_id"])
+    assert set(rows.index) == {("whole", "d0"), ("whole", "d1"), ("answer", "d1")}
+    assert rows.loc[("whole", "d0"), "n_bytes"] == 11
+    assert rows.loc[("answer", "d1"), "n_bytes"] == len("of values")
+    assert rows.loc[("answer", "d1"), "nll"] == totals["answer"][order.index("d1")]
+    n_answer = len(tokenizer("of values")["input_ids"]) + 1
+    n_whole = len(tokenizer("the sum ")["input_ids"]) + n_answer - 1
+    assert rows.loc[("answer", "d1"), "n_tokens"] == n_answer
+    assert rows.loc[("whole", "d1"), "n_tokens"] == n_whole
+
+
+def test_documents_are_whole_in_seeded_order_and_the_one_that_reaches_the_cap_is_taken(tokenizer):
+    documents = documents_of(*[f"{TEXT}{i}" for i in range(200)])
+    settings = EvaluationSettings(tokens=300)
+    chosen = choose_documents(documents, tokenizer, settings, "x").documents
+    lengths = [len(document.input_ids) for document in chosen]
+    assert sum(lengths[:-1]) < 300 <= sum(lengths)
+    again = choose_documents(documents, tokenizer, settings, "x").documents
+    assert [one.doc_id for one in chosen] == [one.doc_id for one in again]
+    more = choose_documents(documents, tokenizer, EvaluationSettings(tokens=600), "x").documents
+    assert [one.doc_id for one in more][: len(chosen)] == [one.doc_id for one in chosen]
+    other = choose_documents(documents, tokenizer, EvaluationSettings(tokens=300, seed=1), "x").documents
+    assert [one.doc_id for one in chosen] != [one.doc_id for one in other]
+
+
+def test_documents_beyond_the_cap_are_passed_over(tokenizer):
+    chosen = choose_documents(
+        documents_of(TEXT * 50, "the sum"), tokenizer, EvaluationSettings(tokens=50), "x"
+    )
+    assert [document.doc_id for document in chosen.documents] == ["d1"]
+    with pytest.raises(UserError, match="none of its 1 documents has 2 to 50 tokens"):
+        choose_documents(documents_of(TEXT * 50), tokenizer, EvaluationSettings(tokens=50), "x")
+    with pytest.raises(UserError, match="'x' has no documents"):
+        choose_documents(documents_of(), tokenizer, EvaluationSettings(), "x")
+
+
+def test_the_first_document_alone(tokenizer):
+    settings = EvaluationSettings.from_dict({"documents": "first", "tokens": 3})
+    chosen = choose_documents(documents_of(TEXT, "the sum"), tokenizer, settings, "x")
+    assert [document.doc_id for document in chosen.documents] == ["d0"]
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"token": 1}, "unknown key 'token'"),
+        ({"tokens": 1}, "tokens is 1; it must be a whole number from 2"),
+        ({"stride": 128}, "stride is 128; it must be below the context, 128"),
+        ({"parts": ["head"]}, "allowed are whole, answer"),
+        ({"documents": "last"}, "documents is 'last'; allowed are null and 'first'"),
+    ],
+)
+def test_settings_are_checked(values, told):
+    with pytest.raises(UserError) as mistake:
+        EvaluationSettings.from_dict(values)
+    assert told in str(mistake.value)

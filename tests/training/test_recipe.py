@@ -1,0 +1,51 @@
+import pytest
+
+from workflow_scripts.command_line import UserError
+from workflow_scripts.training.recipe import Recipe
+
+
+def test_defaults_are_filled_and_budgets_sorted(tiny_recipe):
+    recipe = Recipe.from_dict(tiny_recipe(tokens=[512, 256]))
+    assert recipe.tokens == (256, 512)
+    assert (recipe.epochs, recipe.schedule, recipe.count, recipe.clip) == (1, "constant", "real", 1.0)
+    assert Recipe.from_dict(recipe.to_dict()) == recipe
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"learning_rat": 1}, "unknown key 'learning_rat'"),
+        ({"schedule": "step"}, "schedule is 'step'; allowed are constant, linear, cosine"),
+        ({"batch_rows": 0}, "batch_rows is 0; it must be 1 or more"),
+        ({"batch_rows": 2.5}, "batch_rows is 2.5; it must be of type int"),
+        ({"shuffle": 1}, "shuffle is 1; it must be of type bool"),
+        ({"epochs": True}, "epochs is True; it must be of type int"),
+        ({"learning_rate": 0}, "learning_rate is 0; it must be above 0"),
+        ({"tokens": []}, "tokens is []"),
+        ({"tokens": [64, 64]}, "tokens is [64, 64]"),
+        ({"tokens": 64}, "tokens is 64"),
+        ({"model": {"kind": "gpt2"}}, "model is {'kind': 'gpt2'}; it must be"),
+    ],
+)
+def test_a_mistake_is_named_with_what_is_allowed(tiny_recipe, change, told):
+    with pytest.raises(UserError) as mistake:
+        Recipe.from_dict(tiny_recipe(**change))
+    assert told in str(mistake.value)
+
+
+def test_missing_keys_are_named():
+    with pytest.raises(UserError, match="'tokens' is missing"):
+        Recipe.from_dict({"model": {"base": "probe"}})
+
+
+def test_clip_may_be_null(tiny_recipe):
+    assert Recipe.from_dict(tiny_recipe(clip=None)).clip is None
+
+
+@pytest.mark.parametrize(
+    ("change", "runs"),
+    [({}, [(256, 512)]), ({"epochs": 2}, [(256,), (512,)]), ({"schedule": "linear"}, [(256,), (512,)])],
+)
+def test_one_run_is_read_at_all_budgets_only_where_the_end_does_not_matter(tiny_recipe, change, runs):
+    recipe = Recipe.from_dict(tiny_recipe(tokens=[256, 512], **change))
+    assert [run.tokens for run in recipe.runs()] == runs
