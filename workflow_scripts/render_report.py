@@ -1,0 +1,74 @@
+"""Render the report: one self-contained page, and every figure as SVG, PNG and CSV beside it.
+
+Tables are those of the analysis, given as --table NAME=FILE: points, correlation, metric_differences,
+choice, exchange_rate, published, published_points, alignment, alignment_cost and loss_summary. A figure whose tables
+are not given is left out, and the page says so.
+"""
+
+import argparse
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.command_line import UserError, parser_for, run
+
+logger = logging.getLogger(__name__)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = parser_for(__doc__)
+    parser.add_argument("--run", required=True, help="name of the run")
+    parser.add_argument("--table", action="append", default=[], metavar="NAME=FILE", help="Parquet; repeated")
+    parser.add_argument("--missing", type=Path, help="JSON of collect_losses: models without a usable loss")
+    parser.add_argument(
+        "--provenance",
+        type=Path,
+        help="JSON: commit, python, packages, config, corpora, probes; all optional",
+    )
+    parser.add_argument("--page", required=True, type=Path, help="output: the HTML file")
+    parser.add_argument(
+        "--figures", required=True, type=Path, help="output: folder of SVG, PNG and CSV files"
+    )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = build_parser().parse_args(argv)
+    from workflow_scripts.report.draw import draw_figures
+    from workflow_scripts.report.files import write_files
+    from workflow_scripts.report.page import page
+    from workflow_scripts.storage.tables import read_frame, replaced_whole
+
+    tables = {name: read_frame(path) for name, path in _named_files(arguments.table).items()}
+    figures, left_out = draw_figures(tables)
+    text = page(
+        arguments.run, tables, figures, left_out, _json(arguments.missing), _json(arguments.provenance)
+    )
+    for figure in figures:
+        write_files(figure, arguments.figures)
+    with replaced_whole(arguments.page) as path:
+        path.write_text(text, encoding="utf-8")
+    logger.info("%d figures, %.1f MB", len(figures), len(text.encode()) / 1e6)
+
+
+def _named_files(values: Sequence[str]) -> dict[str, Path]:
+    files = {}
+    for value in values:
+        name, separator, path = value.partition("=")
+        if not separator:
+            raise UserError(f"--table {value}: must be NAME=FILE")
+        if not Path(path).is_file():
+            raise UserError(f"--table {value}: {path} is not there")
+        files[name] = Path(path)
+    return files
+
+
+def _json(path: Path | None) -> Mapping[str, Any]:
+    from workflow_scripts.storage.tables import read_json
+
+    return read_json(path) if path else {}
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,114 @@
+"""The alignment of every set with every set, ordered by clustering, one metric at a time."""
+
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.spatial.distance import pdist
+
+from workflow_scripts.report.figure import Figure, Panel, Tables, chart
+from workflow_scripts.report.headline import paper_metric
+from workflow_scripts.report.look import ACCENT
+from workflow_scripts.report.wording import number, plain
+
+COLUMNS = ["metric", "source", "target", "alignment", "ci_low", "ci_high", "calibrated"]
+
+
+def alignment_matrix(tables: Tables) -> list[Figure]:
+    """One figure; the measure of the paper comes first."""
+    alignment = tables["alignment"]
+    names = sorted(alignment["metric"].unique())
+    first = paper_metric(names)
+    metrics = [first, *(name for name in names if name != first)]
+    frames = {name: alignment[alignment["metric"] == name] for name in metrics}
+    orders = {name: clustered(frame) for name, frame in frames.items()}
+    data = pd.concat([_sorted(frames[name], orders[name]) for name in metrics], ignore_index=True)
+    return [
+        Figure(
+            name="alignment_matrix",
+            title="Which sets are alike",
+            summary=_summary(first, frames[first]),
+            data=data[COLUMNS],
+            panels=tuple(_panel(name, frames[name], orders[name]) for name in metrics),
+            one_at_a_time="Measure",
+            columns=2,
+        )
+    ]
+
+
+def clustered(frame: pd.DataFrame) -> list[str]:
+    """Sets in the order of an average-linkage clustering of their alignments to all sets."""
+    wide = frame.pivot(index="source", columns="target", values="alignment")
+    wide = wide.reindex(index=sorted(wide.index), columns=sorted(wide.columns))
+    if len(wide) < 3:
+        return list(wide.index)
+    values = wide.to_numpy(dtype=float)
+    values = np.where(np.isfinite(values), values, np.nanmean(values))
+    return [
+        wide.index[place] for place in leaves_list(linkage(pdist(values), "average", optimal_ordering=True))
+    ]
+
+
+def _sorted(frame: pd.DataFrame, order: list[str]) -> pd.DataFrame:
+    places = {name: place for place, name in enumerate(order)}
+    return frame.sort_values(
+        ["source", "target"], key=lambda names: names.map(places).fillna(len(places)), kind="stable"
+    )
+
+
+def _panel(metric: str, frame: pd.DataFrame, order: list[str]) -> Panel:
+    low, high = frame["alignment"].min(), frame["alignment"].max()
+    axis: dict[str, Any] = {
+        "labelFontSize": 10,
+        "labelOverlap": False,
+        "ticks": False,
+        "domain": False,
+        "grid": False,
+    }
+    heat = (
+        chart()
+        .transform_filter(f"datum.metric === '{metric}'")
+        .mark_rect(color=ACCENT, stroke=None)
+        .encode(
+            x=alt.X("target:N", sort=order, title="target", axis=alt.Axis(labelAngle=-60, **axis)),
+            y=alt.Y("source:N", sort=order, title="source", axis=alt.Axis(**axis)),
+            opacity=alt.Opacity(
+                "alignment:Q",
+                scale=alt.Scale(domain=[low, high], range=[0.03, 1.0], zero=False),
+                legend=None,
+            ),
+            tooltip=[
+                "source:N",
+                "target:N",
+                alt.Tooltip("alignment:Q", format=".3f"),
+                alt.Tooltip("ci_low:Q", title="interval from", format=".3f"),
+                alt.Tooltip("ci_high:Q", title="to", format=".3f"),
+                alt.Tooltip("calibrated:Q", format=".3f"),
+            ],
+        )
+    )
+    ends = f"from {number(low)} (palest) to {number(high)} (darkest)"
+    return Panel(
+        title=plain(metric),
+        subtitle=f"alignment {ends}; strongest colour is most alike",
+        description=f"Heat map of the alignment of {len(order)} sets by {plain(metric)}, {ends}.",
+        chart=heat,
+        height=max(220, 19 * len(order) + 130),
+        wide=True,
+    )
+
+
+def _summary(metric: str, frame: pd.DataFrame) -> str:
+    others = frame[frame["source"] != frame["target"]].dropna(subset=["alignment"])
+    if others.empty:
+        return f"By {plain(metric)} no two different sets were compared."
+    most, least = others.loc[others["alignment"].idxmax()], others.loc[others["alignment"].idxmin()]
+    own = frame.loc[frame["source"] == frame["target"], "alignment"]
+    itself = f" A set with itself has {number(own.mean())} on average, not 1." if own.notna().any() else ""
+    return (
+        f"By {plain(metric)} the two most alike sets are {most['source']} and {most['target']} "
+        f"({number(most['alignment'])}), the least alike {least['source']} and {least['target']} "
+        f"({number(least['alignment'])}).{itself} Rows and columns stand in the order of a clustering."
+    )

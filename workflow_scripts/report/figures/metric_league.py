@@ -1,0 +1,126 @@
+"""Which measure goes with loss most closely: one figure per experiment, one panel per scope, one row per metric."""
+
+import altair as alt
+import pandas as pd
+
+from workflow_scripts.report.figure import Figure, Panel, Tables, chart
+from workflow_scripts.report.headline import PART_NAMES, SCOPE_NAMES, informative_scope, largest_budget
+from workflow_scripts.report.look import ACCENT, QUIET
+from workflow_scripts.report.wording import count, excludes_zero, number, plain, plural
+
+COLUMNS = [
+    "metric",
+    "panel",
+    "value",
+    "ci_low",
+    "ci_high",
+    "excludes_zero",
+    "p_permutation",
+    "p_holm",
+    "p_smallest",
+    "given",
+    "n_points",
+    "n_train",
+    "n_eval",
+    "train_sets_needed",
+    "train_sets_needed_half",
+    "note",
+]
+
+
+def metric_league(tables: Tables) -> list[Figure]:
+    """Every experiment and part at its largest budget."""
+    chosen = largest_budget(tables["correlation"])
+    chosen = chosen[chosen["statistic"].str.match("pearson_r|partial_r")]
+    return [
+        _figure(str(experiment), str(part), frame, tables["correlation"])
+        for (experiment, part), frame in chosen.groupby(["experiment", "part"], sort=False)
+    ]
+
+
+def _figure(experiment: str, part: str, rows: pd.DataFrame, correlation: pd.DataFrame) -> Figure:
+    scope = informative_scope(correlation, experiment, part)
+    rows = rows.assign(
+        panel=[_panel_name(row) for _, row in rows.iterrows()],
+        excludes_zero=[excludes_zero(row) for _, row in rows.iterrows()],
+    )
+    plain_rows = rows[rows["statistic"] == "pearson_r"]
+    scopes = [
+        name for name in SCOPE_NAMES if plain_rows.loc[plain_rows["scope"] == name, "value"].notna().any()
+    ]
+    partial = rows[rows["statistic"].str.startswith("partial_r") & (rows["scope"] == scope)]
+    partial = partial[partial["value"].notna()]
+    data = pd.concat([plain_rows[plain_rows["scope"].isin(scopes)], partial])
+    main = plain_rows[plain_rows["scope"] == scope].sort_values("value")
+    order = list(main["metric"])
+    whole = part == "whole"
+    return Figure(
+        name=f"metric_league_{experiment}" + ("" if whole else f"_{part}"),
+        title=f"Measures compared: {plain(experiment)}" + ("" if whole else f", {PART_NAMES[part]}"),
+        summary=_summary(main, scope),
+        data=data[COLUMNS].reset_index(drop=True),
+        panels=tuple(_panel(str(name), order) for name in data["panel"].unique()),
+    )
+
+
+def _panel_name(row: pd.Series) -> str:
+    scope = SCOPE_NAMES[row["scope"]]
+    if row["statistic"] == "pearson_r":
+        return scope
+    given = row["statistic"].removeprefix("partial_r").removeprefix("_given_")
+    return f"{scope}, given {plain(given) or 'the covariates'}"
+
+
+def _panel(name: str, order: list[str]) -> Panel:
+    base = chart().transform_filter(f"datum.panel === '{name}'".replace("the target's", "the target\\'s"))
+    y = alt.Y("metric:N", sort=order, title=None, axis=alt.Axis(labelExpr="replace(datum.label, /_/g, ' ')"))
+    scale = alt.Scale(domain=[-1, 1])
+    colour = alt.condition("datum.excludes_zero", alt.value(ACCENT), alt.value(QUIET))
+    zero = (
+        alt.Chart(alt.InlineData(values=[{"zero": 0}]))
+        .mark_rule(color=QUIET, strokeWidth=1)
+        .encode(x=alt.X("zero:Q", scale=scale))
+    )
+    rules = base.mark_rule(strokeWidth=2).encode(
+        x=alt.X("ci_low:Q", scale=scale, title="correlation with loss"), x2="ci_high:Q", y=y, color=colour
+    )
+    marks = base.mark_point(size=70).encode(
+        x=alt.X("value:Q", scale=scale),
+        y=y,
+        color=colour,
+        tooltip=[
+            "metric:N",
+            alt.Tooltip("value:Q", title="r", format=".3f"),
+            alt.Tooltip("ci_low:Q", title="interval from", format=".3f"),
+            alt.Tooltip("ci_high:Q", title="to", format=".3f"),
+            alt.Tooltip("p_permutation:Q", title="p", format=".3g"),
+            alt.Tooltip("p_holm:Q", title="p after Holm", format=".3g"),
+            alt.Tooltip("given:N", title="given"),
+        ],
+    )
+    return Panel(
+        title=name,
+        subtitle="",
+        description=f"Correlation of each measure with loss, {name}, with 95% intervals.",
+        chart=alt.layer(zero, rules, marks),
+        height=max(90, 26 * len(order) + 30),
+    )
+
+
+def _summary(main: pd.DataFrame, scope: str) -> str:
+    defined = main[main["value"].notna()]
+    if defined.empty:
+        return "No correlation could be computed."
+    best = defined.iloc[0]
+    clear = int(sum(excludes_zero(row) for _, row in defined.iterrows()))
+    where = SCOPE_NAMES[scope] if scope != "pooled" else "over all pairs"
+    intervals = (
+        f"the interval of {clear} of {plural(len(defined), 'measure')} leaves zero out"
+        if defined["ci_low"].notna().any()
+        else f"with {plural(int(best['n_train']), 'training set')} no interval can be given"
+    )
+    return (
+        f"The more negative, the better alignment foretells a low loss. {where[0].upper()}{where[1:]}, at "
+        f"{count(best['tokens'])} tokens, the most negative is {plain(best['metric'])} "
+        f"({number(best['value'])}); {intervals}. Marks in grey have an interval that includes zero, or none."
+    )

@@ -1,0 +1,119 @@
+"""The share of variance explained, published and in our own runs, by the same functions and in the same scopes."""
+
+import math
+
+import altair as alt
+import pandas as pd
+
+from workflow_scripts.report.figure import Figure, Legend, LegendEntry, Panel, Tables, chart, unless_isolated
+from workflow_scripts.report.headline import PAPER_METRICS, SCOPE_NAMES, largest_budget, paper_metric
+from workflow_scripts.report.look import CATEGORIES
+from workflow_scripts.report.wording import number, plain
+from workflow_scripts.statistics.published import squared_interval
+
+SCOPES = ("pooled", "within_eval", "double_centred")
+ORIGIN = Legend(
+    "origin",
+    "Numbers",
+    (LegendEntry("published", CATEGORIES[7], "square"), LegendEntry("this run", CATEGORIES[0], "circle")),
+)
+COLUMNS = ["origin", "what", "scope", "r2", "ci_low", "ci_high", "n", "note"]
+
+
+def published_and_ours(tables: Tables) -> list[Figure]:
+    """One figure; ours are the measures of the paper, or the first there is."""
+    theirs, ours = _theirs(tables["published"]), _ours(tables["correlation"])
+    data = pd.concat([theirs, ours], ignore_index=True)[COLUMNS]
+    order = list(dict.fromkeys(data["what"]))
+    return [
+        Figure(
+            name="published_and_ours",
+            title="Published against ours",
+            summary=_summary(theirs, ours),
+            data=data,
+            panels=tuple(_panel(scope, order) for scope in SCOPES if scope in set(data["scope"])),
+            legends=(ORIGIN,),
+        )
+    ]
+
+
+def _theirs(published: pd.DataFrame) -> pd.DataFrame:
+    rows = published[(published["statistic"] == "r2") & published["scope"].isin(SCOPES)]
+    return rows.rename(columns={"value": "r2"}).assign(origin="published", what=rows["table"].map(plain))
+
+
+def _ours(correlation: pd.DataFrame) -> pd.DataFrame:
+    names = sorted(correlation["metric"].unique())
+    metrics = [name for name in PAPER_METRICS if name in names] or [paper_metric(names)]
+    rows = largest_budget(correlation)
+    rows = rows[
+        (rows["statistic"] == "pearson_r") & rows["scope"].isin(SCOPES) & rows["metric"].isin(metrics)
+    ]
+    rows = rows[rows["value"].notna()]
+    ends = [
+        squared_interval(low, high) if math.isfinite(low) else (math.nan, math.nan)
+        for low, high in zip(rows["ci_low"], rows["ci_high"], strict=True)
+    ]
+    return rows.assign(
+        origin="this run",
+        what=[
+            plain(row["experiment"])
+            + ("" if row["part"] == "whole" else f" ({row['part']})")
+            + f", {plain(row['metric'])}"
+            for _, row in rows.iterrows()
+        ],
+        r2=rows["value"] ** 2,
+        ci_low=[low for low, _ in ends],
+        ci_high=[high for _, high in ends],
+        n=rows["n_points"],
+    )
+
+
+def _panel(scope: str, order: list[str]) -> Panel:
+    base = chart().transform_filter(f"datum.scope === '{scope}'")
+    y = alt.Y("what:N", sort=order, title=None)
+    scale = alt.Scale(domain=[0, 1])
+    colour = alt.Color("origin:N", title=ORIGIN.title, scale=ORIGIN.scale("colour"))
+    rules = base.mark_rule(strokeWidth=2).encode(
+        x=alt.X("ci_low:Q", scale=scale, title="r²"),
+        x2="ci_high:Q",
+        y=y,
+        color=colour,
+        opacity=unless_isolated("origin", shown=0.6),
+    )
+    marks = base.mark_point(size=65).encode(
+        x=alt.X("r2:Q", scale=scale),
+        y=y,
+        color=colour,
+        shape=alt.Shape("origin:N", title=ORIGIN.title, scale=ORIGIN.scale("shape")),
+        opacity=unless_isolated("origin"),
+        tooltip=[
+            alt.Tooltip("what:N", title="table or experiment"),
+            alt.Tooltip("r2:Q", title="r²", format=".3f"),
+            alt.Tooltip("ci_low:Q", title="interval from", format=".3f"),
+            alt.Tooltip("ci_high:Q", title="to", format=".3f"),
+            alt.Tooltip("n:Q", title="pairs"),
+        ],
+    )
+    return Panel(
+        title=SCOPE_NAMES[scope],
+        subtitle="",
+        description=f"Share of variance explained, {SCOPE_NAMES[scope]}, per published table and experiment.",
+        chart=alt.layer(rules, marks),
+        height=max(90, 24 * len(order) + 30),
+    )
+
+
+def _summary(theirs: pd.DataFrame, ours: pd.DataFrame) -> str:
+    def middle(rows: pd.DataFrame, scope: str) -> float:
+        return float(rows.loc[rows["scope"] == scope, "r2"].median())
+
+    sentences = ["The same functions on both, at our largest budget."]
+    for scope in ("pooled", "within_eval"):
+        published, own = middle(theirs, scope), middle(ours, scope)
+        if math.isfinite(published) and math.isfinite(own):
+            sentences.append(
+                f"{SCOPE_NAMES[scope].capitalize()}, the middle r² is {number(published)} published and "
+                f"{number(own)} in this run."
+            )
+    return " ".join([*sentences, "Intervals need six training sets."])

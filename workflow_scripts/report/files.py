@@ -1,0 +1,44 @@
+"""Figures as files beside the page: SVG and PNG for papers, CSV of the data."""
+
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import vl_convert
+
+from workflow_scripts.report.figure import DATA, Figure
+from workflow_scripts.report.look import CONFIG, for_paper
+from workflow_scripts.storage.tables import replaced_whole
+
+# The Vega-Lite that Altair writes for.
+VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
+PANEL_WIDTH = {False: 250, True: 520}
+PIXELS_PER_UNIT = 2
+
+
+def write_files(figure: Figure, folder: Path) -> None:
+    """NAME.svg, NAME.png and NAME.csv."""
+    drawing = vl_convert.vegalite_to_svg(paper_specification(figure), vl_version=VEGA_LITE)
+    with replaced_whole(folder / f"{figure.name}.svg") as path:
+        path.write_text(drawing, encoding="utf-8")
+    with replaced_whole(folder / f"{figure.name}.png") as path:
+        path.write_bytes(vl_convert.svg_to_png(drawing, scale=PIXELS_PER_UNIT))
+    with replaced_whole(folder / f"{figure.name}.csv") as path:
+        path.write_text(figure.csv(), encoding="utf-8")
+
+
+def paper_specification(figure: Figure) -> dict[str, Any]:
+    """All panels of a figure with their data, in the light colours on white."""
+    panels = [
+        panel.chart.properties(
+            width=PANEL_WIDTH[panel.wide],
+            height=panel.height,
+            title=alt.TitleParams(panel.title, subtitle=panel.subtitle or alt.Undefined),
+        )
+        for panel in figure.panels
+    ]
+    whole = alt.concat(*panels, columns=figure.columns, spacing=32).to_dict(validate=False)
+    whole["params"] = figure.parameters()
+    whole["config"] = {**CONFIG, "background": "white"}
+    whole["datasets"] = {DATA: figure.data.astype(object).where(figure.data.notna(), None).to_dict("records")}
+    return for_paper(whole)

@@ -1,0 +1,55 @@
+"""Which rows of the tables stand for the whole: the largest budget, the measure of the paper, whole documents."""
+
+import pandas as pd
+
+PAPER_METRICS = ("task2vec", "task2vec_published", "task2vec_body")
+PART_NAMES = {"whole": "whole documents", "answer": "answers alone"}
+SCOPE_NAMES = {
+    "pooled": "pooled over everything",
+    "within_eval": "within evaluation sets",
+    "double_centred": "both main effects out",
+    "out_of_domain_pooled": "out of domain, pooled",
+    "out_of_domain_within": "out of domain, within evaluation sets",
+    "without_in_domain": "without the target's own training side",
+}
+
+
+def paper_metric(metrics: list[str]) -> str:
+    """The measure that the question is about, or the first in the alphabet where it was not computed."""
+    return next((name for name in PAPER_METRICS if name in metrics), min(metrics))
+
+
+def largest_budget(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows of every experiment at its largest budget."""
+    return frame[frame["tokens"] == frame.groupby(["experiment", "part"])["tokens"].transform("max")]
+
+
+def correlation_rows(
+    correlation: pd.DataFrame, experiment: str, part: str, scope: str, statistic: str = "pearson_r"
+) -> pd.DataFrame:
+    """One row per metric at the largest budget."""
+    chosen = largest_budget(correlation)
+    return chosen[
+        (chosen["experiment"] == experiment)
+        & (chosen["part"] == part)
+        & (chosen["scope"] == scope)
+        & (chosen["statistic"] == statistic)
+    ].set_index("metric", drop=False)
+
+
+def informative_scope(correlation: pd.DataFrame, experiment: str, part: str) -> str:
+    """Within evaluation sets where there are several; with one, pooled says the same."""
+    rows = correlation_rows(correlation, experiment, part, "within_eval")
+    return "within_eval" if len(rows) and rows["n_eval"].max() > 1 else "pooled"
+
+
+def main_part(frame: pd.DataFrame, experiment: str) -> str:
+    """Whole documents where they were scored."""
+    parts = set(frame.loc[frame["experiment"] == experiment, "part"])
+    return "whole" if "whole" in parts else min(parts)
+
+
+def experiments_and_parts(correlation: pd.DataFrame) -> list[tuple[str, str]]:
+    """In the order of the config, which is that of the correlation table."""
+    pairs = correlation[["experiment", "part"]].drop_duplicates()
+    return list(pairs.itertuples(index=False, name=None))

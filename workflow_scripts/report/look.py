@@ -1,0 +1,105 @@
+"""How figures look: colours, shapes, and the settings of Vega-Lite.
+
+In the page colours of text and lines are CSS variables, so that figures follow light and dark without being drawn
+again; `for_paper` puts in the light values for files. Colours of data are of middling lightness: at least 3 : 1
+against both backgrounds.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from workflow_scripts.report.figure import LegendEntry
+
+FONT = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, 'DejaVu Sans', sans-serif"
+
+# Variables of page.css with their light and dark values; a test holds the two files equal.
+VARIABLES = {
+    "--page": ("#ffffff", "#14181b"),
+    "--ink": ("#1b2024", "#e7eaec"),
+    "--quiet": ("#586069", "#a5aeb5"),
+    "--rule": ("#e2e6e9", "#2c3338"),
+    "--accent": ("#0b6e75", "#5fc3c8"),
+}
+ACCENT, INK, QUIET, RULE = "var(--accent)", "var(--ink)", "var(--quiet)", "var(--rule)"
+
+CATEGORIES = (
+    "#0f8088",
+    "#c4641a",
+    "#7a63bd",
+    "#5b8c2a",
+    "#bf4f7c",
+    "#3a78c2",
+    "#9a7a16",
+    "#7d6f66",
+    "#b0509f",
+    "#4d8a6a",
+)
+SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross")
+RAMP = ("#8d949a", "#0b6e75")
+
+CONFIG: dict[str, Any] = {
+    "background": "transparent",
+    "font": FONT,
+    "padding": {"left": 2, "right": 8, "top": 6, "bottom": 2},
+    "view": {"stroke": None},
+    "axis": {
+        "domainColor": RULE,
+        "gridColor": RULE,
+        "gridWidth": 0.7,
+        "tickColor": RULE,
+        "tickSize": 4,
+        "labelColor": QUIET,
+        "labelFontSize": 11,
+        "labelPadding": 4,
+        "labelLimit": 190,
+        "titleColor": QUIET,
+        "titleFontSize": 11.5,
+        "titleFontWeight": "normal",
+        "titlePadding": 8,
+        "tickCount": 5,
+    },
+    "legend": {"labelColor": QUIET, "titleColor": QUIET, "labelFontSize": 11, "titleFontSize": 11.5},
+    "title": {
+        "color": INK,
+        "subtitleColor": QUIET,
+        "fontSize": 12.5,
+        "subtitleFontSize": 11,
+        "fontWeight": 600,
+        "anchor": "start",
+        "offset": 10,
+    },
+    "line": {"strokeWidth": 2},
+    "point": {"size": 55, "filled": True},
+}
+
+
+def category_entries(values: Sequence[str]) -> tuple[LegendEntry, ...]:
+    """Every value with a colour and a shape; past ten the colours come round with other shapes."""
+    return tuple(
+        LegendEntry(
+            value,
+            CATEGORIES[place % len(CATEGORIES)],
+            SHAPES[(place + place // len(CATEGORIES)) % len(SHAPES)],
+        )
+        for place, value in enumerate(values)
+    )
+
+
+def ordered_entries(values: Sequence[str]) -> tuple[LegendEntry, ...]:
+    """Every value with a colour between grey and the accent, in the order given."""
+    steps = max(1, len(values) - 1)
+    return tuple(LegendEntry(value, _between(place / steps), "circle") for place, value in enumerate(values))
+
+
+def _between(share: float) -> str:
+    first, last = (tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5)) for colour in RAMP)
+    return "#" + "".join(f"{round(a + share * (b - a)):02x}" for a, b in zip(first, last, strict=True))
+
+
+def for_paper(spec: dict[str, Any]) -> dict[str, Any]:
+    """The specification with the light values in place of CSS variables."""
+    text = json.dumps(spec)
+    for name, (light, _) in VARIABLES.items():
+        text = text.replace(f"var({name})", light)
+    return json.loads(text)

@@ -1,0 +1,126 @@
+"use strict";
+
+const report = JSON.parse(document.getElementById("figures-data").textContent);
+const config = JSON.parse(document.getElementById("figures-config").textContent);
+
+/* The link to the CSV file holds the only copy of a figure's data: what is drawn is what one downloads. */
+function csvOf(figure) {
+  const link = figure.querySelector("a[download]").href;
+  return decodeURIComponent(link.slice(link.indexOf(",") + 1));
+}
+
+function specification(name, index, csv) {
+  const { parse, parameters, panels } = report[name];
+  const spec = structuredClone(panels[index]);
+  spec.datasets = undefined;
+  spec.data = { name: "figure", values: csv, format: { type: "csv", parse } };
+  spec.params = [...(spec.params || []), ...parameters];
+  return spec;
+}
+
+async function draw(figure, panel, csv) {
+  if (panel.dataset.drawn || panel.hidden) return;
+  panel.dataset.drawn = "started";
+  const settings = { actions: false, renderer: "svg", config: { ...config } };
+  if (report[figure.id].hideLegends) settings.config.legend = { ...config.legend, disable: true };
+  const spec = specification(figure.id, Number(panel.dataset.index), csv);
+  const result = await vegaEmbed(panel.querySelector(".drawing"), spec, settings);
+  panel.view = result.view;
+  panel.dataset.drawn = "yes";
+}
+
+/* Isolating one entry of a legend fades the others in every panel of its figure. */
+function isolate(figure, legend, button) {
+  const already = button.getAttribute("aria-pressed") === "true";
+  for (const other of legend.querySelectorAll("button")) other.setAttribute("aria-pressed", "false");
+  button.setAttribute("aria-pressed", String(!already));
+  figure.dataset[`isolated_${legend.dataset.field}`] = already ? "" : button.value;
+  for (const panel of figure.querySelectorAll(".panel")) applyIsolation(figure, panel);
+}
+
+function applyIsolation(figure, panel) {
+  if (!panel.view) return;
+  for (const { name } of report[figure.id].parameters) {
+    panel.view.signal(name, figure.dataset[name] || "");
+  }
+  panel.view.runAsync();
+}
+
+function fillTable(figure, box) {
+  if (box.childElementCount) return;
+  const { parse } = report[figure.id];
+  const rows = vega.read(csvOf(figure), { type: "csv", parse });
+  const columns = Object.keys(parse);
+  const table = document.createElement("table");
+  const caption = table.createCaption();
+  caption.className = "skip";
+  caption.textContent = `Data of the figure: ${figure.querySelector("h3").textContent}`;
+  const head = table.createTHead().insertRow();
+  for (const column of columns) {
+    const cell = document.createElement("th");
+    cell.scope = "col";
+    cell.textContent = column;
+    head.append(cell);
+  }
+  const body = table.createTBody();
+  for (const row of rows) {
+    const line = body.insertRow();
+    for (const column of columns) {
+      const cell = line.insertCell();
+      const value = row[column];
+      cell.textContent = value === null || value === undefined ? "" : String(value);
+      if (parse[column] === "number") cell.className = "n";
+    }
+  }
+  box.append(table);
+}
+
+function watchTheme() {
+  const root = document.documentElement;
+  const button = document.getElementById("theme");
+  const dark = () => root.dataset.theme
+    ? root.dataset.theme === "dark"
+    : matchMedia("(prefers-color-scheme: dark)").matches;
+  const label = () => { button.textContent = dark() ? "Light" : "Dark"; };
+  button.addEventListener("click", () => {
+    root.dataset.theme = dark() ? "light" : "dark";
+    label();
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", label);
+  button.hidden = false;
+  label();
+}
+
+async function start() {
+  watchTheme();
+  const figures = [...document.querySelectorAll(".figure")];
+  for (const figure of figures) {
+    for (const legend of figure.querySelectorAll(".legend")) {
+      for (const button of legend.querySelectorAll("button")) {
+        button.addEventListener("click", () => isolate(figure, legend, button));
+      }
+    }
+    const details = figure.querySelector("details");
+    details.addEventListener("toggle", () => fillTable(figure, details.querySelector(".table")));
+    const chooser = figure.querySelector("select");
+    if (chooser) {
+      chooser.addEventListener("change", async () => {
+        for (const panel of figure.querySelectorAll(".panel")) {
+          panel.hidden = panel.dataset.index !== chooser.value;
+          await draw(figure, panel, csvOf(figure));
+          applyIsolation(figure, panel);
+        }
+      });
+    }
+  }
+  for (const figure of figures) {
+    const csv = csvOf(figure);
+    for (const panel of figure.querySelectorAll(".panel")) {
+      await draw(figure, panel, csv);
+      applyIsolation(figure, panel);
+    }
+  }
+  document.documentElement.dataset.ready = "yes";
+}
+
+start();

@@ -1,0 +1,90 @@
+"""The page: one HTML file with figures, tables, styles and scripts in it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import vl_convert
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from workflow_scripts.report.answer import answer, caveats
+from workflow_scripts.report.figure import Figure, Panel, Tables
+from workflow_scripts.report.files import VEGA_LITE
+from workflow_scripts.report.look import CONFIG
+from workflow_scripts.report.provenance import missing_lines, provenance_view
+
+HERE = Path(__file__).parent
+# What page.js uses of the bundle.
+EXPOSED = "window.vegaEmbed = vegaEmbed; window.vega = vega;"
+
+
+def page(
+    run: str,
+    tables: Tables,
+    figures: Sequence[Figure],
+    left_out: Sequence[str],
+    missing: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+) -> str:
+    """HTML text of the page. `left_out` says which figures could not be drawn and why."""
+    environment = Environment(
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["data_uri"] = data_uri
+    return environment.get_template("page.html.j2").render(
+        run=run,
+        answer=answer(tables),
+        caveats=caveats(tables),
+        figures=figures,
+        missing=[*left_out, *missing_lines(missing)],
+        provenance=provenance_view(provenance),
+        specifications=script_json({figure.name: figure_script(figure) for figure in figures}),
+        config=script_json(CONFIG),
+        styles=Markup((HERE / "page.css").read_text(encoding="utf-8")),
+        script=Markup((HERE / "page.js").read_text(encoding="utf-8")),
+        vega=Markup(vega_bundle()),
+    )
+
+
+def figure_script(figure: Figure) -> dict[str, Any]:
+    """What the script of the page needs of a figure; the data are in the CSV link."""
+    return {
+        "parse": figure.parse(),
+        "parameters": figure.parameters(),
+        "hideLegends": bool(figure.legends),
+        "panels": [_specification(panel) for panel in figure.panels],
+    }
+
+
+def _specification(panel: Panel) -> dict[str, Any]:
+    """One panel as wide as its place in the page."""
+    chart = panel.chart.properties(width="container", height=panel.height, description=panel.description)
+    specification = chart.to_dict(validate=False)
+    for unused in ("$schema", "config"):
+        specification.pop(unused, None)
+    return {**specification, "autosize": {"type": "fit-x", "contains": "padding"}}
+
+
+@cache
+def vega_bundle() -> str:
+    """Vega, Vega-Lite and Vega-Embed as one script, from the installed package."""
+    # A closing tag inside a string of the libraries would end the script element.
+    return vl_convert.javascript_bundle(EXPOSED, vl_version=VEGA_LITE).replace("</script", "<\\/script")
+
+
+def data_uri(csv: str) -> str:
+    return "data:text/csv;charset=utf-8," + quote(csv, safe=" ,.-_:;/()=+*'!~@$")
+
+
+def script_json(value: Any) -> Markup:
+    """JSON that may stand in a script element, whatever the names of sets are."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))

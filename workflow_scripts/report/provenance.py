@@ -1,0 +1,83 @@
+"""What the page says of where it comes from, and of what is missing."""
+
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from typing import Any
+
+import yaml
+
+# Keys of the provenance file; each may be absent.
+#   commit    of the code; python, packages: versions
+#   config    of the run, as it was checked
+#   corpora   name -> manifest.json of the corpus; probes: name -> manifest.json of the probe
+KEYS = ("commit", "python", "packages", "config", "corpora", "probes")
+
+
+def provenance_view(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts that the page shows, in a form that a template can print."""
+    return {
+        "commit": provenance.get("commit"),
+        "python": provenance.get("python"),
+        "packages": sorted((provenance.get("packages") or {}).items()),
+        "corpora": [
+            _corpus(name, manifest) for name, manifest in sorted((provenance.get("corpora") or {}).items())
+        ],
+        "probes": [
+            (name, yaml.safe_dump(manifest, sort_keys=True, allow_unicode=True))
+            for name, manifest in sorted((provenance.get("probes") or {}).items())
+        ],
+        "config": yaml.safe_dump(provenance["config"], sort_keys=False, allow_unicode=True)
+        if provenance.get("config")
+        else None,
+    }
+
+
+def _corpus(name: str, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    near = manifest.get("near_duplicates_removed") or {}
+    return {
+        "name": name,
+        "source": _words(manifest.get("source")),
+        "revision": _words(manifest.get("revision")),
+        "licence": _words(manifest.get("licence")),
+        "documents": _sides(manifest.get("documents")),
+        "bytes": _sides(manifest.get("bytes")),
+        "removed": (manifest.get("duplicates_removed") or 0)
+        + (sum(near.values()) if isinstance(near, Mapping) else near),
+        "hash": (manifest.get("content_hash") or "")[:12],
+    }
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "; ".join(f"{key}: {_words(part)}" for key, part in value.items())
+    return "" if value is None else str(value)
+
+
+def _sides(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{side} {amount:,}" for side, amount in sorted(value.items(), reverse=True))
+    return "" if value is None else f"{value:,}"
+
+
+def missing_lines(missing: Mapping[str, Any]) -> list[str]:
+    """One line per experiment and training set that lacks a loss or has one that is no number."""
+    return [
+        *_lines(missing.get("missing") or [], "no loss"),
+        *_lines(missing.get("not_finite") or [], "a loss that is no number (the training diverged)"),
+    ]
+
+
+def _lines(entries: Iterable[Mapping[str, Any]], what: str) -> list[str]:
+    def key(entry: Mapping[str, Any]) -> tuple[str, str]:
+        return str(entry.get("experiment")), str(entry.get("train_set"))
+
+    lines = []
+    for (experiment, train_set), group in groupby(sorted(entries, key=key), key=key):
+        cases = list(group)
+        details = [
+            f"{label} {', '.join(map(str, values))}"
+            for label, field in (("on", "eval_set"), ("at tokens", "tokens"), ("seed", "seed"))
+            if (values := list(dict.fromkeys(case[field] for case in cases if case.get(field) is not None)))
+        ]
+        lines.append(f"Experiment {experiment}: {what} of {train_set} ({len(cases)}: {'; '.join(details)}).")
+    return lines

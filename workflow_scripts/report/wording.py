@@ -1,0 +1,99 @@
+"""Sentences that follow the numbers."""
+
+import math
+from typing import Any
+
+import pandas as pd
+
+SIGNIFICANT = 0.05
+
+
+def number(value: float, digits: int = 2) -> str:
+    """With a true minus sign; n/a where there is none."""
+    if not math.isfinite(value):
+        return "n/a"
+    text = f"{value:.{digits}f}"
+    if float(text) == 0:
+        text = text.removeprefix("-")
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def interval(low: float, high: float, digits: int = 2) -> str:
+    return f"{number(low, digits)} to {number(high, digits)}"
+
+
+def probability(p: float) -> str:
+    if not math.isfinite(p):
+        return "no p"
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}" if p < 0.1 else f"p = {p:.2f}"
+
+
+def count(value: float) -> str:
+    """33k, 1.3M: amounts of tokens."""
+    for size, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g}{unit}"
+    return f"{value:g}"
+
+
+def seconds(value: float) -> str:
+    """12 s, 3.4 min, 2.1 h."""
+    if not math.isfinite(value):
+        return "n/a"
+    for size, unit in ((3600.0, "h"), (60.0, "min")):
+        if value >= size:
+            return f"{value / size:.1f} {unit}"
+    return f"{value:.2g} s" if value < 10 else f"{value:.0f} s"
+
+
+def plain(name: str) -> str:
+    """A name of the config as words."""
+    return name.replace("_", " ")
+
+
+def plural(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def found(row: "pd.Series[Any]") -> bool:
+    """Whether an association counts as found: its interval leaves zero out, and so does the test."""
+    p = row["p_holm"] if math.isfinite(row["p_holm"]) else row["p_permutation"]
+    return excludes_zero(row) and p <= SIGNIFICANT
+
+
+def excludes_zero(row: "pd.Series[Any]") -> bool:
+    return math.isfinite(row["ci_low"]) and (row["ci_low"] > 0 or row["ci_high"] < 0)
+
+
+def verdict(row: "pd.Series[Any]") -> str:
+    """What a row of the correlation table says, as a clause that can follow a semicolon."""
+    if not math.isfinite(row["value"]):
+        return f"no correlation could be computed ({row['note'] or 'not enough variation'})"
+    r = f"r = {number(row['value'])}"
+    if not math.isfinite(row["ci_low"]):
+        return (
+            f"there are too few training sets ({row['n_train']}) to say: {r} without an interval, "
+            f"{probability(row['p_permutation'])}, which could not fall below {row['p_smallest']:.2g}"
+        )
+    numbers = f"{r}, 95% interval {interval(row['ci_low'], row['ci_high'])}, {_tests(row)}"
+    if not excludes_zero(row):
+        return f"no relation was found: {numbers}{_power(row)}"
+    if not found(row):
+        return f"a relation is suggested but not established: {numbers}{_power(row)}"
+    return f"loss {'falls' if row['value'] < 0 else 'rises'} as alignment rises: {numbers}"
+
+
+def _tests(row: "pd.Series[Any]") -> str:
+    p = probability(row["p_permutation"])
+    if not math.isfinite(row["p_holm"]) or row["p_holm"] == row["p_permutation"]:
+        return p
+    return f"{p} ({probability(row['p_holm'])} after Holm)"
+
+
+def _power(row: "pd.Series[Any]") -> str:
+    needed, half = row["train_sets_needed"], row["train_sets_needed_half"]
+    if math.isfinite(needed):
+        return f"; about {needed:.0f} training sets would be needed to detect an r of this size"
+    if math.isfinite(half):
+        return f"; about {half:.0f} training sets would be needed to detect an r of 0.5"
+    return ""
