@@ -11,7 +11,7 @@ from scipy.spatial.distance import jensenshannon
 
 from workflow_scripts.command_line import UserError
 from workflow_scripts.metrics.base import Batch, Resources
-from workflow_scripts.metrics.gzip_pairs import GzipPairs, compressed_length, partner_offsets
+from workflow_scripts.metrics.gzip_pairs import PARTNERS, GzipPairs, compressed_length, partner_offsets
 from workflow_scripts.metrics.hidden_state_cosine import HiddenStateCosine
 from workflow_scripts.metrics.ngram_cross_entropy import NgramCrossEntropy
 from workflow_scripts.metrics.task2vec_body import Task2VecBody
@@ -116,7 +116,7 @@ def test_partners_are_the_same_from_both_sides(n):
     offsets = partner_offsets(n)
     assert 0 in offsets and len(offsets) == len(set(offsets)) <= n
     assert {-offset % n for offset in offsets} == set(offsets)
-    assert len(offsets) == 8 or n < 16
+    assert len(offsets) == PARTNERS or n < 2 * PARTNERS
 
 
 def test_gzip_pairs_of_few_documents_is_the_papers_formula():

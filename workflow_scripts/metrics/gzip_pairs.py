@@ -9,7 +9,7 @@ import numpy as np
 from workflow_scripts.metrics.base import Batch, Features, Metric
 
 MOST_DOCUMENTS = 64  # of a batch
-PARTNERS = 8  # rows of the other batch that each row is paired with
+PARTNERS = 4  # rows of the other batch that each row is paired with
 LEVEL = 9  # the default of Python's gzip
 GZIP_FORMAT = 16  # added to the window's bits: with gzip's header and trailer, 18 bytes
 LARGEST_WINDOW = 15
@@ -21,11 +21,11 @@ class GzipPairs(Metric):
     gives.
 
     Rows are compared one by one and not as whole batches, because deflate looks back 32 kB at most: beyond
-    that, a text does not even recognise itself. Of a batch's rows the first 64 are taken, and row i is
-    paired with the rows i + k n / 8, k = 0..7, of the other batch (modulo their number n): every row takes
-    part equally often, and the choice is the same from both sides. The two texts are joined in alphabetical
-    order, so that the measure is symmetric. Reference: Cilibrasi and Vitanyi, "Clustering by compression",
-    IEEE Transactions on Information Theory 51 (2005).
+    that, a text does not even recognise itself. Of a batch's rows the first 64 are taken, and row i is paired
+    with the rows i + k n / 4, k = 0..3, of the other batch (modulo their number n): every row takes part equally
+    often, and the choice is the same from both sides. The two texts are joined in alphabetical order, so that
+    the measure is symmetric. Reference: Cilibrasi and Vitanyi, "Clustering by compression", IEEE Transactions
+    on Information Theory 51 (2005).
     """
 
     name = "gzip_pairs"
