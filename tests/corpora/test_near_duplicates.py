@@ -1,0 +1,61 @@
+"""Near-duplicates by shared word 5-grams."""
+
+import random
+import time
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workflow_scripts.corpora.near_duplicates import near_duplicates, shingle_hashes
+
+WORDS = [f"word{number}" for number in range(2000)]
+
+
+def sentence(seed: int, length: int = 60) -> list[str]:
+    return random.Random(seed).choices(WORDS, k=length)
+
+
+def test_half_of_the_shingles_decides():
+    known = sentence(1)
+    # 56 shingles in 60 words; the first 32 words share 28 of them, the first 31 share 27.
+    at_half = " ".join(known[:32] + sentence(2, 28))
+    below = " ".join(known[:31] + sentence(2, 29))
+    found = near_duplicates([at_half, below, " ".join(sentence(3))], [" ".join(known)])
+    assert found.tolist() == [True, False, False]
+
+
+def test_case_and_spacing_do_not_matter_and_order_does():
+    known = sentence(4)
+    shouted = "  ".join(known).upper()
+    backwards = " ".join(reversed(known))
+    assert near_duplicates([shouted, backwards], [" ".join(known)]).tolist() == [True, False]
+
+
+def test_shingles_do_not_reach_over_the_ends_of_documents():
+    words = sentence(5, 8)
+    assert near_duplicates([" ".join(words)], [" ".join(words[:4]), " ".join(words[4:])]).tolist() == [False]
+
+
+def test_texts_shorter_than_a_shingle_count_as_one():
+    assert near_duplicates(["a b c", "a b d"], ["a b c"]).tolist() == [True, False]
+    assert near_duplicates(["", "a"], ["b"]).tolist() == [False, False]
+    assert near_duplicates(["a"], []).tolist() == [False]
+
+
+@given(st.lists(st.lists(st.sampled_from("abc"), max_size=12), min_size=1, max_size=6))
+def test_hashes_agree_with_sets_of_tuples(texts):
+    shingles, owners = shingle_hashes([" ".join(words) for words in texts])
+    expected = [{tuple(words[at : at + 5]) for at in range(max(1, len(words) - 4))} - {()} for words in texts]
+    assert np.bincount(owners, minlength=len(texts)).tolist() == [len(found) for found in expected]
+    hash_sets = [set(shingles[owners == number]) for number in range(len(texts))]
+    for first in range(len(texts)):
+        for second in range(len(texts)):
+            assert len(hash_sets[first] & hash_sets[second]) == len(expected[first] & expected[second])
+
+
+def test_two_megabytes_take_a_second_or_two():
+    texts = [" ".join(sentence(seed, 100)) for seed in range(3000)]
+    start = time.process_time()
+    near_duplicates(texts[:300], texts[300:])
+    assert time.process_time() - start < 5
