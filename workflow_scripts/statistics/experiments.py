@@ -35,6 +35,7 @@ class Experiment:
     kind: str
     train_sets: tuple[str, ...]
     eval_sets: tuple[str, ...]
+    recipe: str = ""
     tokens: tuple[int, ...] = ()
     fractions: Mapping[str, float] = field(default_factory=dict)
     target: str | None = None
@@ -65,6 +66,7 @@ def _experiment(entry: dict[str, Any]) -> Experiment:
         kind=entry["kind"],
         train_sets=tuple(entry["train_sets"]),
         eval_sets=tuple(entry["eval_sets"]),
+        recipe=entry.get("recipe") or "",
         tokens=(tokens,) if isinstance(tokens, int) else tuple(tokens),
         fractions=entry.get("fractions") or {},
         target=entry.get("target"),
@@ -97,14 +99,11 @@ class Panel:
     @property
     def loss(self) -> Grid:
         """Mean over seeds; NaN where no seed has a loss."""
-        present = np.isfinite(self.losses)
-        counts = present.sum(axis=0)
-        return np.divide(
-            np.where(present, self.losses, 0.0).sum(axis=0),
-            counts,
-            out=np.full(counts.shape, np.nan),
-            where=counts > 0,
-        )
+        return _mean_over_seeds(self.losses)
+
+    def without_seed(self, index: int) -> Grid:
+        """Mean over all seeds but one."""
+        return _mean_over_seeds(np.delete(self.losses, index, axis=0))
 
     def pair_grid(self, pairs: pd.DataFrame, column: str) -> Grid:
         """A column of a table of (source, target) sets, such as a covariate, for the pairs of this panel."""
@@ -162,6 +161,13 @@ def _panel(
         ).reshape(len(train_sets), len(eval_sets)),
         note=f"without {', '.join(absent)}: no losses or no alignment" if absent else "",
     )
+
+
+def _mean_over_seeds(losses: NDArray[np.float64]) -> Grid:
+    present = np.isfinite(losses)
+    counts = present.sum(axis=0)
+    total = np.where(present, losses, 0.0).sum(axis=0)
+    return np.divide(total, counts, out=np.full(counts.shape, np.nan), where=counts > 0)
 
 
 def as_pairs(table: pd.DataFrame) -> pd.DataFrame:

@@ -45,16 +45,16 @@ def deleted_correlations(
 
 
 def two_way_jackknife(
-    by_train: NDArray[np.float64], by_eval: NDArray[np.float64]
+    first: NDArray[np.float64], second: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Standard error and degrees of freedom from leave-one-out values along the last axes.
+    """Standard error and degrees of freedom from values without one unit of either kind, along the last axes.
 
-    One evaluation set gives no variance between evaluation sets: the interval is then for that one.
+    A kind with fewer than two units adds no variance: the interval is then for that one unit.
     """
-    train_variance, n_train = _jackknife_variance(by_train), by_train.shape[-1]
-    eval_variance, n_eval = _jackknife_variance(by_eval), by_eval.shape[-1]
-    total = train_variance + eval_variance
-    spread = train_variance**2 / max(n_train - 1, 1) + eval_variance**2 / max(n_eval - 1, 1)
+    first_variance, n_first = _jackknife_variance(first), first.shape[-1]
+    second_variance, n_second = _jackknife_variance(second), second.shape[-1]
+    total = first_variance + second_variance
+    spread = first_variance**2 / max(n_first - 1, 1) + second_variance**2 / max(n_second - 1, 1)
     degrees = np.divide(total**2, spread, out=np.full(np.shape(total), np.nan), where=spread > 0)
     return np.sqrt(total), degrees
 

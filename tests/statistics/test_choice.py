@@ -1,0 +1,96 @@
+"""Choosing training data."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from workflow_scripts.statistics.choice import BLIND, Costs, choice_table, choices, score
+from workflow_scripts.statistics.experiments import Experiment, Panel
+
+NAMES = ["a", "b", "c"]
+
+
+def panel(losses: np.ndarray, alignment: np.ndarray, in_domain: np.ndarray | None = None) -> Panel:
+    trains, evals = tuple("abcdefgh"[: losses.shape[1]]), tuple(f"e{j}" for j in range(losses.shape[2]))
+    return Panel(
+        experiment=Experiment("x", "pretraining", trains, evals),
+        part="whole",
+        tokens=10,
+        train_sets=trains,
+        eval_sets=evals,
+        losses=losses,
+        alignments={"m": alignment},
+        in_domain=np.zeros(losses.shape[1:], bool) if in_domain is None else in_domain,
+        note="",
+    )
+
+
+COSTS = Costs(
+    {("m", f"{name}.train"): 1.0 for name in "abc"} | {("m", f"e{j}.eval"): 10.0 for j in range(2)},
+    lambda panel, train_set: 100.0,
+)
+
+
+def test_score_of_a_wrong_choice() -> None:
+    scored = score(np.array([0.1, 0.9, 0.5]), np.array([3.0, 2.5, 2.0]), NAMES)
+    assert (scored.chosen, scored.best, scored.top1) == ("b", "c", 0.0)
+    assert scored.regret == pytest.approx(0.5) and scored.regret_fraction == pytest.approx(0.5)
+    assert scored.kendall_tau == pytest.approx(1 / 3)
+
+
+def test_score_of_the_right_choice() -> None:
+    scored = score(np.array([0.1, 0.5, 0.9]), np.array([3.0, 2.5, 2.0]), NAMES)
+    assert (scored.top1, scored.regret, scored.kendall_tau) == (1.0, 0.0, pytest.approx(1.0))
+
+
+def test_ties_are_a_blind_draw() -> None:
+    scored = score(np.zeros(3), np.array([3.0, 2.5, 2.0]), NAMES)
+    assert scored.chosen is None and scored.top1 == pytest.approx(1 / 3)
+    assert scored.regret == pytest.approx(0.5) and scored.kendall_tau == 0
+
+
+def test_rows_and_costs() -> None:
+    losses = np.array([[[3.0, 1.0], [2.5, 2.0], [2.0, 3.0]]])
+    alignment = np.array([[0.1, 0.2], [0.2, 0.9], [0.9, 0.1]])
+    table = choice_table(choices(panel(losses, alignment), COSTS))
+    table = table.set_index(table["eval_set"].fillna("mean"))
+    own, blind = table[table["metric"] == "m"], table[table["metric"] == BLIND]
+    assert own.loc["e0", "chosen"] == "c" and own.loc["e1", "chosen"] == "b"
+    assert own.loc["mean", "top1"] == 0.5 and own.loc["mean", "regret"] == pytest.approx(0.5)
+    assert own.loc["e0", "cost_seconds"] == 13 and own.loc["mean", "cost_seconds"] == 23
+    assert own.loc["mean", "training_seconds"] == 300 and "one seed" in own.loc["mean", "note"]
+    assert blind.loc["mean", "regret"] == pytest.approx(1 / 2 * (0.5 + 1)) and pd.isna(
+        blind.loc["e0", "chosen"]
+    )
+    assert blind.loc["mean", "cost_seconds"] == 0
+
+
+def test_out_of_domain_candidates_leave_out_the_sets_own() -> None:
+    losses = np.array([[[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]]])
+    alignment = -losses[0]
+    near = np.array([[True, False], [False, False], [False, False]])
+    table = choice_table(choices(panel(losses, alignment, near), COSTS))
+    away = table[(table["candidates"] == "out_of_domain") & (table["metric"] == "m")].set_index("eval_set")
+    assert away.loc["e0", "best"] == "b" and away.loc["e1", "best"] == "a" and away.loc["e0", "n_train"] == 2
+
+
+def test_intervals_of_means_hold_the_truth() -> None:
+    """Mean regret of a blind metric over a population of evaluation sets, with noise from three seeds."""
+    rng = np.random.default_rng(0)
+    held = []
+    for _ in range(150):
+        quality = rng.normal(size=(1, 5, 10))
+        losses = quality + 0.1 * rng.normal(size=(3, 5, 1)) + 0.1 * rng.normal(size=(3, 5, 10))
+        rows = choices(panel(losses, rng.normal(size=(5, 10))), Costs({}, lambda panel, train_set: np.nan))
+        mean = next(row for row in rows if row["metric"] == "m" and row["eval_set"] is None)
+        # E[max of 5 standard normals] = 1.163: what a blind choice loses against the best.
+        held.append(mean["regret_low"] <= 1.163 <= mean["regret_high"])
+    assert np.mean(held) > 0.88
+
+
+def test_unanimous_choices_give_a_wilson_interval_and_no_other() -> None:
+    losses = np.arange(5.0)[None, :, None] + np.zeros((2, 5, 8))
+    rows = choices(panel(losses, -losses[0]), Costs({}, lambda panel, train_set: np.nan))
+    mean = next(row for row in rows if row["metric"] == "m" and row["eval_set"] is None)
+    assert mean["top1"] == 1 and mean["top1_low"] == pytest.approx(0.676, abs=0.001)
+    assert mean["regret"] == 0 and np.isnan(mean["regret_low"]) and np.isnan(mean["cost_seconds"])

@@ -1,0 +1,79 @@
+"""The program that chooses training data."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from workflow_scripts.choose_data import main
+from workflow_scripts.command_line import UserError
+from workflow_scripts.storage.tables import read_frame, write_json, write_table
+
+TRAINS, EVALS = ["a", "b", "c"], ["e", "f"]
+EXPERIMENTS = json.dumps(
+    [{"name": "x", "kind": "pretraining", "recipe": "r", "train_sets": TRAINS, "eval_sets": EVALS}]
+)
+
+
+def write_inputs(folder: Path) -> list[str]:
+    pairs = [(train, target, i) for i, train in enumerate(TRAINS) for target in EVALS]
+    write_table(
+        pd.DataFrame(
+            {"metric": "m", "source": f"{train}.train", "target": f"{target}.eval", "alignment": float(i)}
+            for train, target, i in pairs
+        ),
+        folder / "alignment.parquet",
+    )
+    write_table(
+        pd.DataFrame(
+            {
+                "experiment": "x",
+                "train_set": train,
+                "eval_set": target,
+                "part": "whole",
+                "tokens": 50,
+                "seed": seed,
+                "loss": 4.0 - i + 0.01 * seed,
+            }
+            for train, target, i in pairs
+            for seed in (0, 1)
+        ),
+        folder / "losses.parquet",
+    )
+    sets = [f"{name}.train" for name in TRAINS] + [f"{name}.eval" for name in EVALS]
+    write_table(pd.DataFrame({"metric": "m", "set": sets, "seconds": 2.0}), folder / "cost.parquet")
+    return [
+        *("--alignment", str(folder / "alignment.parquet"), "--losses", str(folder / "losses.parquet")),
+        *("--alignment-cost", str(folder / "cost.parquet"), "--experiments", EXPERIMENTS),
+        *("--output", str(folder / "choice.parquet")),
+    ]
+
+
+def test_choices_with_costs(tmp_path: Path) -> None:
+    options = write_inputs(tmp_path)
+    for name in TRAINS:
+        longer = [{"seed": seed, "tokens": 100, "seconds": 30.0 + 20 * seed} for seed in (0, 1)]
+        write_json([*longer, {"seed": 0, "tokens": 400, "seconds": 1e6}], tmp_path / f"{name}.json")
+        options += ["--times", f"r/{name}={tmp_path / f'{name}.json'}"]
+    main(options)
+    table = read_frame(tmp_path / "choice.parquet")
+    mean = table[(table["metric"] == "m") & table["eval_set"].isna()].iloc[0]
+    assert mean["top1"] == 1 and mean["regret"] == 0 and mean["kendall_tau"] == pytest.approx(1)
+    assert mean["cost_seconds"] == 10
+    # Half of the mean of 30 and 50 seconds, for each of three candidates.
+    assert mean["training_seconds"] == pytest.approx(60)
+    chosen = table[(table["metric"] == "m") & (table["eval_set"] == "e")].iloc[0]
+    assert chosen["chosen"] == chosen["best"] == "c"
+
+
+def test_unknown_costs_are_null(tmp_path: Path) -> None:
+    main(write_inputs(tmp_path))
+    table = read_frame(tmp_path / "choice.parquet")
+    assert np.isnan(table["training_seconds"]).all()
+
+
+def test_a_wrong_times_option_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--times: 'a=/nowhere'"):
+        main([*write_inputs(tmp_path), "--times", "a=/nowhere"])

@@ -1,0 +1,78 @@
+"""Choose training data by each metric, and see what the choice costs.
+
+For every experiment, budget and evaluation set: the training set of highest alignment against the one of
+least loss (top1, regret in nats and as a fraction of the range, Kendall's tau), and in rows without an
+eval_set their means with intervals. Beside it stand the seconds of the metric on the sets it compares, and
+those of training one model on every candidate. `random_choice` is the mean of a blind draw.
+"""
+
+import argparse
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.command_line import UserError, parser_for, run, set_threads
+from workflow_scripts.statistics.choice import Costs, choice_table, choices
+from workflow_scripts.statistics.experiments import Panel, experiments_from_json, panels
+from workflow_scripts.storage.tables import read_frame, read_json, write_table
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = parser_for(__doc__)
+    parser.add_argument("--alignment", required=True, help="Parquet file of alignments")
+    parser.add_argument("--losses", required=True, help="Parquet file of losses, one row per seed")
+    parser.add_argument("--experiments", required=True, help="JSON list of experiments")
+    parser.add_argument("--alignment-cost", help="Parquet file with metric, set and seconds")
+    parser.add_argument(
+        "--times",
+        action="append",
+        default=[],
+        metavar="[RECIPE/]TRAIN_SET=FILE",
+        help="JSON list of training runs (seed, tokens, seconds); may be repeated",
+    )
+    parser.add_argument("--threads", type=int, default=1, help="threads of the numerical libraries")
+    parser.add_argument("--output", required=True, help="Parquet file of choices")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = build_parser().parse_args(argv)
+    set_threads(arguments.threads)
+    experiments = experiments_from_json(arguments.experiments)
+    costs = Costs(_metric_costs(arguments.alignment_cost), TrainingTimes(arguments.times).seconds)
+    found = panels(read_frame(arguments.alignment), read_frame(arguments.losses), experiments)
+    write_table(choice_table([row for panel in found for row in choices(panel, costs)]), arguments.output)
+
+
+class TrainingTimes:
+    """Seconds of training runs, by recipe and training set."""
+
+    def __init__(self, options: Sequence[str]):
+        self.runs: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for option in options:
+            name, separator, file = option.partition("=")
+            if not separator or not Path(file).is_file():
+                raise UserError(f"--times: {option!r} must be TRAIN_SET=FILE with a file that is there")
+            self.runs[name] += read_json(file)
+
+    def seconds(self, panel: Panel, train_set: str) -> float:
+        """Mean over seeds of training up to the panel's budget: its share of the shortest run that passes it."""
+        named = self.runs.get(f"{panel.experiment.recipe}/{train_set}") or self.runs.get(train_set, [])
+        long_enough = [entry for entry in named if entry["tokens"] >= panel.tokens]
+        shortest = min((entry["tokens"] for entry in long_enough), default=0)
+        shares = [
+            entry["seconds"] * panel.tokens / shortest for entry in long_enough if entry["tokens"] == shortest
+        ]
+        return sum(shares) / len(shares) if shares else float("nan")
+
+
+def _metric_costs(path: str | None) -> dict[tuple[str, str], float]:
+    if path is None:
+        return {}
+    table = read_frame(path)
+    return {(row.metric, row.set): row.seconds for row in table.itertuples()}
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,199 @@
+"""Which data should I train on? Each metric's choice of training set against the best one, set by set."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import binomtest, kendalltau, t
+
+from workflow_scripts.statistics.association import NAN
+from workflow_scripts.statistics.correlation import Grid
+from workflow_scripts.statistics.experiments import Panel
+from workflow_scripts.statistics.intervals import two_way_jackknife
+
+BLIND = "random_choice"
+SCORES = ("regret", "regret_fraction", "kendall_tau")
+RANGES = {"regret": (0.0, np.inf), "regret_fraction": (0.0, 1.0), "kendall_tau": (-1.0, 1.0)}
+CHOICE_TYPES = {
+    "experiment": "str",
+    "part": "str",
+    "tokens": "int64",
+    "candidates": "str",
+    "metric": "str",
+    "eval_set": "str",
+    "chosen": "str",
+    "best": "str",
+    **{
+        f"{name}{end}": "float64"
+        for name in ("top1", "regret", "regret_fraction", "kendall_tau")
+        for end in ("", "_low", "_high")
+    },
+    "n_train": "float64",
+    "n_eval": "int64",
+    "n_seeds": "int64",
+    "cost_seconds": "float64",
+    "training_seconds": "float64",
+    "note": "str",
+}
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Seconds of a metric on a set, and of training one model on a training set up to a budget; NaN if unknown."""
+
+    metric_on_set: Mapping[tuple[str, str], float]
+    training: Callable[[Panel, str], float]
+
+    def of_metric(self, metric: str, panel: Panel, train_sets: list[str], eval_sets: list[str]) -> float:
+        sets = [f"{name}.train" for name in train_sets] + [f"{name}.eval" for name in eval_sets]
+        return sum(self.metric_on_set.get((metric, name), NAN) for name in sets)
+
+    def of_training(self, panel: Panel, train_sets: list[str]) -> float:
+        return sum(self.training(panel, name) for name in train_sets)
+
+
+def choices(panel: Panel, costs: Costs) -> list[dict[str, Any]]:
+    """Rows of the table for one panel: every metric and a blind draw, each evaluation set and their mean.
+
+    candidates: `all` training sets, or `out_of_domain`, those that are not in-domain for the evaluation set.
+    """
+    rows = []
+    groups = {"all": np.ones_like(panel.in_domain)}
+    if panel.in_domain.any():
+        groups["out_of_domain"] = ~panel.in_domain
+    for candidates, allowed in groups.items():
+        grids: dict[str, Grid] = {**panel.alignments, BLIND: np.zeros_like(panel.loss)}
+        for metric, alignment in grids.items():
+            key = {**panel.key, "candidates": candidates, "metric": metric}
+            rows += [{**key, **row} for row in _rows_of_metric(panel, metric, alignment, allowed, costs)]
+    return rows
+
+
+def choice_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=list(CHOICE_TYPES)).astype(CHOICE_TYPES)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What one metric's choice comes to on one evaluation set."""
+
+    chosen: str | None
+    best: str
+    top1: float
+    regret: float
+    regret_fraction: float
+    kendall_tau: float
+
+
+def score(alignment: NDArray[np.float64], loss: NDArray[np.float64], names: list[str]) -> Scored:
+    """Choose the training set of highest alignment; several with the same alignment are one blind draw.
+
+    regret: nats above the best; regret_fraction: the same over the range from best to worst; kendall_tau
+    (tau-b): of alignment with less loss, 0 when alignment does not tell the candidates apart.
+    """
+    chosen = alignment == alignment.max()
+    best, worst = loss.min(), loss.max()
+    regret = float(loss[chosen].mean() - best)
+    constant = chosen.all() or worst == best
+    return Scored(
+        chosen=names[int(chosen.argmax())] if chosen.sum() == 1 else None,
+        best=names[int(loss.argmin())],
+        top1=float((loss[chosen] == best).mean()),
+        regret=regret,
+        regret_fraction=regret / float(worst - best) if worst > best else 0.0,
+        kendall_tau=0.0 if constant else float(kendalltau(alignment, -loss).statistic),
+    )
+
+
+def _rows_of_metric(
+    panel: Panel, metric: str, alignment: Grid, allowed: NDArray[np.bool_], costs: Costs
+) -> Iterator[dict[str, Any]]:
+    usable = allowed & np.isfinite(alignment) & np.isfinite(panel.loss)
+    columns = [j for j in range(len(panel.eval_sets)) if usable[:, j].sum() >= 2]
+    seeds = len(panel.losses)
+
+    def scores(loss: Grid) -> list[Scored]:
+        return [_score_column(panel, alignment, loss, usable, j) for j in columns]
+
+    found = scores(panel.loss)
+    for j, scored in zip(columns, found, strict=True):
+        train_sets = [panel.train_sets[i] for i in np.flatnonzero(usable[:, j])]
+        yield {
+            "eval_set": panel.eval_sets[j],
+            "chosen": scored.chosen,
+            "best": scored.best,
+            "top1": scored.top1,
+            **{name: getattr(scored, name) for name in SCORES},
+            "n_train": float(len(train_sets)),
+            "n_eval": 1,
+            "n_seeds": seeds,
+            **_seconds(costs, metric, panel, train_sets, [panel.eval_sets[j]]),
+            "note": ""
+            if scored.chosen or metric == BLIND
+            else "several candidates share the highest alignment",
+        }
+    if found:
+        train_sets = [panel.train_sets[i] for i in np.flatnonzero(usable.any(axis=1))]
+        deleted = [scores(panel.without_seed(seed)) for seed in range(seeds)] if seeds > 1 else []
+        yield {
+            "eval_set": None,
+            "chosen": None,
+            "best": None,
+            **_means(found, deleted),
+            "n_train": float(usable[:, columns].sum(axis=0).mean()),
+            "n_eval": len(found),
+            "n_seeds": seeds,
+            **_seconds(costs, metric, panel, train_sets, [panel.eval_sets[j] for j in columns]),
+            "note": _note(len(found), seeds),
+        }
+
+
+def _score_column(panel: Panel, alignment: Grid, loss: Grid, usable: NDArray[np.bool_], j: int) -> Scored:
+    rows = np.flatnonzero(usable[:, j] & np.isfinite(loss[:, j]))
+    return score(alignment[rows, j], loss[rows, j], [panel.train_sets[i] for i in rows])
+
+
+def _means(found: list[Scored], without_seed: list[list[Scored]]) -> dict[str, float]:
+    """Means over evaluation sets with their intervals.
+
+    Evaluation sets and seeds are deleted one at a time (the two variances add up, as for correlations); the
+    share of right choices has Wilson's interval, which holds near 0 and 1.
+    """
+    n = len(found)
+    right = [scored.top1 for scored in found]
+    row = {"top1": float(np.mean(right)), "top1_low": NAN, "top1_high": NAN}
+    if n > 1 and set(right) <= {0.0, 1.0}:
+        wilson = binomtest(int(sum(right)), n).proportion_ci(method="wilson")
+        row |= {"top1_low": float(wilson.low), "top1_high": float(wilson.high)}
+    for name in SCORES:
+        values = np.array([getattr(scored, name) for scored in found])
+        mean = float(values.mean())
+        low, high = NAN, NAN
+        if n > 1:
+            by_eval = (values.sum() - values) / (n - 1)
+            by_seed = np.array([np.mean([getattr(s, name) for s in scores]) for scores in without_seed])
+            error, degrees = two_way_jackknife(by_eval, by_seed)
+            if error > 0:
+                half = float(t.ppf(0.975, degrees) * error)
+                low, high = (float(np.clip(end, *RANGES[name])) for end in (mean - half, mean + half))
+        row |= {name: mean, f"{name}_low": low, f"{name}_high": high}
+    return row
+
+
+def _seconds(
+    costs: Costs, metric: str, panel: Panel, train_sets: list[str], eval_sets: list[str]
+) -> dict[str, float]:
+    cost = 0.0 if metric == BLIND else costs.of_metric(metric, panel, train_sets, eval_sets)
+    return {"cost_seconds": cost, "training_seconds": costs.of_training(panel, train_sets)}
+
+
+def _note(n_eval: int, seeds: int) -> str:
+    notes = []
+    if n_eval == 1:
+        notes.append("one evaluation set: no interval")
+    if seeds == 1:
+        notes.append("one seed: the noise of training is not in the intervals")
+    return "; ".join(notes)
