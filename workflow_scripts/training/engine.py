@@ -1,5 +1,6 @@
 """One training run with the Trainer of transformers: its batches, its checkpoints, its readings at budgets."""
 
+import gc
 import logging
 import shutil
 import time
@@ -235,3 +236,8 @@ def _arguments(
         report_to="none",
         disable_tqdm=True,
     )
+
+
+# The imports of this module leave so many objects behind that the search for garbage at the start of every run would
+# take as long as several steps of a small model. None of them is garbage.
+gc.freeze()
