@@ -8,7 +8,7 @@ batches is.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 CONFIDENCE = 0.95
 
@@ -52,5 +52,5 @@ def within_set(table: np.ndarray) -> Estimate:
 
 
 def _interval(point: float, error: float, degrees: float) -> Estimate:
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, degrees)) * float(error)
+    half = float(stdtrit(degrees, (1 + CONFIDENCE) / 2)) * float(error)
     return Estimate(float(point), float(point) - half, float(point) + half)
