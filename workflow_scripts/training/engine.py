@@ -61,7 +61,8 @@ def _micro_batch(schedule: Schedule, pieces: Pieces) -> dict[str, torch.Tensor]:
     input_ids = schedule.blocks.input_ids[pieces.block, :width].astype(np.int64)
     positions = np.arange(width)
     learnt = schedule.blocks.learnable[pieces.block, :width]
-    learnt = learnt & (positions >= pieces.begin[:, None]) & (positions < pieces.end[:, None])
+    # Nothing predicts a row's first token; with a label it would be counted in the mean all the same.
+    learnt = learnt & (positions >= np.maximum(pieces.begin, 1)[:, None]) & (positions < pieces.end[:, None])
     labels = np.where(learnt, input_ids, IGNORED)
     return {"input_ids": torch.from_numpy(input_ids), "labels": torch.from_numpy(labels)}
 
@@ -177,6 +178,9 @@ def train(
             f"recipe: batch_rows is {recipe.batch_rows}; with gradient_accumulation {recipe.gradient_accumulation} "
             f"and {execution.processes} processes it must be {micro_batches} or more"
         )
+    if model.loss_type is None:
+        # A model such as GPT2LMHeadModel, whose name transformers does not understand, takes this loss with a warning.
+        model.loss_type = "ForCausalLM"
     trainer = QuietTrainer(
         model=model,
         args=_arguments(recipe, seed, folder, execution, schedule.n_steps),
@@ -227,6 +231,7 @@ def _arguments(
         max_grad_norm=recipe.clip or 0.0,
         bf16=recipe.precision == "bfloat16" or (recipe.precision == "auto" and not on_cpu),
         use_cpu=on_cpu,
+        ddp_find_unused_parameters=False,
         ddp_backend="gloo" if on_cpu and execution.processes > 1 else None,
         dataloader_pin_memory=not on_cpu,
         save_strategy="no",  # the Keeper decides
