@@ -1,7 +1,15 @@
-"""Batches of real text that every Python installation has, and a tiny probe with random weights."""
+"""Batches of two real corpora, and a tiny probe with random weights.
 
+The corpora are PubMed abstracts and questions with SQL where PLUMBLINE_SHARED names the folder that holds them,
+otherwise reference prose and source code that every Python installation has.
+"""
+
+import gzip
 import inspect
+import json
+import os
 import pydoc_data.topics
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +19,8 @@ from workflow_scripts.metrics.inputs import decoded
 from workflow_scripts.tokens.rows import Rows
 from workflow_scripts.tokens.tokenizer import train_tokenizer
 
-ROWS, LENGTH, VOCABULARY = 8, 64, 400
-PROSE = "\n".join(pydoc_data.topics.topics.values())
-CODE = inspect.getsource(inspect)
+BATCHES, ROWS, LENGTH, VOCABULARY = 8, 8, 64, 400
+CHARACTERS = 150_000  # of each corpus
 
 
 def rows_of(ids, name):
@@ -26,9 +33,29 @@ def rows_of(ids, name):
     )
 
 
+def shared(name, columns):
+    """The first documents of a corpus of the shared folder, as one text."""
+    path = Path(os.environ["PLUMBLINE_SHARED"]) / "corpora" / f"{name}.jsonl.gz"
+    with gzip.open(path, "rt", encoding="utf-8") as stream:
+        records = [json.loads(line) for _, line in zip(range(2000), stream, strict=False)]
+    return "\n".join(record[column] for record in records for column in columns)
+
+
 @pytest.fixture(scope="session")
-def tokenizer():
-    return train_tokenizer([PROSE[:60_000], CODE[:60_000]], VOCABULARY)
+def texts():
+    if os.environ.get("PLUMBLINE_SHARED"):
+        found = {
+            "prose": shared("pubmed_heldout", ["text"]),
+            "code": shared("spider_sql", ["prompt", "completion"]),
+        }
+    else:
+        found = {"prose": "\n".join(pydoc_data.topics.topics.values()), "code": inspect.getsource(inspect)}
+    return {name: text[:CHARACTERS] for name, text in found.items()}
+
+
+@pytest.fixture(scope="session")
+def tokenizer(texts):
+    return train_tokenizer(texts.values(), VOCABULARY)
 
 
 @pytest.fixture(scope="session")
@@ -58,18 +85,17 @@ def resources(probe, tokenizer):
 
 
 @pytest.fixture(scope="session")
-def texts():
-    return {"prose": PROSE, "code": CODE}
-
-
-@pytest.fixture(scope="session")
 def rows(texts, tokenizer):
-    """Four batches of rows of each text."""
+    """Batches of rows of each text, drawn from all of it."""
     made = {}
     for name, text in texts.items():
-        ids = np.array(tokenizer(text[:60_000], verbose=False)["input_ids"])[: 4 * ROWS * LENGTH]
-        ids = ids.reshape(4, ROWS, LENGTH)
-        made[name] = [rows_of(one, f"{name}{number}") for number, one in enumerate(ids)]
+        ids = np.array(tokenizer(text, verbose=False)["input_ids"])
+        ids = ids[: len(ids) // LENGTH * LENGTH].reshape(-1, LENGTH)
+        order = np.random.default_rng(0).permutation(len(ids))[: BATCHES * ROWS]
+        made[name] = [
+            rows_of(one, f"{name}{number}")
+            for number, one in enumerate(ids[order].reshape(BATCHES, ROWS, LENGTH))
+        ]
     return made
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from workflow_scripts.metrics.intervals import between_sets, within_set
 from workflow_scripts.metrics.registry import metric_class, metric_names
 
 SOURCES = {"rows", "text", "embeddings:corrected", "embeddings:published"}
@@ -61,8 +62,16 @@ def test_a_batch_is_most_like_itself(measured):
         assert table.max() < 1 + 1e-6
 
 
-def test_code_is_more_like_code_than_like_prose(measured):
+def test_sql_or_code_is_more_like_itself_than_prose_is(measured):
     metric, features = measured
-    code = np.mean([metric.compare(a, b) for a in features["code"][:2] for b in features["code"][2:]])
-    prose = np.mean([metric.compare(a, b) for a in features["prose"][:2] for b in features["code"][2:]])
-    assert code > prose
+    itself = within_set(metric.table(features["code"], features["code"])).point
+    assert itself > between_sets(metric.table(features["prose"], features["code"])).point
+
+
+def test_twice_the_batches_stay_inside_the_interval(measured):
+    metric, features = measured
+    for source in ("prose", "code"):
+        table = metric.table(features[source], features["code"])
+        interval = within_set if source == "code" else between_sets
+        few = interval(table[:4, :4])
+        assert few.low <= interval(table).point <= few.high
