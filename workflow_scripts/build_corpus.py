@@ -31,9 +31,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--held-out", type=float, required=True, help="share of source objects kept for evaluation"
     )
-    parser.add_argument(
-        "--seed", type=int, required=True, help="of the split, the order and derived documents"
-    )
+    parser.add_argument("--seed", type=int, required=True, help="of the split and of derived documents")
     parser.add_argument("--base", help="documents table that a derived corpus is made from")
     parser.add_argument(
         "--disjoint-from", nargs="*", default=[], help="documents tables whose train side must not recur here"
@@ -68,7 +66,7 @@ def _documents(spec: dict[str, Any], arguments: argparse.Namespace) -> tuple[pd.
         if not arguments.base:
             raise UserError("a derived corpus needs --base, the documents it is made from")
         base = read_frame(arguments.base).astype(object).replace({float("nan"): None})
-        kind, base_name = spec.get("kind", ""), spec.get("base")
+        kind, base_name = spec.get("kind", ""), spec.get("base", "its base")
         origin = {
             "source": f"derived: {kind} of {base_name}",
             "revision": describe(base)["content_hash"],

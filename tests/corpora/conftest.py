@@ -1,7 +1,8 @@
 """A server on loopback with the shape of the Hugging Face Hub: enough of it to list and download data sets.
 
 What a data set does is set by its name: `flaky` answers 503 to the first question after its commit and to the first
-for its data, `slow` does not answer, `gated` refuses, `renamed` redirects to `plain`.
+for its data, `slow` does not answer, `gated` refuses, `renamed` redirects to `plain`, `moving` gets
+a new commit on its branch as soon as it has been asked which one that is.
 """
 
 import hashlib
@@ -36,6 +37,7 @@ class HubServer(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.requests: list[str] = []
+        self.asked: Counter[str] = Counter()
         self.refused: Counter[str | None] = Counter()
         self.release = threading.Event()
 
@@ -63,7 +65,7 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(403, b"{}", {"X-Error-Code": "GatedRepo"})
         elif name[1] == "owner/renamed":
             self._answer(307, b"", {"Location": self.path.replace("owner/renamed", "owner/plain")})
-        elif name[1] not in ("owner/plain", "owner/flaky"):
+        elif name[1] not in ("owner/plain", "owner/flaky", "owner/moving"):
             self._answer(404, b"{}", {"X-Error-Code": "RepoNotFound"})
         else:
             self._serve(name[1], path)
@@ -74,6 +76,9 @@ class Handler(BaseHTTPRequestHandler):
         found = re.match(r"/(?:api/)?datasets/\w+/\w+(?:/(revision|tree|resolve)/([^/]+)(?:/(.*))?)?$", path)
         action, revision, file = found.groups() if found else ("none", "none", None)
         commit = REVISIONS.get(revision or "main")
+        if name == "owner/moving" and revision in (None, "main"):
+            self.server.asked[name] += 1
+            commit = OLD if self.server.asked[name] == 1 else NEW
         if commit is None:
             self._answer(404, b"{}", {"X-Error-Code": "RevisionNotFound"})
             return

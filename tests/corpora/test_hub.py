@@ -33,8 +33,9 @@ for line in sys.stdin:
 QUESTIONS: dict[str, dict[str, Any]] = {
     "tag": {"path": "owner/plain", "revision": "v1"},
     "branch": {"path": "owner/plain"},
+    "moving": {"path": "owner/moving", "documents": 1},
     "whole": {"path": "owner/plain", "streaming": False, "documents": 5},
-    "shuffled": {"path": "owner/plain", "shuffle": {"seed": 1, "buffer": 20}, "documents": 10},
+    "shuffled": {"path": "owner/plain", "shuffle_seed": 1, "shuffle_buffer": 20, "documents": 10},
     "busy": {"path": "owner/flaky", "documents": 3},
     "slow": {"path": "owner/slow", "timeout_seconds": 0.3, "attempts": 2},
     "no revision": {"path": "owner/plain", "revision": "v9"},
@@ -80,6 +81,11 @@ def test_a_revision_is_pinned_to_its_commit(answers, hub_server):
     data = [request for request in hub_server.requests if "train.jsonl" in request]
     assert data
     assert not any("/main/" in request or "/v1/" in request for request in data)
+
+
+def test_a_branch_that_moves_while_it_is_read_gives_one_version(answers):
+    assert answers["moving"]["revision"] == "1" * 40
+    assert answers["moving"]["texts"] == ["old line number 0"]
 
 
 def test_a_cap_and_a_shuffle(answers):

@@ -22,7 +22,7 @@ def split_of(source_object: str, held_out: float, seed: int) -> str:
 def split_documents(
     documents: Iterable[SourceDocument], held_out: float, seed: int, skipped: Counter[str]
 ) -> pd.DataFrame:
-    """The table of documents, in an order that a hash gives: its head is a sample of the whole."""
+    """The table of documents, in the order of their source."""
     rows = []
     for document in documents:
         if not document.text.strip() or not _is_unicode(document.text):
@@ -35,8 +35,7 @@ def split_documents(
     if frame["doc_id"].duplicated().any():
         name = frame.loc[frame["doc_id"].duplicated(), "doc_id"].iloc[0]
         raise ValueError(f"two documents are called {name!r}")
-    order = sorted(range(len(frame)), key=lambda at: stable_hash("order", seed, frame["doc_id"].iat[at]))
-    return frame.iloc[order].reset_index(drop=True)
+    return frame
 
 
 def clean(frame: pd.DataFrame, other_train_texts: Sequence[str] = ()) -> tuple[pd.DataFrame, dict[str, Any]]:

@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 _TIMEOUT_SECONDS = 30.0
 _ATTEMPTS = 5
+_SHUFFLE_BUFFER = 10_000
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 _Result = TypeVar("_Result")
@@ -72,11 +73,9 @@ def _rows(
     datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False
     streaming = spec.get("streaming", True)
     rows = datasets.load_dataset(path, spec.get("name"), split=split, revision=revision, streaming=streaming)
-    shuffle = spec.get("shuffle")
-    if shuffle and streaming:
-        rows = rows.shuffle(seed=shuffle["seed"], buffer_size=shuffle.get("buffer", 10_000))
-    elif shuffle:
-        rows = rows.shuffle(seed=shuffle["seed"])
+    if "shuffle_seed" in spec:
+        buffer = {"buffer_size": spec.get("shuffle_buffer", _SHUFFLE_BUFFER)} if streaming else {}
+        rows = rows.shuffle(seed=spec["shuffle_seed"], **buffer)
     return rows
 
 

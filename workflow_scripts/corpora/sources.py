@@ -18,5 +18,5 @@ def read_source(spec: dict[str, Any]) -> Reading:
     """Begin to read the source that a config entry names."""
     source = spec.get("source")
     if source not in SOURCES:
-        raise UserError(f"corpus: source {source!r} is not one of {', '.join(SOURCES)}, derived")
+        raise UserError(f"source {source!r} is not one of {', '.join(SOURCES)}, derived")
     return SOURCES[source](spec)
