@@ -77,7 +77,7 @@ def test_batches_do_not_matter(model, tokenizer, monkeypatch):
     settings = EvaluationSettings(tokens=10_000, context=16, stride=8)
     chosen = choose_documents(documents_of(*[TEXT[i:] * 2 for i in range(9)]), tokenizer, settings, "x")
     together = score(model, chosen)["whole"]
-    monkeypatch.setattr(evaluation, "TOKENS_PER_BATCH", 1)
+    monkeypatch.setitem(evaluation.TOKENS_PER_BATCH, "cpu", 1)
     assert score(model, chosen)["whole"] == pytest.approx(together, rel=1e-6)
 
 

@@ -6,6 +6,7 @@ but x_0, and each later one those that no earlier window held: the last `stride`
 document is predicted from at least `context - stride` tokens, and a document of up to `context` tokens is one window.
 """
 
+import inspect
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 PARTS = ("whole", "answer")
-TOKENS_PER_BATCH = 4096
-LOGITS_PER_BATCH = 1 << 26  # 256 MiB in float32
+# What fits the caches of a processor, or keeps a GPU busy; and no more logits than 256 MiB or 1 GiB.
+TOKENS_PER_BATCH = {"cpu": 2_048, "cuda": 32_768}
+LOGITS_PER_BATCH = {"cpu": 1 << 26, "cuda": 1 << 28}
 
 
 @dataclass(frozen=True)
@@ -157,13 +159,15 @@ def score(
     totals = {part: np.zeros(len(documents)) for part in PARTS}
     torch.nn.Module.to(model, device)
     model.eval()
+    most = max(1, min(TOKENS_PER_BATCH[device], LOGITS_PER_BATCH[device] // model.config.vocab_size))
     with torch.inference_mode():
-        for batch in _batches(windows, model.config.vocab_size):
+        for batch in _batches(windows, most):
             input_ids, targets, answer = _padded(documents, batch)
-            nll = _token_losses(model, input_ids, targets)
+            first = min(window.scored - window.start for window in batch) - 1
+            nll = _token_losses(model, input_ids, targets[:, first:])
             index = [window.document for window in batch]
             np.add.at(totals["whole"], index, nll.sum(axis=1))
-            np.add.at(totals["answer"], index, (nll * answer).sum(axis=1))
+            np.add.at(totals["answer"], index, (nll * answer[:, first:]).sum(axis=1))
     return totals
 
 
@@ -186,14 +190,16 @@ def loss_rows(evaluation_set: EvaluationSet, totals: Mapping[str, np.ndarray]) -
     return pd.concat(frames, ignore_index=True)
 
 
-def _batches(windows: Sequence[Window], vocabulary: int) -> Iterator[list[Window]]:
-    """Windows of like length together, longest first, so that little of a batch is padding."""
-    most = max(1, min(TOKENS_PER_BATCH, LOGITS_PER_BATCH // vocabulary))
-    ordered = sorted(windows, key=lambda window: window.start - window.end)
+def _batches(windows: Sequence[Window], most_tokens: int) -> Iterator[list[Window]]:
+    """Windows of like length together, longest first, so that little of a batch is padding.
+
+    Among equal lengths those that score only their end come together, since they need fewer logits.
+    """
+    ordered = sorted(windows, key=lambda window: (window.start - window.end, window.scored - window.start))
     first = 0
     while first < len(ordered):
         width = ordered[first].end - ordered[first].start
-        last = first + max(1, most // width)
+        last = first + max(1, most_tokens // width)
         yield ordered[first:last]
         first = last
 
@@ -216,11 +222,18 @@ def _padded(
 
 
 def _token_losses(model: "PreTrainedModel", input_ids: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Float64 losses per position; padding stands to the right, so no attention mask is needed."""
+    """Losses at the last positions of each row, as many as there are targets, in float64.
+
+    Padding stands to the right, so no attention mask is needed.
+    """
     import torch
 
-    logits = model(input_ids=torch.from_numpy(input_ids).to(model.device), use_cache=False).logits
     wanted = torch.from_numpy(targets).to(model.device)
+    kept = wanted.shape[1]
+    inputs = {"input_ids": torch.from_numpy(input_ids).to(model.device), "use_cache": False}
+    if "logits_to_keep" in inspect.signature(model.forward).parameters:
+        inputs["logits_to_keep"] = kept
+    logits = model(**inputs).logits[:, -kept:]
     losses = torch.nn.functional.cross_entropy(
         logits.float().flatten(0, 1), wanted.flatten(), ignore_index=-100, reduction="none"
     )
