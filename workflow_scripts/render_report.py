@@ -41,10 +41,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     from workflow_scripts.storage.tables import read_frame, replaced_whole
 
     tables = {name: read_frame(path) for name, path in _named_files(arguments.table).items()}
-    figures, left_out = draw_figures(tables)
+    sections, left_out = draw_figures(tables)
     text = page(
-        arguments.run, tables, figures, left_out, _json(arguments.missing), _json(arguments.provenance)
+        arguments.run, tables, sections, left_out, _json(arguments.missing), _json(arguments.provenance)
     )
+    figures = [figure for section in sections for figure in section.figures]
     for figure in figures:
         write_files(figure, arguments.figures)
     with replaced_whole(arguments.page) as path:

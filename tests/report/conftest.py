@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workflow_scripts import analyse_published, correlate_losses
+from workflow_scripts import analyse_published, choose_data, correlate_losses, measure_exchange_rate
 from workflow_scripts.storage.tables import read_frame, write_json, write_table
 
 REPOSITORY = Path(__file__).parents[2]
@@ -139,6 +139,15 @@ class MadeUpRun:
                             )
         return pd.DataFrame(rows)
 
+    def times(self) -> list[str]:
+        """Options that name a file of seconds per training set."""
+        options = []
+        for name in sorted({name for e in EXPERIMENTS for name in e["train_sets"]}):
+            path = self.folder / f"{name}.json"
+            write_json([{"seed": 0, "tokens": 262144, "seconds": 20.0}], path)
+            options += ["--times", f"{name}={path}"]
+        return options
+
     def analyse(self) -> dict[str, Path]:
         """Write the made-up tables and run the programs of the analysis on them."""
         folder = self.folder
@@ -165,6 +174,17 @@ class MadeUpRun:
                 *("--differences", output("metric_differences")),
             ]
         )
+        choose_data.main(
+            [
+                *inputs,
+                "--alignment-cost",
+                str(files["alignment_cost"]),
+                *self.times(),
+                "--output",
+                output("choice"),
+            ]
+        )
+        measure_exchange_rate.main([*inputs[2:], "--output", output("exchange_rate")])
         analyse_published.main(
             [
                 *("--folder", str(REPOSITORY / "published"), "--permutations", "100"),

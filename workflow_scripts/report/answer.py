@@ -1,53 +1,140 @@
 """The answer in three sentences, each made from the tables; and what must be borne in mind with it."""
 
+import math
+from typing import Any
+
+import pandas as pd
+
 from workflow_scripts.report.figure import Tables
 from workflow_scripts.report.headline import (
     SCOPE_NAMES,
+    choice_means,
     correlation_rows,
     informative_scope,
     main_part,
     paper_metric,
 )
-from workflow_scripts.report.wording import number, plain, verdict
+from workflow_scripts.report.wording import cost, count, exchange, interval, number, plain, plural, verdict
+from workflow_scripts.statistics.choice import BLIND
 
 
 def answer(tables: Tables) -> list[str]:
     """Does alignment predict loss; is it alignment or size; which data to choose."""
-    return [_prediction(tables)]
+    return [_prediction(tables), _size(tables), _choice(tables)]
+
+
+def headline_experiment(points: pd.DataFrame) -> str:
+    """The first pre-training experiment, or the first of any kind."""
+    pretraining = points.loc[points["kind"] == "pretraining", "experiment"]
+    return str((pretraining if len(pretraining) else points["experiment"]).iloc[0])
 
 
 def _prediction(tables: Tables) -> str:
-    """The measure of the paper in the first experiment, and the measure that does best there."""
-    if "correlation" not in tables or "points" not in tables or tables["points"].empty:
-        return "Whether alignment predicts loss cannot be said: there are no correlations in this run."
+    """The measure of the paper in the headline experiment, and the measure that does best there."""
+    if not _there(tables, "correlation", "points"):
+        return "Whether alignment predicts loss cannot be said: this run has no correlations."
     correlation, points = tables["correlation"], tables["points"]
-    experiment = headline_experiment(tables)
+    experiment = headline_experiment(points)
     part = main_part(points, experiment)
     scope = informative_scope(correlation, experiment, part)
     rows = correlation_rows(correlation, experiment, part, scope)
     metric = paper_metric(list(rows.index))
-    where = SCOPE_NAMES[scope] if scope != "pooled" else "over all pairs"
-    text = f"In {plain(experiment)}, for {plain(metric)} {where}, {verdict(rows.loc[metric])}"
+    text = f"In {plain(experiment)}, for {plain(metric)} {_where(scope)}, {verdict(rows.loc[metric])}"
     best = rows["value"].idxmin() if rows["value"].notna().any() else metric
-    if best != metric:
-        r = number(rows.loc[best, "value"])
-        text += f"; of the {len(rows)} measures {plain(best)} is the closest to loss (r = {r})"
-    return text + "."
+    if best == metric:
+        return f"{text}."
+    r = f"r = {number(rows.loc[best, 'value'])}"
+    paired = _paired(tables, rows.loc[metric], best)
+    return f"{text}; of the {len(rows)} measures {plain(best)} is the closest to loss ({r}{paired})."
 
 
-def headline_experiment(tables: Tables) -> str:
-    """The first pre-training experiment, or the first of any kind."""
+def _paired(tables: Tables, row: "pd.Series[Any]", best: str) -> str:
+    """Whether the paired difference of two measures leaves zero out."""
+    if not _there(tables, "metric_differences"):
+        return ""
+    differences = tables["metric_differences"]
+    same = differences[
+        differences[["metric", "other"]].isin([row["metric"], best]).all(axis=1)
+        & (differences["experiment"] == row["experiment"])
+        & (differences["part"] == row["part"])
+        & (differences["tokens"] == row["tokens"])
+        & (differences["scope"] == row["scope"])
+    ]
+    if same.empty or not math.isfinite(same["ci_low"].iloc[0]):
+        return ""
+    low, high = same["ci_low"].iloc[0], same["ci_high"].iloc[0]
+    if low > 0 or high < 0:
+        return ", a clear difference: its interval leaves zero out"
+    return ", no clear difference: its interval includes zero"
+
+
+def _size(tables: Tables) -> str:
+    """What dilution costs in tokens: the middle and the least share of the target."""
+    rates = (
+        tables["exchange_rate"]
+        if _there(tables, "exchange_rate")
+        else pd.DataFrame(columns=["k", "fraction"])
+    )
+    diluted = rates[rates["k"].notna() & (rates["fraction"] < 1)]
+    if diluted.empty:
+        return "Whether alignment or size matters more cannot be said: this run has no grid of shares and budgets."
+    first = diluted.iloc[0]
+    diluted = diluted[(diluted["experiment"] == first["experiment"]) & (diluted["part"] == first["part"])]
+    middle = diluted.loc[(diluted["fraction"] - 0.5).abs().idxmin()]
+    least = diluted.loc[diluted["fraction"].idxmin()]
+    text = (
+        f"To reach the loss that {count(first['target_tokens'])} tokens of pure {plain(first['eval_set'])} give, "
+        f"training data with {_share(middle['fraction'])} of it need {exchange(middle)}"
+    )
+    if least["fraction"] < middle["fraction"]:
+        text += f", and data with {_share(least['fraction'])} of it {exchange(least)}"
+    return f"{text}."
+
+
+def _choice(tables: Tables) -> str:
+    """The measure whose choice costs least, what it costs, and what a blind draw and training all would."""
+    means = choice_means(tables["choice"]) if _there(tables, "choice", "points") else pd.DataFrame()
+    if means.empty:
+        return "Which data to choose cannot be said: this run has no choices to compare."
     points = tables["points"]
-    pretraining = points.loc[points["kind"] == "pretraining", "experiment"]
-    return str((pretraining if len(pretraining) else points["experiment"]).iloc[0])
+    experiment = headline_experiment(points)
+    rows = means[(means["experiment"] == experiment) & (means["part"] == main_part(points, experiment))]
+    measured = rows[rows["metric"] != BLIND].sort_values(["regret_fraction", "cost_seconds"])
+    if measured.empty:
+        return f"Which data to choose cannot be said: no measure could choose in {plain(experiment)}."
+    best, blind = measured.iloc[0], rows[rows["metric"] == BLIND]
+    n_eval = int(best["n_eval"])
+    right = round(best["top1"] * n_eval)
+    spread = (
+        f" (95% interval {interval(best['regret_low'], best['regret_high'])})"
+        if math.isfinite(best["regret_low"])
+        else ""
+    )
+    drawn = f", where a blind draw loses {number(blind['regret'].iloc[0])}" if len(blind) else ""
+    return (
+        f"Choosing the most aligned training set by {plain(best['metric'])}, the measure that chose best, picks "
+        f"the best of {best['n_train']:.0f} in {right} of {plural(n_eval, 'evaluation set')} and loses "
+        f"{number(best['regret'])} nats on average{spread}{drawn}{cost(best)}."
+    )
 
 
 def caveats(tables: Tables) -> list[str]:
     """What limits the answer and can be read off the tables."""
     found = []
-    points = tables.get("points")
-    if points is not None and len(points) and points["n_seeds"].max() == 1:
+    if _there(tables, "points") and tables["points"]["n_seeds"].max() == 1:
         found.append(
-            "Every model was trained with one seed, so intervals do not cover how much training varies."
+            "Every model was trained with one seed, so no interval covers how much training itself varies."
         )
     return found
+
+
+def _there(tables: Tables, *names: str) -> bool:
+    return all(name in tables and not tables[name].empty for name in names)
+
+
+def _where(scope: str) -> str:
+    return SCOPE_NAMES[scope] if scope != "pooled" else "over all pairs"
+
+
+def _share(fraction: float) -> str:
+    return "none" if fraction == 0 else f"{fraction:.0%}"

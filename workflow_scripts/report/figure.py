@@ -81,14 +81,19 @@ class Figure:
             spelled[name] = spelled[name].str.lower()
         return spelled.to_csv(index=False, float_format="%.6g", lineterminator="\n")
 
-    def parse(self) -> dict[str, str]:
-        """How Vega is to read the columns of the CSV file."""
+    def types(self) -> dict[str, str]:
+        """How a script is to read the columns of the CSV file."""
         kinds = {"b": "boolean", "i": "number", "u": "number", "f": "number"}
         return {str(name): kinds.get(dtype.kind, "string") for name, dtype in self.data.dtypes.items()}
 
     def parameters(self) -> list[dict[str, Any]]:
         """One parameter per legend: the value that is isolated, or an empty string."""
         return [{"name": parameter(legend.field), "value": ""} for legend in self.legends]
+
+
+def layered(*layers: AnyChart | None) -> AnyChart:
+    """Layers on top of each other; None for one that has nothing to draw, which Vega would warn of."""
+    return alt.layer(*(layer for layer in layers if layer is not None))
 
 
 def parameter(field_name: str) -> str:
@@ -104,8 +109,9 @@ def unless_isolated(*fields: str, shown: float = 0.9, faded: float = 0.06) -> An
 
 @dataclass(frozen=True)
 class FigureMaker:
-    """A function that draws figures, and the tables without which it cannot."""
+    """A function that draws figures, the question they answer, and the tables without which it cannot."""
 
+    question: str
     name: str
     needs: tuple[str, ...]
     draw: Callable[[Tables], list[Figure]]

@@ -1,7 +1,7 @@
 """Figures as files beside the page: SVG and PNG for papers, CSV of the data."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import vl_convert
@@ -37,7 +37,14 @@ def paper_specification(figure: Figure) -> dict[str, Any]:
         )
         for panel in figure.panels
     ]
-    whole = alt.concat(*panels, columns=figure.columns, spacing=32).to_dict(validate=False)
+    # Panels share one legend, unless the figure has one for each.
+    coloured = sum(any(entry.colour for entry in legend.entries) for legend in figure.legends)
+    looks: Literal["shared", "independent"] = "shared" if coloured == 1 else "independent"
+    whole = (
+        alt.concat(*panels, columns=figure.columns, spacing=32)
+        .resolve_scale(color=looks, shape=looks, opacity="independent")
+        .to_dict(validate=False)
+    )
     whole["params"] = figure.parameters()
     whole["config"] = {**CONFIG, "background": "white"}
     whole["datasets"] = {DATA: figure.data.astype(object).where(figure.data.notna(), None).to_dict("records")}

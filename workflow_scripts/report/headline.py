@@ -50,6 +50,16 @@ def main_part(frame: pd.DataFrame, experiment: str) -> str:
 
 
 def experiments_and_parts(correlation: pd.DataFrame) -> list[tuple[str, str]]:
-    """In the order of the config, which is that of the correlation table."""
-    pairs = correlation[["experiment", "part"]].drop_duplicates()
-    return list(pairs.itertuples(index=False, name=None))
+    """In the order of the config, which is that of the correlation table; whole documents first."""
+    parts = correlation.groupby("experiment", sort=False)["part"].unique()
+    return [
+        (str(experiment), part)
+        for experiment, found in parts.items()
+        for part in sorted(found, key=lambda part: (part != "whole", part))
+    ]
+
+
+def choice_means(choice: pd.DataFrame) -> pd.DataFrame:
+    """Means over evaluation sets at the largest budget, every training set a candidate."""
+    chosen = largest_budget(choice)
+    return chosen[(chosen["candidates"] == "all") & chosen["eval_set"].isna()].copy()

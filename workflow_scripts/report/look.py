@@ -6,6 +6,7 @@ against both backgrounds.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,9 +20,11 @@ VARIABLES = {
     "--ink": ("#1b2024", "#e7eaec"),
     "--quiet": ("#586069", "#a5aeb5"),
     "--rule": ("#e2e6e9", "#2c3338"),
+    "--pale": ("#a3abb2", "#6b747b"),
     "--accent": ("#0b6e75", "#5fc3c8"),
 }
 ACCENT, INK, QUIET, RULE = "var(--accent)", "var(--ink)", "var(--quiet)", "var(--rule)"
+PALE = "var(--pale)"
 
 CATEGORIES = (
     "#0f8088",
@@ -36,7 +39,6 @@ CATEGORIES = (
     "#4d8a6a",
 )
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross")
-RAMP = ("#8d949a", "#0b6e75")
 
 CONFIG: dict[str, Any] = {
     "background": "transparent",
@@ -59,7 +61,13 @@ CONFIG: dict[str, Any] = {
         "titlePadding": 8,
         "tickCount": 5,
     },
-    "legend": {"labelColor": QUIET, "titleColor": QUIET, "labelFontSize": 11, "titleFontSize": 11.5},
+    "legend": {
+        "labelColor": QUIET,
+        "titleColor": QUIET,
+        "labelFontSize": 11,
+        "titleFontSize": 11.5,
+        "symbolOpacity": 1,
+    },
     "title": {
         "color": INK,
         "subtitleColor": QUIET,
@@ -87,19 +95,28 @@ def category_entries(values: Sequence[str]) -> tuple[LegendEntry, ...]:
 
 
 def ordered_entries(values: Sequence[str]) -> tuple[LegendEntry, ...]:
-    """Every value with a colour between grey and the accent, in the order given."""
+    """Every value with a colour between the quiet one and the accent, in the order given."""
     steps = max(1, len(values) - 1)
-    return tuple(LegendEntry(value, _between(place / steps), "circle") for place, value in enumerate(values))
-
-
-def _between(share: float) -> str:
-    first, last = (tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5)) for colour in RAMP)
-    return "#" + "".join(f"{round(a + share * (b - a)):02x}" for a, b in zip(first, last, strict=True))
+    return tuple(
+        LegendEntry(value, f"color-mix(in srgb, {ACCENT} {100 * place / steps:.0f}%, {PALE})", "circle")
+        for place, value in enumerate(values)
+    )
 
 
 def for_paper(spec: dict[str, Any]) -> dict[str, Any]:
-    """The specification with the light values in place of CSS variables."""
+    """The specification with the light values in place of CSS variables and mixtures of them."""
     text = json.dumps(spec)
     for name, (light, _) in VARIABLES.items():
         text = text.replace(f"var({name})", light)
-    return json.loads(text)
+    return json.loads(MIXTURE.sub(_mixed, text))
+
+
+MIXTURE = re.compile(r"color-mix\(in srgb, (#\w{6}) (\d+)%, (#\w{6})\)")
+
+
+def _mixed(found: re.Match[str]) -> str:
+    first, last = (tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5)) for colour in found.group(1, 3))
+    share = int(found.group(2)) / 100
+    return "#" + "".join(
+        f"{round(share * a + (1 - share) * b):02x}" for a, b in zip(first, last, strict=True)
+    )

@@ -4,26 +4,47 @@ const report = JSON.parse(document.getElementById("figures-data").textContent);
 const config = JSON.parse(document.getElementById("figures-config").textContent);
 
 /* The link to the CSV file holds the only copy of a figure's data: what is drawn is what one downloads. */
-function csvOf(figure) {
+function rowsOf(figure) {
+  if (figure.rows) return figure.rows;
   const link = figure.querySelector("a[download]").href;
-  return decodeURIComponent(link.slice(link.indexOf(",") + 1));
+  const [columns, ...records] = recordsOf(decodeURIComponent(link.slice(link.indexOf(",") + 1)));
+  const { types } = report[figure.id];
+  figure.rows = records.map((cells) =>
+    Object.fromEntries(columns.map((column, place) => [column, typed(cells[place], types[column])])));
+  return figure.rows;
 }
 
-function specification(name, index, csv) {
-  const { parse, parameters, panels } = report[name];
+function recordsOf(csv) {
+  const records = [[]];
+  for (const [, quoted, bare, end] of csv.matchAll(/(?:"((?:[^"]|"")*)"|([^",\n]*))(,|\n|$)/g)) {
+    records.at(-1).push(quoted === undefined ? bare : quoted.replaceAll('""', '"'));
+    if (end === "\n") records.push([]);
+    if (end === "") break;
+  }
+  records.pop();
+  return records;
+}
+
+function typed(text, type) {
+  if (type === "string") return text;
+  if (text === "") return null;
+  return type === "number" ? Number(text) : text === "true";
+}
+
+function specification(name, index, values) {
+  const { parameters, panels } = report[name];
   const spec = structuredClone(panels[index]);
-  spec.datasets = undefined;
-  spec.data = { name: "figure", values: csv, format: { type: "csv", parse } };
+  spec.data = { name: "figure", values };
   spec.params = [...(spec.params || []), ...parameters];
   return spec;
 }
 
-async function draw(figure, panel, csv) {
+async function draw(figure, panel) {
   if (panel.dataset.drawn || panel.hidden) return;
   panel.dataset.drawn = "started";
   const settings = { actions: false, renderer: "svg", config: { ...config } };
   if (report[figure.id].hideLegends) settings.config.legend = { ...config.legend, disable: true };
-  const spec = specification(figure.id, Number(panel.dataset.index), csv);
+  const spec = specification(figure.id, Number(panel.dataset.index), rowsOf(figure));
   const result = await vegaEmbed(panel.querySelector(".drawing"), spec, settings);
   panel.view = result.view;
   panel.dataset.drawn = "yes";
@@ -48,13 +69,12 @@ function applyIsolation(figure, panel) {
 
 function fillTable(figure, box) {
   if (box.childElementCount) return;
-  const { parse } = report[figure.id];
-  const rows = vega.read(csvOf(figure), { type: "csv", parse });
-  const columns = Object.keys(parse);
+  const { types } = report[figure.id];
+  const columns = Object.keys(types);
   const table = document.createElement("table");
   const caption = table.createCaption();
   caption.className = "skip";
-  caption.textContent = `Data of the figure: ${figure.querySelector("h3").textContent}`;
+  caption.textContent = `Data of the figure: ${figure.querySelector("h4").textContent}`;
   const head = table.createTHead().insertRow();
   for (const column of columns) {
     const cell = document.createElement("th");
@@ -63,13 +83,13 @@ function fillTable(figure, box) {
     head.append(cell);
   }
   const body = table.createTBody();
-  for (const row of rows) {
+  for (const row of rowsOf(figure)) {
     const line = body.insertRow();
     for (const column of columns) {
       const cell = line.insertCell();
       const value = row[column];
-      cell.textContent = value === null || value === undefined ? "" : String(value);
-      if (parse[column] === "number") cell.className = "n";
+      cell.textContent = value === null ? "" : String(value);
+      if (types[column] === "number") cell.className = "n";
     }
   }
   box.append(table);
@@ -107,16 +127,15 @@ async function start() {
       chooser.addEventListener("change", async () => {
         for (const panel of figure.querySelectorAll(".panel")) {
           panel.hidden = panel.dataset.index !== chooser.value;
-          await draw(figure, panel, csvOf(figure));
+          await draw(figure, panel);
           applyIsolation(figure, panel);
         }
       });
     }
   }
   for (const figure of figures) {
-    const csv = csvOf(figure);
     for (const panel of figure.querySelectorAll(".panel")) {
-      await draw(figure, panel, csv);
+      await draw(figure, panel);
       applyIsolation(figure, panel);
     }
   }

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from workflow_scripts.report.answer import answer, caveats
+from workflow_scripts.report.draw import Section
 from workflow_scripts.report.figure import Figure, Panel, Tables
 from workflow_scripts.report.files import VEGA_LITE
 from workflow_scripts.report.look import CONFIG
@@ -19,13 +20,13 @@ from workflow_scripts.report.provenance import missing_lines, provenance_view
 
 HERE = Path(__file__).parent
 # What page.js uses of the bundle.
-EXPOSED = "window.vegaEmbed = vegaEmbed; window.vega = vega;"
+EXPOSED = "window.vegaEmbed = vegaEmbed;"
 
 
 def page(
     run: str,
     tables: Tables,
-    figures: Sequence[Figure],
+    sections: Sequence[Section],
     left_out: Sequence[str],
     missing: Mapping[str, Any],
     provenance: Mapping[str, Any],
@@ -43,10 +44,12 @@ def page(
         run=run,
         answer=answer(tables),
         caveats=caveats(tables),
-        figures=figures,
+        sections=sections,
         missing=[*left_out, *missing_lines(missing)],
         provenance=provenance_view(provenance),
-        specifications=script_json({figure.name: figure_script(figure) for figure in figures}),
+        specifications=script_json(
+            {figure.name: figure_script(figure) for section in sections for figure in section.figures}
+        ),
         config=script_json(CONFIG),
         styles=Markup((HERE / "page.css").read_text(encoding="utf-8")),
         script=Markup((HERE / "page.js").read_text(encoding="utf-8")),
@@ -57,7 +60,7 @@ def page(
 def figure_script(figure: Figure) -> dict[str, Any]:
     """What the script of the page needs of a figure; the data are in the CSV link."""
     return {
-        "parse": figure.parse(),
+        "types": figure.types(),
         "parameters": figure.parameters(),
         "hideLegends": bool(figure.legends),
         "panels": [_specification(panel) for panel in figure.panels],

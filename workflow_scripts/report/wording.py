@@ -29,10 +29,11 @@ def probability(p: float) -> str:
 
 
 def count(value: float) -> str:
-    """33k, 1.3M: amounts of tokens."""
+    """33k, 262k, 1.3M: amounts of tokens."""
     for size, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
         if value >= size:
-            return f"{value / size:.3g}{unit}"
+            scaled = value / size
+            return f"{scaled:.{3 if scaled >= 100 else 2}g}{unit}"
     return f"{value:g}"
 
 
@@ -49,6 +50,11 @@ def seconds(value: float) -> str:
 def plain(name: str) -> str:
     """A name of the config as words."""
     return name.replace("_", " ")
+
+
+def sentence(text: str) -> str:
+    """With a capital letter, the rest as it is."""
+    return text[:1].upper() + text[1:]
 
 
 def plural(n: int, noun: str) -> str:
@@ -97,3 +103,25 @@ def _power(row: "pd.Series[Any]") -> str:
     if math.isfinite(half):
         return f"; about {half:.0f} training sets would be needed to detect an r of 0.5"
     return ""
+
+
+def exchange(row: "pd.Series[Any]") -> str:
+    """A row of the exchange rates as an amount of tokens."""
+    if row["reached"] == "never":
+        return f"more than {row['k']:.3g} times as many tokens, the most that was tried"
+    least = "no more than " if row["reached"] == "before" else ""
+    amount = f"{least}{row['k']:.3g} times as many tokens"
+    if not math.isfinite(row["k_low"]):
+        return f"{amount} (no interval: one run each)"
+    above = "" if row["high_reached"] else "above "
+    return f"{amount} (95% interval {row['k_low']:.2g} to {above}{row['k_high']:.2g})"
+
+
+def cost(row: "pd.Series[Any]") -> str:
+    """Seconds of a measure against those of training every candidate, as far as they are known."""
+    if not math.isfinite(row["cost_seconds"]):
+        return ""
+    spent = f", in {seconds(row['cost_seconds'])}"
+    if not math.isfinite(row["training_seconds"]):
+        return spent
+    return f"{spent} against {seconds(row['training_seconds'])} to train on every candidate"

@@ -3,18 +3,28 @@
 from workflow_scripts.report.figure import FigureMaker
 from workflow_scripts.report.figures.alignment_and_loss import alignment_and_loss
 from workflow_scripts.report.figures.alignment_matrix import alignment_matrix
+from workflow_scripts.report.figures.cost_and_skill import cost_and_skill
+from workflow_scripts.report.figures.exchange_rate import exchange_rate
 from workflow_scripts.report.figures.intervention_surface import intervention_surface
 from workflow_scripts.report.figures.metric_league import metric_league
 from workflow_scripts.report.figures.mixture_curves import mixture_curves
 from workflow_scripts.report.figures.published_and_ours import published_and_ours
 from workflow_scripts.report.figures.published_pairs import published_pairs
 
+PREDICTION = "Does alignment predict loss?"
+SIZE = "Alignment or size?"
+CHOICE = "Which data should one train on?"
+LIKENESS = "What is like what?"
+PUBLISHED = "What did the paper have?"
+
 FIGURES = (
-    FigureMaker("alignment_and_loss", ("points", "correlation"), alignment_and_loss),
-    FigureMaker("metric_league", ("correlation",), metric_league),
-    FigureMaker("intervention_surface", ("loss_summary",), intervention_surface),
-    FigureMaker("mixture_curves", ("loss_summary", "alignment"), mixture_curves),
-    FigureMaker("alignment_matrix", ("alignment",), alignment_matrix),
-    FigureMaker("published_pairs", ("published_points", "published"), published_pairs),
-    FigureMaker("published_and_ours", ("published", "correlation"), published_and_ours),
+    FigureMaker(PREDICTION, "alignment_and_loss", ("points", "correlation"), alignment_and_loss),
+    FigureMaker(PREDICTION, "metric_league", ("correlation",), metric_league),
+    FigureMaker(SIZE, "intervention_surface", ("loss_summary",), intervention_surface),
+    FigureMaker(SIZE, "exchange_rate", ("exchange_rate",), exchange_rate),
+    FigureMaker(SIZE, "mixture_curves", ("loss_summary", "alignment"), mixture_curves),
+    FigureMaker(CHOICE, "cost_and_skill", ("choice",), cost_and_skill),
+    FigureMaker(LIKENESS, "alignment_matrix", ("alignment",), alignment_matrix),
+    FigureMaker(PUBLISHED, "published_pairs", ("published_points", "published"), published_pairs),
+    FigureMaker(PUBLISHED, "published_and_ours", ("published", "correlation"), published_and_ours),
 )

@@ -13,7 +13,7 @@ from workflow_scripts.report.headline import (
     largest_budget,
 )
 from workflow_scripts.report.look import category_entries, ordered_entries
-from workflow_scripts.report.wording import count, interval, number, plain, plural, verdict
+from workflow_scripts.report.wording import count, interval, number, plain, plural, sentence, verdict
 
 COLUMNS = [
     "metric",
@@ -47,7 +47,7 @@ def _figure(experiment: str, part: str, points: pd.DataFrame, correlation: pd.Da
     by_strength = rows["value"].abs().sort_values(ascending=False).index
     metrics = [name for name in by_strength if name in set(points["metric"])]
     data = points[COLUMNS].copy()
-    data["budget"] = [count(tokens) for tokens in data["tokens"]]
+    data["budget"] = [f"{tokens:,}" for tokens in data["tokens"]]
     legends = _legends(data)
     several_parts = PART_NAMES[part] if part != "whole" else ""
     return Figure(
@@ -77,8 +77,8 @@ def _legends(data: pd.DataFrame) -> tuple[Legend, ...]:
 def _panel(metric: str, row: pd.Series, legends: tuple[Legend, ...], scope: str) -> Panel:
     coloured = legends[0]
     fields = [legend.field for legend in legends]
-    x = alt.X("alignment:Q", title="alignment", scale=alt.Scale(zero=False, nice=True))
-    y = alt.Y("loss:Q", title="loss, nats per token", scale=alt.Scale(zero=False, nice=True))
+    x = alt.X("alignment:Q", title="alignment", scale=alt.Scale(zero=False, nice=False, padding=10))
+    y = alt.Y("loss:Q", title="loss, nats per token", scale=alt.Scale(zero=False, nice=False, padding=10))
     colour = alt.Color(f"{coloured.field}:N", title=coloured.title, scale=coloured.scale("colour"), sort=None)
     base = chart().transform_filter(f"datum.metric === '{metric}'")
     marks = base.mark_point().encode(
@@ -127,6 +127,8 @@ def _summary(points: pd.DataFrame, rows: pd.DataFrame, metrics: list[str], scope
     strongest = rows.loc[metrics[0]]
     where = SCOPE_NAMES[scope] if scope != "pooled" else "over all pairs"
     budget = count(strongest["tokens"])
+    if pd.isna(strongest["value"]):
+        return f"{sizes} {sentence(verdict(strongest))}."
     return (
         f"{sizes} Of the measures, {plain(metrics[0])} goes with loss most closely {where} at {budget} tokens; "
         f"{verdict(strongest)}."

@@ -59,7 +59,8 @@ def _sorted(frame: pd.DataFrame, order: list[str]) -> pd.DataFrame:
 
 
 def _panel(metric: str, frame: pd.DataFrame, order: list[str]) -> Panel:
-    low, high = frame["alignment"].min(), frame["alignment"].max()
+    # The middle nine tenths of the values share the colours: one set unlike all others leaves some to them.
+    low, high = frame["alignment"].quantile([0.05, 0.95])
     axis: dict[str, Any] = {
         "labelFontSize": 10,
         "labelOverlap": False,
@@ -76,7 +77,7 @@ def _panel(metric: str, frame: pd.DataFrame, order: list[str]) -> Panel:
             y=alt.Y("source:N", sort=order, title="source", axis=alt.Axis(**axis)),
             opacity=alt.Opacity(
                 "alignment:Q",
-                scale=alt.Scale(domain=[low, high], range=[0.03, 1.0], zero=False),
+                scale=alt.Scale(domain=[low, high], range=[0.03, 1.0], zero=False, clamp=True),
                 legend=None,
             ),
             tooltip=[
@@ -89,10 +90,10 @@ def _panel(metric: str, frame: pd.DataFrame, order: list[str]) -> Panel:
             ],
         )
     )
-    ends = f"from {number(low)} (palest) to {number(high)} (darkest)"
+    ends = f"from {number(low)} or less (faintest) to {number(high)} or more (strongest)"
     return Panel(
         title=plain(metric),
-        subtitle=f"alignment {ends}; strongest colour is most alike",
+        subtitle=f"alignment {ends}",
         description=f"Heat map of the alignment of {len(order)} sets by {plain(metric)}, {ends}.",
         chart=heat,
         height=max(220, 19 * len(order) + 130),

@@ -23,7 +23,7 @@ def intervention_surface(tables: Tables) -> list[Figure]:
             .reset_index()
         )
         data["share"] = [f"{fraction:.0%}" for fraction in data["fraction"]]
-        data["budget"] = [count(tokens) for tokens in data["tokens"]]
+        data["budget"] = [f"{tokens:,}" for tokens in data["tokens"]]
         name = f"{experiment}_{part}_{eval_set}" if several else str(experiment)
         figures.append(_figure(name, str(eval_set), data))
     return figures
@@ -51,7 +51,7 @@ def _lines(legend: Legend, budgets: list[int], eval_set: str) -> Panel:
         "tokens:Q",
         title="training tokens",
         scale=alt.Scale(type="log", nice=False, padding=12),
-        axis=alt.Axis(format="~s", grid=False, values=budgets),
+        axis=alt.Axis(format=",", grid=False, values=budgets),
     )
     y = alt.Y("loss:Q", title="loss, nats per token", scale=alt.Scale(zero=False))
     colour = alt.Color("share:N", title=legend.title, scale=legend.scale("colour"), sort=None)

@@ -3,10 +3,16 @@
 import altair as alt
 import pandas as pd
 
-from workflow_scripts.report.figure import Figure, Panel, Tables, chart
-from workflow_scripts.report.headline import PART_NAMES, SCOPE_NAMES, informative_scope, largest_budget
+from workflow_scripts.report.figure import Figure, Panel, Tables, chart, layered
+from workflow_scripts.report.headline import (
+    PART_NAMES,
+    SCOPE_NAMES,
+    experiments_and_parts,
+    informative_scope,
+    largest_budget,
+)
 from workflow_scripts.report.look import ACCENT, QUIET
-from workflow_scripts.report.wording import count, excludes_zero, number, plain, plural
+from workflow_scripts.report.wording import count, excludes_zero, number, plain, plural, sentence
 
 COLUMNS = [
     "metric",
@@ -26,6 +32,7 @@ COLUMNS = [
     "train_sets_needed_half",
     "note",
 ]
+AXIS = "correlation with loss"
 
 
 def metric_league(tables: Tables) -> list[Figure]:
@@ -33,13 +40,13 @@ def metric_league(tables: Tables) -> list[Figure]:
     chosen = largest_budget(tables["correlation"])
     chosen = chosen[chosen["statistic"].str.match("pearson_r|partial_r")]
     return [
-        _figure(str(experiment), str(part), frame, tables["correlation"])
-        for (experiment, part), frame in chosen.groupby(["experiment", "part"], sort=False)
+        _figure(experiment, part, chosen[(chosen["experiment"] == experiment) & (chosen["part"] == part)])
+        for experiment, part in experiments_and_parts(chosen)
     ]
 
 
-def _figure(experiment: str, part: str, rows: pd.DataFrame, correlation: pd.DataFrame) -> Figure:
-    scope = informative_scope(correlation, experiment, part)
+def _figure(experiment: str, part: str, rows: pd.DataFrame) -> Figure:
+    scope = informative_scope(rows, experiment, part)
     rows = rows.assign(
         panel=[_panel_name(row) for _, row in rows.iterrows()],
         excludes_zero=[excludes_zero(row) for _, row in rows.iterrows()],
@@ -59,7 +66,9 @@ def _figure(experiment: str, part: str, rows: pd.DataFrame, correlation: pd.Data
         title=f"Measures compared: {plain(experiment)}" + ("" if whole else f", {PART_NAMES[part]}"),
         summary=_summary(main, scope),
         data=data[COLUMNS].reset_index(drop=True),
-        panels=tuple(_panel(str(name), order) for name in data["panel"].unique()),
+        panels=tuple(
+            _panel(str(name), data[data["panel"] == name], order) for name in data["panel"].unique()
+        ),
     )
 
 
@@ -71,7 +80,7 @@ def _panel_name(row: pd.Series) -> str:
     return f"{scope}, given {plain(given) or 'the covariates'}"
 
 
-def _panel(name: str, order: list[str]) -> Panel:
+def _panel(name: str, rows: pd.DataFrame, order: list[str]) -> Panel:
     base = chart().transform_filter(f"datum.panel === '{name}'".replace("the target's", "the target\\'s"))
     y = alt.Y("metric:N", sort=order, title=None, axis=alt.Axis(labelExpr="replace(datum.label, /_/g, ' ')"))
     scale = alt.Scale(domain=[-1, 1])
@@ -79,13 +88,15 @@ def _panel(name: str, order: list[str]) -> Panel:
     zero = (
         alt.Chart(alt.InlineData(values=[{"zero": 0}]))
         .mark_rule(color=QUIET, strokeWidth=1)
-        .encode(x=alt.X("zero:Q", scale=scale))
+        .encode(x=alt.X("zero:Q", scale=scale, title=AXIS))
     )
-    rules = base.mark_rule(strokeWidth=2).encode(
-        x=alt.X("ci_low:Q", scale=scale, title="correlation with loss"), x2="ci_high:Q", y=y, color=colour
+    rules = (
+        base.transform_filter("isValid(datum.ci_low)")
+        .mark_rule(strokeWidth=2)
+        .encode(x=alt.X("ci_low:Q", scale=scale, title=AXIS), x2="ci_high:Q", y=y, color=colour)
     )
     marks = base.mark_point(size=70).encode(
-        x=alt.X("value:Q", scale=scale),
+        x=alt.X("value:Q", scale=scale, title=AXIS),
         y=y,
         color=colour,
         tooltip=[
@@ -102,8 +113,8 @@ def _panel(name: str, order: list[str]) -> Panel:
         title=name,
         subtitle="",
         description=f"Correlation of each measure with loss, {name}, with 95% intervals.",
-        chart=alt.layer(zero, rules, marks),
-        height=max(90, 26 * len(order) + 30),
+        chart=layered(zero, rules if rows["ci_low"].notna().any() else None, marks),
+        height=max(60, 26 * rows["metric"].nunique()),
     )
 
 
@@ -120,7 +131,7 @@ def _summary(main: pd.DataFrame, scope: str) -> str:
         else f"with {plural(int(best['n_train']), 'training set')} no interval can be given"
     )
     return (
-        f"The more negative, the better alignment foretells a low loss. {where[0].upper()}{where[1:]}, at "
+        f"The more negative, the better alignment foretells a low loss. {sentence(where)}, at "
         f"{count(best['tokens'])} tokens, the most negative is {plain(best['metric'])} "
         f"({number(best['value'])}); {intervals}. Marks in grey have an interval that includes zero, or none."
     )

@@ -3,9 +3,9 @@
 import altair as alt
 import pandas as pd
 
-from workflow_scripts.report.figure import Figure, Legend, Panel, Tables, chart, unless_isolated
+from workflow_scripts.report.figure import Figure, Legend, Panel, Tables, chart, layered, unless_isolated
 from workflow_scripts.report.look import category_entries, ordered_entries
-from workflow_scripts.report.wording import count, plain
+from workflow_scripts.report.wording import plain
 
 KEY = ["experiment", "part", "eval_set"]
 COLUMNS = ["quantity", "budget", "metric", "train_set", "fraction", "value", "low", "high"]
@@ -32,13 +32,18 @@ def _figure(name: str, eval_set: str, losses: pd.DataFrame, alignment: pd.DataFr
     notes = f" Not drawn, since no scale could be set: {', '.join(map(plain, left_out))}." if left_out else ""
     panels = [
         _panel(
-            "loss", budgets, f"Loss on {plain(eval_set)}", "nats per token; bars: lowest and highest seed"
+            "loss",
+            loss,
+            budgets,
+            f"Loss on {plain(eval_set)}",
+            "nats per token; bars: lowest and highest seed",
         ),
     ]
     if len(metric):
         panels.append(
             _panel(
                 "alignment",
+                metric,
                 metrics,
                 f"Alignment to {plain(eval_set)}",
                 "0 is random tokens, 1 the target itself",
@@ -61,7 +66,7 @@ def _loss_rows(losses: pd.DataFrame) -> pd.DataFrame:
         .agg(value="mean", low="min", high="max")
         .reset_index()
     )
-    return rows.assign(quantity="loss", metric="", budget=[count(tokens) for tokens in rows["tokens"]])
+    return rows.assign(quantity="loss", metric="", budget=[f"{tokens:,}" for tokens in rows["tokens"]])
 
 
 def _alignment_rows(losses: pd.DataFrame, alignment: pd.DataFrame, eval_set: str) -> pd.DataFrame:
@@ -79,7 +84,7 @@ def _alignment_rows(losses: pd.DataFrame, alignment: pd.DataFrame, eval_set: str
     ).sort_values(["metric", "fraction"])
 
 
-def _panel(quantity: str, legend: Legend, title: str, subtitle: str) -> Panel:
+def _panel(quantity: str, rows: pd.DataFrame, legend: Legend, title: str, subtitle: str) -> Panel:
     base = (
         chart()
         .transform_filter(f"datum.quantity === '{quantity}'")
@@ -89,8 +94,10 @@ def _panel(quantity: str, legend: Legend, title: str, subtitle: str) -> Panel:
         )
     )
     y = alt.Y("value:Q", title=quantity, scale=alt.Scale(zero=False))
-    ranges = base.mark_rule(strokeWidth=1).encode(
-        y="low:Q", y2="high:Q", opacity=unless_isolated(legend.field, shown=0.4)
+    ranges = (
+        base.transform_filter("isValid(datum.low)")
+        .mark_rule(strokeWidth=1)
+        .encode(y="low:Q", y2="high:Q", opacity=unless_isolated(legend.field, shown=0.4))
     )
     lines = base.mark_line().encode(y=y, opacity=unless_isolated(legend.field))
     marks = base.mark_point().encode(
@@ -107,7 +114,7 @@ def _panel(quantity: str, legend: Legend, title: str, subtitle: str) -> Panel:
         title=title,
         subtitle=subtitle,
         description=f"Lines of {quantity} against the share of the target, one per {legend.title.lower()}.",
-        chart=alt.layer(ranges, lines, marks),
+        chart=layered(ranges if rows["low"].notna().any() else None, lines, marks),
         height=280,
     )
 

@@ -5,7 +5,16 @@ import math
 import altair as alt
 import pandas as pd
 
-from workflow_scripts.report.figure import Figure, Legend, LegendEntry, Panel, Tables, chart, unless_isolated
+from workflow_scripts.report.figure import (
+    Figure,
+    Legend,
+    LegendEntry,
+    Panel,
+    Tables,
+    chart,
+    layered,
+    unless_isolated,
+)
 from workflow_scripts.report.headline import PAPER_METRICS, SCOPE_NAMES, largest_budget, paper_metric
 from workflow_scripts.report.look import CATEGORIES
 from workflow_scripts.report.wording import number, plain
@@ -24,15 +33,17 @@ def published_and_ours(tables: Tables) -> list[Figure]:
     """One figure; ours are the measures of the paper, or the first there is."""
     theirs, ours = _theirs(tables["published"]), _ours(tables["correlation"])
     data = pd.concat([theirs, ours], ignore_index=True)[COLUMNS]
-    order = list(dict.fromkeys(data["what"]))
     return [
         Figure(
             name="published_and_ours",
             title="Published against ours",
             summary=_summary(theirs, ours),
             data=data,
-            panels=tuple(_panel(scope, order) for scope in SCOPES if scope in set(data["scope"])),
+            panels=tuple(
+                _panel(scope, rows) for scope in SCOPES if len(rows := data[data["scope"] == scope])
+            ),
             legends=(ORIGIN,),
+            columns=2,
         )
     ]
 
@@ -69,20 +80,26 @@ def _ours(correlation: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _panel(scope: str, order: list[str]) -> Panel:
+def _panel(scope: str, rows: pd.DataFrame) -> Panel:
+    order = list(dict.fromkeys(rows["what"]))
     base = chart().transform_filter(f"datum.scope === '{scope}'")
     y = alt.Y("what:N", sort=order, title=None)
+    axis = alt.Axis(values=[0, 0.25, 0.5, 0.75, 1], format="~g")
     scale = alt.Scale(domain=[0, 1])
     colour = alt.Color("origin:N", title=ORIGIN.title, scale=ORIGIN.scale("colour"))
-    rules = base.mark_rule(strokeWidth=2).encode(
-        x=alt.X("ci_low:Q", scale=scale, title="r²"),
-        x2="ci_high:Q",
-        y=y,
-        color=colour,
-        opacity=unless_isolated("origin", shown=0.6),
+    rules = (
+        base.transform_filter("isValid(datum.ci_low)")
+        .mark_rule(strokeWidth=2)
+        .encode(
+            x=alt.X("ci_low:Q", scale=scale, axis=axis, title="r²"),
+            x2="ci_high:Q",
+            y=y,
+            color=colour,
+            opacity=unless_isolated("origin", shown=0.6),
+        )
     )
     marks = base.mark_point(size=65).encode(
-        x=alt.X("r2:Q", scale=scale),
+        x=alt.X("r2:Q", scale=scale, axis=axis, title="r²"),
         y=y,
         color=colour,
         shape=alt.Shape("origin:N", title=ORIGIN.title, scale=ORIGIN.scale("shape")),
@@ -99,8 +116,8 @@ def _panel(scope: str, order: list[str]) -> Panel:
         title=SCOPE_NAMES[scope],
         subtitle="",
         description=f"Share of variance explained, {SCOPE_NAMES[scope]}, per published table and experiment.",
-        chart=alt.layer(rules, marks),
-        height=max(90, 24 * len(order) + 30),
+        chart=layered(rules if rows["ci_low"].notna().any() else None, marks),
+        height=max(60, 24 * len(order)),
     )
 
 

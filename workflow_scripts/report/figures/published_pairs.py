@@ -52,8 +52,8 @@ def _panel(table: str, published: pd.DataFrame) -> Panel:
         .transform_filter(f"datum.table === '{table}'")
         .mark_point()
         .encode(
-            x=alt.X("alignment:Q", title="alignment", scale=alt.Scale(zero=False)),
-            y=alt.Y("loss:Q", title=unit, scale=alt.Scale(zero=False)),
+            x=alt.X("alignment:Q", title="alignment", scale=alt.Scale(zero=False, nice=False, padding=10)),
+            y=alt.Y("loss:Q", title=unit, scale=alt.Scale(zero=False, nice=False, padding=10)),
             color=alt.Color("domain:N", title=DOMAIN.title, scale=DOMAIN.scale("colour")),
             shape=alt.Shape("domain:N", title=DOMAIN.title, scale=DOMAIN.scale("shape")),
             opacity=unless_isolated("domain"),
