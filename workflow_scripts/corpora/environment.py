@@ -40,7 +40,7 @@ _CHANGE_LOG = re.compile(
     r"|contributors|authors|credits)\b.*$",
     re.IGNORECASE | re.MULTILINE,
 )
-# Builds of torch for different accelerators carry different headers in these folders.
+# What a build of torch carries here may depend on its accelerator, and a corpus should not.
 _ACCELERATORS = frozenset({"cuda", "cudnn", "hip", "miopen", "mps", "xpu", "metal"})
 _COMMENT = re.compile(r"/\*.*?\*/|(?:^[ \t]*//[^\n]*\n)+", re.DOTALL | re.MULTILINE)
 _GENERATED = re.compile(r"@generated|do not edit|(automatically|auto-?) ?generated", re.IGNORECASE)
