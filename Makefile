@@ -16,14 +16,10 @@ setup: ## Make the virtual environment in .venv, when the pins have changed or i
 	@PYTHON="$(PYTHON)" sh envs/set_up.sh $(VENV)
 
 reproduce: setup ## Run the main job: config.yaml, from corpora to report.
-	@$(BIN)/python -m workflow_scripts.forecast_run --cores $(CORES)
 	@$(SNAKEMAKE) report
-	@$(BIN)/python -m workflow_scripts.forecast_run --where
 
 quick: setup ## The same rules in small, in under three minutes.
-	@$(BIN)/python -m workflow_scripts.forecast_run --cores $(CORES) $(QUICK)
 	@$(SNAKEMAKE) report $(QUICK)
-	@$(BIN)/python -m workflow_scripts.forecast_run --where $(QUICK)
 
 published: setup ## Analyse the paper's own numbers; trains nothing.
 	@$(SNAKEMAKE) published

@@ -1,5 +1,6 @@
 """Plumbline: does the alignment of training and evaluation data predict loss? One target per stage; see README."""
 
+from collections import Counter
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -7,9 +8,11 @@ from snakemake.utils import min_version
 
 from workflow_scripts.command_line import UserError
 from workflow_scripts.plan.checks import checked
-from workflow_scripts.plan.code_hash import code_hash
-from workflow_scripts.plan.resources import of_rule
-from workflow_scripts.plan.run_plan import RunPlan, options
+from workflow_scripts.plan.code_hash import code_hash, text_hash
+from workflow_scripts.plan.forecast import forecast
+from workflow_scripts.plan.resources import RuleResources
+from workflow_scripts.plan.run_plan import RunPlan
+from workflow_scripts.plan.words import folder_names, folder_of, one_of, options
 
 min_version("9.20")
 
@@ -19,6 +22,7 @@ configfile: "config.yaml"
 
 try:
     plan = RunPlan(checked(config))
+    ask = RuleResources(plan.config["resources"])
 except UserError as mistake:
     raise WorkflowError(f"config: {mistake}")
 
@@ -36,20 +40,33 @@ wildcard_constraints:
     layout="packed|documents",
 
 
-include: "rules/common.smk"
 include: "rules/corpora.smk"
 include: "rules/tokens.smk"
 include: "rules/probe.smk"
+include: "rules/fisher.smk"
+include: "rules/alignment.smk"
+include: "rules/training.smk"
+include: "rules/analysis.smk"
 include: "rules/report.smk"
 
 
 rule all:
     default_target: True
     input:
-        rules.corpora.input,
+        rules.report.input,
+
+
+onstart:
+    jobs = Counter(job.rule.name for job in workflow.dag.needrun_jobs())
+    print(forecast(plan, jobs, workflow.cores), flush=True)
+
+
+onsuccess:
+    if Path(plan.page).exists():
+        print(f"report: {plan.page}")
 
 
 onerror:
     # What can be said without the failed jobs is said: the page lists what is missing.
     if workflow.execution_settings.keep_going and not plan.config["only_existing"]:
-        pass
+        shell(plan.command_for_what_exists(workflow.cores))

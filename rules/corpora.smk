@@ -20,6 +20,17 @@ rule build_corpus:
     output:
         documents="<results>/corpora/{corpus}/documents.parquet",
         manifest="<results>/corpora/{corpus}/manifest.json",
+    log:
+        "<results>/logs/build_corpus/{corpus}.log",
+    benchmark:
+        "<results>/benchmarks/build_corpus/{corpus}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.threads("build_corpus")
+    resources:
+        mem_mb=ask.mem_mb("build_corpus"),
+        runtime=ask.runtime("build_corpus"),
+        gpu=ask.gpu("build_corpus"),
     params:
         spec=lambda w: plan.corpora.spec_json(w.corpus),
         held_out=lambda w: plan.corpora.held_out(w.corpus),
@@ -29,17 +40,6 @@ rule build_corpus:
         code=lambda w: code_hash(
             "workflow_scripts.build_corpus", packages=plan.corpora.packages_read(w.corpus)
         ),
-    log:
-        "<results>/logs/build_corpus/{corpus}.log",
-    benchmark:
-        "<results>/benchmarks/build_corpus/{corpus}.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    threads: threads_of("build_corpus")
-    resources:
-        mem_mb=mem_of("build_corpus"),
-        runtime=runtime_of("build_corpus"),
-        gpu=gpu_of("build_corpus"),
     shell:
         "python -m workflow_scripts.build_corpus"
         " --name {wildcards.corpus:q}"

@@ -1,2 +1,90 @@
+"""The report: one self-contained page, and its figures as files.
+
+in:  analysis/*.parquet, alignment/*.parquet, losses/loss_summary.parquet, the manifests
+out: report/index.html, report/figures/, report/provenance.json
+"""
+
+
 rule report:
-    input: "x"
+    """Target: the page."""
+    input:
+        "<results>/report/index.html",
+
+
+rule describe_run:
+    """What a reader needs to trust or repeat the run."""
+    input:
+        corpora=plan.present(
+            f"{plan.root}/corpora/{name}/manifest.json" for name in plan.corpora.with_documents
+        ),
+        probes=plan.present([f"{plan.probe}/manifest.json"]),
+    output:
+        "<results>/report/provenance.json",
+    log:
+        "<results>/logs/describe_run.log",
+    benchmark:
+        "<results>/benchmarks/describe_run.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.threads("describe_run")
+    resources:
+        mem_mb=ask.mem_mb("describe_run"),
+        runtime=ask.runtime("describe_run"),
+        gpu=ask.gpu("describe_run"),
+    params:
+        config=plan.config_json,
+        code=code_hash("workflow_scripts.describe_run"),
+    shell:
+        "python -m workflow_scripts.describe_run"
+        " --config {params.config:q}"
+        " --corpora {input.corpora:q}"
+        " --probes {input.probes:q}"
+        " --output {output:q}"
+        " 2> {log:q}"
+
+
+rule render_report:
+    """The page and its figures, drawn from tables alone."""
+    input:
+        tables=plan.report_tables.values(),
+        missing="<results>/losses/missing.json",
+        provenance=rules.describe_run.output,
+    output:
+        page=report(
+            "<results>/report/index.html",
+            caption="report_captions/page.rst",
+            category="Report",
+            labels={"what": "the page"},
+        ),
+        figures=report(
+            directory("<results>/report/figures"),
+            patterns=["{figure}.svg"],
+            caption="report_captions/figure.rst",
+            category="Figures",
+            labels={"figure": "{figure}"},
+        ),
+    log:
+        "<results>/logs/render_report.log",
+    benchmark:
+        "<results>/benchmarks/render_report.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.threads("render_report")
+    resources:
+        mem_mb=ask.mem_mb("render_report"),
+        runtime=ask.runtime("render_report"),
+        gpu=ask.gpu("render_report"),
+    params:
+        run=plan.config["run"],
+        tables=options("--table", plan.report_tables, plan.report_tables.values()),
+        code=code_hash("workflow_scripts.render_report"),
+        templates=text_hash("workflow_scripts/report", "*.j2", "*.css", "*.js"),
+    shell:
+        "python -m workflow_scripts.render_report"
+        " --run {params.run:q}"
+        " {params.tables:q}"
+        " --missing {input.missing:q}"
+        " --provenance {input.provenance:q}"
+        " --page {output.page:q}"
+        " --figures {output.figures:q}"
+        " 2> {log:q}"

@@ -22,22 +22,22 @@ rule make_tokenizer:
     output:
         tokenizer="<results>/tokens/tokenizer/tokenizer.json",
         settings="<results>/tokens/tokenizer/tokenizer_config.json",
-    params:
-        folder=plan.tokenizer,
-        pretrained=plan.tokenizer_source,
-        vocabulary=plan.config["tokenizer"]["vocabulary"],
-        code=code_hash("workflow_scripts.make_tokenizer"),
     log:
         "<results>/logs/make_tokenizer.log",
     benchmark:
         "<results>/benchmarks/make_tokenizer.tsv"
     conda:
         "../envs/cpu.yaml"
-    threads: threads_of("make_tokenizer")
+    threads: ask.threads("make_tokenizer")
     resources:
-        mem_mb=mem_of("make_tokenizer"),
-        runtime=runtime_of("make_tokenizer"),
-        gpu=gpu_of("make_tokenizer"),
+        mem_mb=ask.mem_mb("make_tokenizer"),
+        runtime=ask.runtime("make_tokenizer"),
+        gpu=ask.gpu("make_tokenizer"),
+    params:
+        folder=lambda w, output: folder_of(output.tokenizer),
+        pretrained=plan.tokenizer_source,
+        vocabulary=plan.config["tokenizer"]["vocabulary"],
+        code=code_hash("workflow_scripts.make_tokenizer"),
     shell:
         "python -m workflow_scripts.make_tokenizer"
         " {params.pretrained:q}"
@@ -54,25 +54,25 @@ rule tokenize_corpus:
         tokenizer=rules.make_tokenizer.output.tokenizer,
     output:
         "<results>/tokens/{corpus}/{split}.{layout}.parquet",
-    wildcard_constraints:
-        corpus=one_of(with_documents),
-    params:
-        folder=plan.tokenizer,
-        length=plan.config["rows"]["length"],
-        order=plan.config["rows"]["order"],
-        seed=plan.config["seed"],
-        code=code_hash("workflow_scripts.tokenize_corpus"),
     log:
         "<results>/logs/tokenize_corpus/{corpus}.{split}.{layout}.log",
     benchmark:
         "<results>/benchmarks/tokenize_corpus/{corpus}.{split}.{layout}.tsv"
+    wildcard_constraints:
+        corpus=one_of(with_documents),
     conda:
         "../envs/cpu.yaml"
-    threads: threads_of("tokenize_corpus")
+    threads: ask.threads("tokenize_corpus")
     resources:
-        mem_mb=mem_of("tokenize_corpus"),
-        runtime=runtime_of("tokenize_corpus"),
-        gpu=gpu_of("tokenize_corpus"),
+        mem_mb=ask.mem_mb("tokenize_corpus"),
+        runtime=ask.runtime("tokenize_corpus"),
+        gpu=ask.gpu("tokenize_corpus"),
+    params:
+        folder=lambda w, input: folder_of(input.tokenizer),
+        length=plan.config["rows"]["length"],
+        order=plan.config["rows"]["order"],
+        seed=plan.config["seed"],
+        code=code_hash("workflow_scripts.tokenize_corpus"),
     shell:
         "python -m workflow_scripts.tokenize_corpus"
         " --documents {input.documents:q}"
@@ -93,23 +93,23 @@ rule mix_rows:
         lambda w: [plan.set_rows(f"{name}.{w.split}") for name in plan.corpora.parents(w.corpus)],
     output:
         "<results>/tokens/{corpus}/{split}.packed.parquet",
-    wildcard_constraints:
-        corpus=one_of(mixtures),
-    params:
-        fractions=lambda w: plan.corpora.fractions(w.corpus),
-        unit=plan.mix_unit,
-        code=code_hash("workflow_scripts.mix_rows"),
     log:
         "<results>/logs/mix_rows/{corpus}.{split}.log",
     benchmark:
         "<results>/benchmarks/mix_rows/{corpus}.{split}.tsv"
+    wildcard_constraints:
+        corpus=one_of(mixtures),
     conda:
         "../envs/cpu.yaml"
-    threads: threads_of("mix_rows")
+    threads: ask.threads("mix_rows")
     resources:
-        mem_mb=mem_of("mix_rows"),
-        runtime=runtime_of("mix_rows"),
-        gpu=gpu_of("mix_rows"),
+        mem_mb=ask.mem_mb("mix_rows"),
+        runtime=ask.runtime("mix_rows"),
+        gpu=ask.gpu("mix_rows"),
+    params:
+        fractions=lambda w: plan.corpora.fractions(w.corpus),
+        unit=plan.mix_unit,
+        code=code_hash("workflow_scripts.mix_rows"),
     shell:
         "python -m workflow_scripts.mix_rows"
         " --rows {input:q}"
@@ -125,25 +125,25 @@ rule draw_random_rows:
         tokenizer=rules.make_tokenizer.output.tokenizer,
     output:
         "<results>/tokens/{corpus}/{split}.packed.parquet",
-    wildcard_constraints:
-        corpus=one_of(random_corpora),
-    params:
-        folder=plan.tokenizer,
-        length=plan.config["rows"]["length"],
-        n_rows=lambda w: plan.corpora.specs[w.corpus]["rows"],
-        seed=plan.config["seed"],
-        code=code_hash("workflow_scripts.draw_random_rows"),
     log:
         "<results>/logs/draw_random_rows/{corpus}.{split}.log",
     benchmark:
         "<results>/benchmarks/draw_random_rows/{corpus}.{split}.tsv"
+    wildcard_constraints:
+        corpus=one_of(random_corpora),
     conda:
         "../envs/cpu.yaml"
-    threads: threads_of("draw_random_rows")
+    threads: ask.threads("draw_random_rows")
     resources:
-        mem_mb=mem_of("draw_random_rows"),
-        runtime=runtime_of("draw_random_rows"),
-        gpu=gpu_of("draw_random_rows"),
+        mem_mb=ask.mem_mb("draw_random_rows"),
+        runtime=ask.runtime("draw_random_rows"),
+        gpu=ask.gpu("draw_random_rows"),
+    params:
+        folder=lambda w, input: folder_of(input.tokenizer),
+        length=plan.config["rows"]["length"],
+        n_rows=lambda w: plan.corpora.specs[w.corpus]["rows"],
+        seed=plan.config["seed"],
+        code=code_hash("workflow_scripts.draw_random_rows"),
     shell:
         "python -m workflow_scripts.draw_random_rows"
         " --name {wildcards.corpus:q}"

@@ -38,6 +38,14 @@ def code_hash(*modules: str, packages: Iterable[str] = ()) -> str:
     return digest.hexdigest()[:16]
 
 
+def text_hash(folder: str, *patterns: str) -> str:
+    """Fingerprint of files that are no Python: templates and styles."""
+    digest = hashlib.sha256()
+    for path in sorted(path for pattern in patterns for path in (_ROOT / folder).rglob(pattern)):
+        digest.update(path.relative_to(_ROOT).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 @functools.cache
 def installed_version(package: str) -> str:
     """Version of what is installed under an import name, "absent" when nothing is."""

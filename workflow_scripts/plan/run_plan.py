@@ -1,6 +1,7 @@
 """Which files a config asks for, and what each is made from."""
 
 import json
+import shlex
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -28,10 +29,6 @@ class RunPlan:
         self.corpora = CorpusGraph(config)
 
     # -- tokens ---------------------------------------------------------------------------------------------
-
-    @property
-    def tokenizer(self) -> str:
-        return f"{self.root}/tokens/tokenizer"
 
     @property
     def tokenizer_source(self) -> list[str]:
@@ -79,10 +76,13 @@ class RunPlan:
         return int(probe.removeprefix("seed-")) if probe in self.probes and probe != "pretrained" else 0
 
     @property
-    def probe_recipe_json(self) -> str:
-        """The probe is a model like any other: one budget, one epoch."""
-        probe = self.config["probe"]
-        return _json({**probe["training"], "model": probe["model"], "tokens": [probe["tokens"]]})
+    def probe_model_json(self) -> str:
+        return _json(self.config["probe"]["model"])
+
+    @property
+    def probe_settings_json(self) -> str:
+        """How the probe is trained, apart from its corpora and tokens."""
+        return _json(self.config["probe"]["training"])
 
     @cached_property
     def sets(self) -> list[str]:
@@ -165,14 +165,16 @@ class RunPlan:
 
     @property
     def losses(self) -> list[str]:
-        return [f"{self.root}/losses/{recipe}/{eval_set}.parquet" for recipe, eval_set in self.evaluations]
-
-    def starts_from_probe(self, recipe: str) -> bool:
-        return "base" in self.recipe(recipe)["model"]
+        """Tables of losses; under `only_existing` those of recipes of which some model was trained."""
+        return [
+            f"{self.root}/losses/{recipe}/{eval_set}.parquet"
+            for recipe, eval_set in self.evaluations
+            if self.manifests(recipe)
+        ]
 
     def base(self, recipe: str) -> list[str]:
         """The files of the weights that a recipe starts from, when the workflow makes them."""
-        return [f"{self.probe}/model.safetensors"] if self.starts_from_probe(recipe) else []
+        return [f"{self.probe}/model.safetensors"] if "base" in self.recipe(recipe)["model"] else []
 
     def recipe_json(self, name: str, train_set: str) -> str:
         """A recipe as a training job is told it: with the layout settled, without the seeds."""
@@ -191,17 +193,66 @@ class RunPlan:
             experiments.append({**experiment, "tokens": sorted(tokens)})
         return _json(experiments)
 
+    @property
+    def training_times(self) -> list[str]:
+        """Files that say how long each training job took."""
+        return [
+            f"{self.root}/times/train_models/{recipe}/{name}/seeds-{seeds}.json"
+            for recipe, name, seeds in self.training
+        ]
+
+    # -- analysis and report --------------------------------------------------------------------------------
+
+    analysis_tables = (
+        "points",
+        "correlation",
+        "metric_differences",
+        "leave_one_out",
+        "choice",
+        "exchange_rate",
+        "published",
+        "published_points",
+    )
+
+    @property
+    def baselines(self) -> list[str]:
+        """Cheap metrics that every other one is correlated given: does it add anything to them?"""
+        return [metric for metric in self.config["alignment"]["metrics"] if metric in ("unigram_js",)]
+
+    @property
+    def report_tables(self) -> dict[str, str]:
+        """Tables of the page by name."""
+        return {
+            **{name: f"{self.root}/analysis/{name}.parquet" for name in self.analysis_tables},
+            "alignment": f"{self.root}/alignment/alignment.parquet",
+            "alignment_cost": f"{self.root}/alignment/alignment_cost.parquet",
+            "loss_summary": f"{self.root}/losses/loss_summary.parquet",
+        }
+
+    @property
+    def page(self) -> str:
+        return f"{self.root}/report/index.html"
+
+    @property
+    def config_json(self) -> str:
+        """The config as the page shows it, without what differs from machine to machine."""
+        private = ("results", "pathvars", "only_existing", "resources")
+        return _json({key: value for key, value in self.config.items() if key not in private})
+
     # -- what is there --------------------------------------------------------------------------------------
+
+    def command_for_what_exists(self, cores: int) -> str:
+        """The shell command that makes the page from what a failed run left, with the same config."""
+        overlay = Path(self.root) / "store" / "only_existing.json"
+        overlay.parent.mkdir(parents=True, exist_ok=True)
+        overlay.write_text(_json({**self.config, "only_existing": True}), encoding="utf-8")
+        # The failed run still holds the lock of the working directory.
+        return f"snakemake --nolock --cores {cores} --configfile {shlex.quote(str(overlay))} -- report"
 
     def present(self, paths: Iterable[str]) -> list[str]:
         """The paths; under `only_existing` those that exist."""
         paths = list(paths)
         return [path for path in paths if Path(path).exists()] if self.config["only_existing"] else paths
-
-
-def options(name: str, keys: Iterable[str], values: Iterable[str]) -> list[str]:
-    """`name key=value` for each pair of a key and a value."""
-    return [word for key, value in zip(keys, values, strict=True) for word in (name, f"{key}={value}")]
 
 
 def _json(value: Any) -> str:

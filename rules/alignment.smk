@@ -1,0 +1,140 @@
+"""Alignment: every metric between every pair of sets, with an interval and a scale.
+
+in:  embeddings/<probe>/<estimator>/<set>.parquet or tokens/<corpus>/<split>.packed.parquet
+out: alignment/<metric>.parquet, alignment/alignment.parquet, alignment/alignment_cost.parquet,
+     alignment/covariates.parquet
+"""
+
+
+rule alignment:
+    """Target: the table of alignments, its cost, and the covariates."""
+    input:
+        "<results>/alignment/alignment.parquet",
+        "<results>/alignment/covariates.parquet",
+
+
+rule compare_sets:
+    """One metric between all pairs of sets; features and pairs that are in the store are not computed again."""
+    input:
+        sets=lambda w: plan.metric_inputs(w.metric),
+        times=lambda w: plan.metric_times(w.metric),
+        probe=f"{plan.probe}/model.safetensors",
+        tokenizer=rules.make_tokenizer.output.tokenizer,
+    output:
+        table="<results>/alignment/{metric}.parquet",
+        cost="<results>/alignment/{metric}.cost.parquet",
+    log:
+        "<results>/logs/compare_sets/{metric}.log",
+    benchmark:
+        "<results>/benchmarks/compare_sets/{metric}.tsv"
+    wildcard_constraints:
+        metric=one_of(plan.config["alignment"]["metrics"]),
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.threads("compare_sets")
+    resources:
+        mem_mb=ask.mem_mb("compare_sets"),
+        runtime=ask.runtime("compare_sets"),
+        gpu=ask.gpu("compare_sets"),
+    params:
+        sets=lambda w, input: options("--set", plan.sets, input.sets),
+        times=lambda w, input: options("--times", plan.sets, input.times) if input.times else [],
+        floor=lambda w, input: f"{plan.floor}={input.sets[plan.sets.index(plan.floor)]}",
+        model=lambda w, input: folder_of(input.probe),
+        tokenizer=lambda w, input: folder_of(input.tokenizer),
+        batches=plan.config["alignment"]["batches"],
+        rows=plan.config["alignment"]["rows"],
+        seed=plan.config["seed"],
+        store=f"{plan.root}/store/metrics",
+        threads=ask.threads("compare_sets"),
+        code=lambda w: code_hash("workflow_scripts.compare_sets", f"workflow_scripts.metrics.{w.metric}"),
+    shell:
+        "python -m workflow_scripts.compare_sets"
+        " --metric {wildcards.metric:q}"
+        " {params.sets:q}"
+        " {params.times:q}"
+        " --floor {params.floor:q}"
+        " --model {params.model:q}"
+        " --tokenizer {params.tokenizer:q}"
+        " --batches {params.batches}"
+        " --rows-per-batch {params.rows}"
+        " --seed {params.seed}"
+        " --store {params.store:q}"
+        " --threads {params.threads}"
+        " --output {output.table:q}"
+        " --cost {output.cost:q}"
+        " 2> {log:q}"
+
+
+rule measure_covariates:
+    """What else differs between a training and an evaluation set: vocabulary, lengths, entropy, zero-shot loss."""
+    input:
+        sets=[plan.set_rows(name) for name in plan.sets],
+        probe=f"{plan.probe}/model.safetensors",
+    output:
+        "<results>/alignment/covariates.parquet",
+    log:
+        "<results>/logs/measure_covariates.log",
+    benchmark:
+        "<results>/benchmarks/measure_covariates.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.threads("measure_covariates")
+    resources:
+        mem_mb=ask.mem_mb("measure_covariates"),
+        runtime=ask.runtime("measure_covariates"),
+        gpu=ask.gpu("measure_covariates"),
+    params:
+        sets=lambda w, input: options("--set", plan.sets, input.sets),
+        model=lambda w, input: folder_of(input.probe),
+        batches=plan.config["alignment"]["batches"],
+        rows=plan.config["alignment"]["rows"],
+        seed=plan.config["seed"],
+        store=f"{plan.root}/store/metrics",
+        threads=ask.threads("measure_covariates"),
+        code=code_hash("workflow_scripts.measure_covariates"),
+    shell:
+        "python -m workflow_scripts.measure_covariates"
+        " {params.sets:q}"
+        " --model {params.model:q}"
+        " --batches {params.batches}"
+        " --rows-per-batch {params.rows}"
+        " --seed {params.seed}"
+        " --store {params.store:q}"
+        " --threads {params.threads}"
+        " --output {output:q}"
+        " 2> {log:q}"
+
+
+rule collect_alignment:
+    """All metrics in one table."""
+    input:
+        tables=plan.present(
+            f"{plan.root}/alignment/{metric}.parquet" for metric in plan.config["alignment"]["metrics"]
+        ),
+        costs=plan.present(
+            f"{plan.root}/alignment/{metric}.cost.parquet" for metric in plan.config["alignment"]["metrics"]
+        ),
+    output:
+        table="<results>/alignment/alignment.parquet",
+        cost="<results>/alignment/alignment_cost.parquet",
+    log:
+        "<results>/logs/collect_alignment.log",
+    benchmark:
+        "<results>/benchmarks/collect_alignment.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.threads("collect_alignment")
+    resources:
+        mem_mb=ask.mem_mb("collect_alignment"),
+        runtime=ask.runtime("collect_alignment"),
+        gpu=ask.gpu("collect_alignment"),
+    params:
+        code=code_hash("workflow_scripts.collect_alignment"),
+    shell:
+        "python -m workflow_scripts.collect_alignment"
+        " --metrics-files {input.tables:q}"
+        " --costs {input.costs:q}"
+        " --output {output.table:q}"
+        " --cost-output {output.cost:q}"
+        " 2> {log:q}"

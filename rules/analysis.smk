@@ -1,0 +1,175 @@
+"""Analysis: one table per question, from alignments and losses; and the same questions to the published numbers.
+
+in:  alignment/*.parquet, losses/loss_summary.parquet, published/*.csv
+out: analysis/*.parquet
+"""
+
+
+rule analysis:
+    """Target: every table that the page draws from."""
+    input:
+        [f"<results>/analysis/{name}.parquet" for name in plan.analysis_tables],
+
+
+rule correlate_losses:
+    """Alignment against loss: every experiment, budget, metric and scope, with tests and intervals."""
+    input:
+        alignment="<results>/alignment/alignment.parquet",
+        covariates="<results>/alignment/covariates.parquet",
+        losses="<results>/losses/loss_summary.parquet",
+    output:
+        correlation="<results>/analysis/correlation.parquet",
+        points="<results>/analysis/points.parquet",
+        differences="<results>/analysis/metric_differences.parquet",
+        leave_one_out="<results>/analysis/leave_one_out.parquet",
+    log:
+        "<results>/logs/correlate_losses.log",
+    benchmark:
+        "<results>/benchmarks/correlate_losses.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.threads("correlate_losses")
+    resources:
+        mem_mb=ask.mem_mb("correlate_losses"),
+        runtime=ask.runtime("correlate_losses"),
+        gpu=ask.gpu("correlate_losses"),
+    params:
+        experiments=plan.experiments_json,
+        given=[word for metric in plan.baselines for word in ("--given", metric)],
+        permutations=plan.config["statistics"]["permutations"],
+        bootstraps=plan.config["statistics"]["bootstraps"],
+        seed=plan.config["seed"],
+        threads=ask.threads("correlate_losses"),
+        code=code_hash("workflow_scripts.correlate_losses"),
+    shell:
+        "python -m workflow_scripts.correlate_losses"
+        " --alignment {input.alignment:q}"
+        " --covariates {input.covariates:q}"
+        " --losses {input.losses:q}"
+        " --experiments {params.experiments:q}"
+        " {params.given:q}"
+        " --permutations {params.permutations}"
+        " --bootstraps {params.bootstraps}"
+        " --seed {params.seed}"
+        " --threads {params.threads}"
+        " --output {output.correlation:q}"
+        " --points {output.points:q}"
+        " --differences {output.differences:q}"
+        " --leave-one-out {output.leave_one_out:q}"
+        " 2> {log:q}"
+
+
+rule choose_data:
+    """Each metric's choice of training data against the best one, and what it costs."""
+    input:
+        alignment="<results>/alignment/alignment.parquet",
+        cost="<results>/alignment/alignment_cost.parquet",
+        losses="<results>/losses/loss_summary.parquet",
+        times=plan.present(plan.training_times),
+    output:
+        "<results>/analysis/choice.parquet",
+    log:
+        "<results>/logs/choose_data.log",
+    benchmark:
+        "<results>/benchmarks/choose_data.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.threads("choose_data")
+    resources:
+        mem_mb=ask.mem_mb("choose_data"),
+        runtime=ask.runtime("choose_data"),
+        gpu=ask.gpu("choose_data"),
+    params:
+        experiments=plan.experiments_json,
+        times=lambda w, input: options(
+            "--times", [folder_names(path, 2) for path in input.times], input.times
+        ),
+        threads=ask.threads("choose_data"),
+        code=code_hash("workflow_scripts.choose_data"),
+    shell:
+        "python -m workflow_scripts.choose_data"
+        " --alignment {input.alignment:q}"
+        " --alignment-cost {input.cost:q}"
+        " --losses {input.losses:q}"
+        " --experiments {params.experiments:q}"
+        " {params.times:q}"
+        " --threads {params.threads}"
+        " --output {output:q}"
+        " 2> {log:q}"
+
+
+rule measure_exchange_rate:
+    """Alignment or size: how many more tokens a smaller share of the target needs for the same loss."""
+    input:
+        losses="<results>/losses/loss_summary.parquet",
+    output:
+        "<results>/analysis/exchange_rate.parquet",
+    log:
+        "<results>/logs/measure_exchange_rate.log",
+    benchmark:
+        "<results>/benchmarks/measure_exchange_rate.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.threads("measure_exchange_rate")
+    resources:
+        mem_mb=ask.mem_mb("measure_exchange_rate"),
+        runtime=ask.runtime("measure_exchange_rate"),
+        gpu=ask.gpu("measure_exchange_rate"),
+    params:
+        experiments=plan.experiments_json,
+        threads=ask.threads("measure_exchange_rate"),
+        code=code_hash("workflow_scripts.measure_exchange_rate"),
+    shell:
+        "python -m workflow_scripts.measure_exchange_rate"
+        " --losses {input.losses:q}"
+        " --experiments {params.experiments:q}"
+        " --threads {params.threads}"
+        " --output {output:q}"
+        " 2> {log:q}"
+
+
+rule published:
+    """Target: print the re-analysis of the paper's own numbers."""
+    input:
+        "<results>/analysis/published.txt",
+    log:
+        "<results>/logs/published.log",
+    localrule: True
+    conda:
+        "../envs/cpu.yaml"
+    shell:
+        "cat {input:q} 2> {log:q}"
+
+
+rule analyse_published:
+    """The published numbers through the same statistics as our own."""
+    input:
+        expand("published/{name}.csv", name=["pretraining", "finetuning_task2vec", "finetuning_gzip"]),
+    output:
+        table="<results>/analysis/published.parquet",
+        points="<results>/analysis/published_points.parquet",
+        text="<results>/analysis/published.txt",
+    log:
+        "<results>/logs/analyse_published.log",
+    benchmark:
+        "<results>/benchmarks/analyse_published.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.threads("analyse_published")
+    resources:
+        mem_mb=ask.mem_mb("analyse_published"),
+        runtime=ask.runtime("analyse_published"),
+        gpu=ask.gpu("analyse_published"),
+    params:
+        folder=lambda w, input: folder_of(input[0]),
+        seed=plan.config["seed"],
+        permutations=plan.config["statistics"]["permutations"],
+        code=code_hash("workflow_scripts.analyse_published"),
+    shell:
+        "python -m workflow_scripts.analyse_published"
+        " --folder {params.folder:q}"
+        " --permutations {params.permutations}"
+        " --seed {params.seed}"
+        " --output {output.table:q}"
+        " --points {output.points:q}"
+        " > {output.text:q} 2> {log:q}"

@@ -1,0 +1,64 @@
+"""Fisher embeddings: one table per probe, estimator and set; finished batches are kept in the store.
+
+in:  tokens/<corpus>/<split>.<layout>.parquet, probe/<probe>/
+out: embeddings/<probe>/<estimator>/<set>.parquet
+"""
+
+
+rule embeddings:
+    """Target: every embedding that a metric of the run needs."""
+    input:
+        [plan.embedding(name, estimator) for estimator in plan.estimators for name in plan.sets],
+
+
+rule embed_batches:
+    """Embed the batches of one set."""
+    input:
+        rows=lambda w: plan.set_rows(w.set, plan.config["estimators"][w.estimator]["layout"]),
+        probe="<results>/probe/{probe}/model.safetensors",
+    output:
+        embeddings="<results>/embeddings/{probe}/{estimator}/{set}.parquet",
+        times="<results>/times/embed_batches/{probe}/{estimator}/{set}.json",
+    log:
+        "<results>/logs/embed_batches/{probe}.{estimator}.{set}.log",
+    benchmark:
+        "<results>/benchmarks/embed_batches/{probe}.{estimator}.{set}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.threads("embed_batches")
+    resources:
+        mem_mb=ask.mem_mb("embed_batches"),
+        runtime=ask.runtime("embed_batches"),
+        gpu=ask.gpu("embed_batches"),
+    params:
+        folder=lambda w, input: folder_of(input.probe),
+        estimator=lambda w: plan.estimator_json(w.estimator),
+        head_epochs=lambda w: plan.config["estimators"][w.estimator]["head_epochs"],
+        microbatch=lambda w: plan.config["estimators"][w.estimator]["microbatch"],
+        batches=plan.config["alignment"]["batches"],
+        rows=plan.config["alignment"]["rows"],
+        sampling=plan.config["alignment"]["sampling"],
+        seed=plan.config["seed"],
+        store=f"{plan.root}/store/embeddings",
+        device=plan.config["device"],
+        precision=plan.config["precision"],
+        threads=ask.threads("embed_batches"),
+        code=code_hash("workflow_scripts.embed_batches"),
+    shell:
+        "python -m workflow_scripts.embed_batches"
+        " --rows {input.rows:q}"
+        " --model {params.folder:q}"
+        " --estimator {params.estimator:q}"
+        " --head-epochs {params.head_epochs}"
+        " --microbatch {params.microbatch}"
+        " --batches {params.batches}"
+        " --rows-per-batch {params.rows}"
+        " --sampling {params.sampling}"
+        " --seed {params.seed}"
+        " --store {params.store:q}"
+        " --device {params.device}"
+        " --precision {params.precision}"
+        " --threads {params.threads}"
+        " --output {output.embeddings:q}"
+        " --times {output.times:q}"
+        " 2> {log:q}"

@@ -1,0 +1,56 @@
+"""The probe: the model whose Fisher information is the embedding, and the base that fine-tuning starts from.
+
+in:  tokens/<corpus>/train.packed.parquet of the probe's own corpora
+out: probe/<probe>/
+"""
+
+
+rule train_probe:
+    """Train a probe on corpora that no experiment uses, or copy a pretrained one."""
+    input:
+        rows=[plan.rows(corpus, "train") for corpus in plan.corpora.of_probe],
+        tokenizer=rules.make_tokenizer.output.tokenizer,
+    output:
+        weights="<results>/probe/{probe}/model.safetensors",
+        config="<results>/probe/{probe}/config.json",
+        manifest="<results>/probe/{probe}/manifest.json",
+        times="<results>/times/train_probe/{probe}.json",
+    log:
+        "<results>/logs/train_probe/{probe}.log",
+    benchmark:
+        "<results>/benchmarks/train_probe/{probe}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.threads("train_probe")
+    resources:
+        mem_mb=ask.mem_mb("train_probe"),
+        runtime=ask.runtime("train_probe"),
+        gpu=ask.gpu("train_probe"),
+    params:
+        folder=lambda w, output: folder_of(output.weights),
+        tokenizer=lambda w, input: folder_of(input.tokenizer),
+        model=plan.probe_model_json,
+        tokens=plan.config["probe"]["tokens"],
+        settings=plan.probe_settings_json,
+        seed=lambda w: plan.probe_seed(w.probe),
+        checkpoints=lambda w: f"{plan.root}/store/checkpoints/probe/{w.probe}",
+        device=plan.config["device"],
+        gpus=ask.gpu("train_probe"),
+        threads=ask.threads("train_probe"),
+        code=code_hash("workflow_scripts.train_probe"),
+    shell:
+        "python -m workflow_scripts.train_probe"
+        " --rows {input.rows:q}"
+        " --tokenizer {params.tokenizer:q}"
+        " --model {params.model:q}"
+        " --tokens {params.tokens}"
+        " --settings {params.settings:q}"
+        " --seed {params.seed}"
+        " --checkpoints {params.checkpoints:q}"
+        " --device {params.device}"
+        " --gpus {params.gpus}"
+        " --threads {params.threads}"
+        " --output {params.folder:q}"
+        " --manifest {output.manifest:q}"
+        " --times {output.times:q}"
+        " 2> {log:q}"

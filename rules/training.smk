@@ -1,0 +1,142 @@
+"""Training and evaluation: models per recipe and training set, and their loss on every evaluation set.
+
+in:  tokens/<corpus>/train.<layout>.parquet, corpora/<corpus>/documents.parquet, probe/<probe>/
+out: training/<recipe>/<train_set>/seeds-<seeds>/, losses/<recipe>/<eval_set>.parquet,
+     losses/losses.parquet, losses/loss_summary.parquet
+"""
+
+
+rule training:
+    """Target: every model trained and evaluated."""
+    input:
+        "<results>/losses/loss_summary.parquet",
+
+
+rule train_models:
+    """Train one recipe on one training set, for the seeds that share a process."""
+    input:
+        rows=lambda w: plan.rows(w.train_set, "train", plan.layout(w.recipe, w.train_set)),
+        base=lambda w: plan.base(w.recipe),
+        tokenizer=rules.make_tokenizer.output.tokenizer,
+    output:
+        models=directory("<results>/training/{recipe}/{train_set}/seeds-{seeds}/models"),
+        manifest="<results>/training/{recipe}/{train_set}/seeds-{seeds}/manifest.json",
+        times="<results>/times/train_models/{recipe}/{train_set}/seeds-{seeds}.json",
+    log:
+        "<results>/logs/train_models/{recipe}.{train_set}.seeds-{seeds}.log",
+    benchmark:
+        "<results>/benchmarks/train_models/{recipe}.{train_set}.seeds-{seeds}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.threads("train_models")
+    resources:
+        mem_mb=ask.mem_mb("train_models"),
+        runtime=ask.runtime("train_models"),
+        gpu=ask.gpu("train_models"),
+    params:
+        recipe=lambda w: plan.recipe_json(w.recipe, w.train_set),
+        seeds=lambda w: w.seeds.split("-"),
+        base=lambda w, input: ["--base", folder_of(input.base[0])] if input.base else [],
+        tokenizer=lambda w, input: folder_of(input.tokenizer),
+        checkpoints=lambda w: f"{plan.root}/store/checkpoints/{w.recipe}/{w.train_set}/{w.seeds}",
+        device=plan.config["device"],
+        gpus=ask.gpu("train_models"),
+        threads=ask.threads("train_models"),
+        code=code_hash("workflow_scripts.train_models"),
+    shell:
+        "python -m workflow_scripts.train_models"
+        " --rows {input.rows:q}"
+        " --train-set {wildcards.train_set:q}"
+        " --recipe {params.recipe:q}"
+        " --seeds {params.seeds}"
+        " {params.base:q}"
+        " --tokenizer {params.tokenizer:q}"
+        " --checkpoints {params.checkpoints:q}"
+        " --device {params.device}"
+        " --gpus {params.gpus}"
+        " --threads {params.threads}"
+        " --models {output.models:q}"
+        " --manifest {output.manifest:q}"
+        " --times {output.times:q}"
+        " 2> {log:q}"
+
+
+rule evaluate_models:
+    """Loss per document of every model of a recipe on one evaluation set; known results come from the store."""
+    input:
+        documents=lambda w: plan.documents(w.eval_set),
+        manifests=lambda w: plan.manifests(w.recipe),
+        base=lambda w: plan.base(w.recipe),
+        tokenizer=rules.make_tokenizer.output.tokenizer,
+    output:
+        losses="<results>/losses/{recipe}/{eval_set}.parquet",
+        times="<results>/times/evaluate_models/{recipe}/{eval_set}.json",
+    log:
+        "<results>/logs/evaluate_models/{recipe}.{eval_set}.log",
+    benchmark:
+        "<results>/benchmarks/evaluate_models/{recipe}.{eval_set}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.threads("evaluate_models")
+    resources:
+        mem_mb=ask.mem_mb("evaluate_models"),
+        runtime=ask.runtime("evaluate_models"),
+        gpu=ask.gpu("evaluate_models"),
+    params:
+        settings=lambda w: plan.evaluation_json(w.recipe),
+        base=lambda w, input: ["--base", folder_of(input.base[0])] if input.base else [],
+        tokenizer=lambda w, input: folder_of(input.tokenizer),
+        store=f"{plan.root}/store/losses",
+        device=plan.config["device"],
+        threads=ask.threads("evaluate_models"),
+        code=code_hash("workflow_scripts.evaluate_models"),
+    shell:
+        "python -m workflow_scripts.evaluate_models"
+        " --documents {input.documents:q}"
+        " --split eval"
+        " --eval-set {wildcards.eval_set:q}"
+        " --manifests {input.manifests:q}"
+        " {params.base:q}"
+        " --tokenizer {params.tokenizer:q}"
+        " --settings {params.settings:q}"
+        " --store {params.store:q}"
+        " --device {params.device}"
+        " --threads {params.threads}"
+        " --output {output.losses:q}"
+        " --times {output.times:q}"
+        " 2> {log:q}"
+
+
+rule collect_losses:
+    """The losses of all experiments, and their means over documents."""
+    input:
+        losses=plan.losses,
+    output:
+        losses="<results>/losses/losses.parquet",
+        summary="<results>/losses/loss_summary.parquet",
+        missing="<results>/losses/missing.json",
+    log:
+        "<results>/logs/collect_losses.log",
+    benchmark:
+        "<results>/benchmarks/collect_losses.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.threads("collect_losses")
+    resources:
+        mem_mb=ask.mem_mb("collect_losses"),
+        runtime=ask.runtime("collect_losses"),
+        gpu=ask.gpu("collect_losses"),
+    params:
+        experiments=plan.experiments_json,
+        losses=lambda w, input: options(
+            "--losses", [folder_names(path, 1) for path in input.losses], input.losses
+        ),
+        code=code_hash("workflow_scripts.collect_losses"),
+    shell:
+        "python -m workflow_scripts.collect_losses"
+        " --experiments {params.experiments:q}"
+        " {params.losses:q}"
+        " --losses-output {output.losses:q}"
+        " --summary {output.summary:q}"
+        " --missing {output.missing:q}"
+        " 2> {log:q}"
