@@ -103,6 +103,7 @@ def test_finds_the_metric_that_predicts(tmp_path: Path) -> None:
     blind = one(table, metric="blind", scope="within_eval", statistic="pearson_r")
     assert good["value"] < -0.9 and good["ci_high"] < -0.5 and good["p_permutation"] < 0.01
     assert blind["ci_low"] < 0 < blind["ci_high"] and blind["train_sets_needed"] > 7
+    assert good["bootstrap_low"] < good["value"] < good["bootstrap_high"] < -0.5
     assert good["p_holm"] == pytest.approx(2 * good["p_permutation"])
     assert one(table, metric="good", scope="within_eval", statistic="partial_r_given_blind")["value"] < -0.9
     partial = one(table, metric="good", scope="within_eval", statistic="partial_r")

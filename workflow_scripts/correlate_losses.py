@@ -13,7 +13,15 @@ import pandas as pd
 
 from workflow_scripts.command_line import UserError, parser_for, run, set_threads
 from workflow_scripts.statistics.covariates import COVARIATES
+from workflow_scripts.statistics.differences import difference_table, metric_differences
 from workflow_scripts.statistics.experiments import experiments_from_json, panels, points
+from workflow_scripts.statistics.our_runs import (
+    Settings,
+    analyse_panel,
+    correlation_table,
+    left_out_table,
+    scopes,
+)
 from workflow_scripts.storage.tables import read_frame, write_table
 
 
@@ -31,7 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="also correlate every other metric given this one; may be repeated",
     )
     parser.add_argument("--permutations", type=int, default=5_000, help="random arrangements beyond 7 sets")
-    parser.add_argument("--bootstraps", type=int, default=2_000, help="resamples for paired differences")
+    parser.add_argument("--bootstraps", type=int, default=2_000, help="resamples for the bootstrap interval")
     parser.add_argument("--seed", type=int, default=0, help="seed of arrangements and resamples")
     parser.add_argument("--threads", type=int, default=1, help="threads of the numerical libraries")
     parser.add_argument("--output", required=True, help="Parquet file of correlations")
@@ -44,10 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
     set_threads(arguments.threads)
-    # statsmodels takes a second to import, which --help need not wait for.
-    from workflow_scripts.statistics.differences import difference_table, metric_differences
-    from workflow_scripts.statistics.our_runs import analyse_panel, correlation_table, left_out_table, scopes
-
+    settings = Settings(arguments.permutations, arguments.bootstraps, arguments.seed, tuple(arguments.given))
     experiments = experiments_from_json(arguments.experiments)
     alignment, losses = read_frame(arguments.alignment), read_frame(arguments.losses)
     covariates = _covariates(arguments.covariates)
@@ -56,9 +61,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         analyse_panel(
             panel,
             {name: panel.pair_grid(covariates, name) for name in COVARIATES if name in covariates},
-            arguments.given,
-            arguments.permutations,
-            arguments.seed,
+            settings,
         )
         for panel in found
     ]
@@ -67,11 +70,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if arguments.leave_one_out:
         write_table(left_out_table(analyses), arguments.leave_one_out)
     if arguments.differences:
-        rows = [
-            row
-            for panel in found
-            for row in metric_differences(panel, scopes(panel), arguments.bootstraps, arguments.seed)
-        ]
+        rows = [row for panel in found for row in metric_differences(panel, scopes(panel))]
         write_table(difference_table(rows), arguments.differences)
 
 

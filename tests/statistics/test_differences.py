@@ -1,4 +1,4 @@
-"""Paired differences of metrics, and the resamples they share."""
+"""Paired differences of metrics, resamples, and adjustment for several metrics."""
 
 import numpy as np
 import pytest
@@ -27,15 +27,15 @@ def panel(n_train: int) -> Panel:
 
 
 def test_the_better_metric_is_told_and_equal_ones_are_not() -> None:
-    rows = metric_differences(panel(7), scopes(panel(7)), 300, 0)
+    rows = metric_differences(panel(7), scopes(panel(7)))
     within = {(row["metric"], row["other"]): row for row in rows if row["scope"] == "within_eval"}
     assert within["good", "worse"]["ci_high"] < 0 and within["good", "worse"]["difference"] < -0.3
     same = within["good", "same"]
-    assert same["difference"] == pytest.approx(0) and same["ci_low"] == pytest.approx(0)
+    assert same["difference"] == pytest.approx(0) and same["ci_low"] == pytest.approx(0, abs=0.02)
 
 
 def test_few_training_sets_have_differences_without_intervals() -> None:
-    rows = metric_differences(panel(4), scopes(panel(4)), 20, 0)
+    rows = metric_differences(panel(4), scopes(panel(4)))
     assert all(np.isnan(row["ci_low"]) and "fewer than 6" in row["note"] for row in rows)
 
 

@@ -6,8 +6,10 @@ from scipy.stats import t
 
 from workflow_scripts.statistics.correlation import correlation
 from workflow_scripts.statistics.intervals import (
+    Interval,
     correlation_interval,
     deleted_correlations,
+    difference_interval,
     two_way_jackknife,
 )
 
@@ -47,3 +49,18 @@ def test_interval_is_symmetric_on_the_scale_of_z() -> None:
 def test_a_perfect_correlation_has_no_interval() -> None:
     low, high = correlation_interval(np.array(1.0), np.ones(6), np.ones(3))
     assert np.isnan(low) and np.isnan(high)
+
+
+def test_difference_of_unrelated_correlations_adds_squares() -> None:
+    none = np.full(3, 0.4)
+    first = Interval(0.5, 0.3, 0.6, (np.array([0.4, 0.5, 0.4, 0.5]), none))
+    second = Interval(0.2, 0.1, 0.4, (np.array([0.2, 0.2, 0.3, 0.3]), none))
+    low, high = difference_interval(first, second)
+    assert low == pytest.approx(0.3 - np.hypot(0.2, 0.2)) and high == pytest.approx(0.3 + np.hypot(0.1, 0.1))
+
+
+def test_difference_is_sharper_when_both_move_together() -> None:
+    moves = np.array([0.4, 0.5, 0.45, 0.55])
+    first, second = (Interval(r, r - 0.2, r + 0.2, (moves, moves[:3])) for r in (0.5, 0.4))
+    low, high = difference_interval(first, second)
+    assert (low, high) == (pytest.approx(0.1), pytest.approx(0.1))

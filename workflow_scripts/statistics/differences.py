@@ -1,19 +1,22 @@
-"""Is one metric better than another? Paired differences of correlations on the same resamples."""
+"""Is one metric better than another? Paired differences of correlations with the same losses."""
 
-import warnings
 from collections.abc import Iterable
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from workflow_scripts.statistics.association import NAN, Scope
-from workflow_scripts.statistics.correlation import correlation
+from workflow_scripts.statistics.correlation import Grid, correlation
 from workflow_scripts.statistics.experiments import Panel
-from workflow_scripts.statistics.intervals import SMALLEST_TRAIN_SETS
-from workflow_scripts.statistics.resampling import cluster_resamples
+from workflow_scripts.statistics.intervals import (
+    SMALLEST_TRAIN_SETS,
+    Interval,
+    correlation_interval,
+    deleted_correlations,
+    difference_interval,
+)
 
 DIFFERENCE_TYPES = {
     "experiment": "str",
@@ -27,52 +30,47 @@ DIFFERENCE_TYPES = {
 }
 
 
-def metric_differences(
-    panel: Panel, scopes: Iterable[Scope], bootstraps: int, seed: int
-) -> list[dict[str, Any]]:
-    """r of a metric less r of another, for every two metrics of a panel.
+def metric_differences(panel: Panel, scopes: Iterable[Scope]) -> list[dict[str, Any]]:
+    """r of a metric less r of another over the same pairs of sets, for every two metrics of a panel.
 
-    Loss falls where alignment is high, so a negative difference means that `metric` predicts better. The
-    interval is the percentile interval over resamples of training sets, evaluation sets and seeds that both
-    metrics share.
+    Loss falls where alignment is high, so a negative difference means that `metric` predicts better.
     """
-    rows = []
-    resamples = cluster_resamples(panel.losses, bootstraps, seed)
-    for scope in scopes:
-        observed, resampled = {}, {}
-        for metric, alignment in panel.alignments.items():
-            present = (scope.cells & np.isfinite(alignment) & np.isfinite(panel.loss)).astype(float)
-            values, loss = np.nan_to_num(alignment), np.nan_to_num(panel.loss)
-            observed[metric] = float(correlation(values, loss, present, scope.centring))
-            weights = present * resamples.weights
-            resampled[metric] = correlation(values, np.nan_to_num(resamples.losses), weights, scope.centring)
-        for metric, other in combinations(panel.alignments, 2):
-            interval = _interval(panel, resampled[metric] - resampled[other])
-            rows.append(
-                {
-                    **panel.key,
-                    "scope": scope.name,
-                    "metric": metric,
-                    "other": other,
-                    "r_metric": observed[metric],
-                    "r_other": observed[other],
-                    "difference": observed[metric] - observed[other],
-                    **interval,
-                }
-            )
-    return rows
+    return [
+        {
+            **panel.key,
+            "scope": scope.name,
+            "metric": metric,
+            "other": other,
+            **_difference(panel.alignments[metric], panel.alignments[other], panel.loss, scope),
+        }
+        for scope in scopes
+        for metric, other in combinations(panel.alignments, 2)
+    ]
 
 
 def difference_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(DIFFERENCE_TYPES)).astype(DIFFERENCE_TYPES)
 
 
-def _interval(panel: Panel, differences: NDArray[np.float64]) -> dict[str, Any]:
-    if len(panel.train_sets) < SMALLEST_TRAIN_SETS:
-        return {"ci_low": NAN, "ci_high": NAN, "note": f"fewer than {SMALLEST_TRAIN_SETS} training sets"}
-    with warnings.catch_warnings():
-        # All resamples undefined is a case that the note below tells of.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        low, high = np.nanpercentile(differences, [2.5, 97.5])
-    note = "" if np.isfinite(low) else "undefined in this scope"
-    return {"ci_low": float(low), "ci_high": float(high), "note": note}
+def _difference(first: Grid, second: Grid, loss: Grid, scope: Scope) -> dict[str, Any]:
+    present = scope.cells & np.isfinite(first) & np.isfinite(second) & np.isfinite(loss)
+    block = np.ix_(present.any(axis=1), present.any(axis=0))
+    first, second, loss = (np.where(present, grid, 0.0)[block] for grid in (first, second, loss))
+    weights = present[block].astype(float)
+    r = [float(correlation(grid, loss, weights, scope.centring)) for grid in (first, second)]
+    row = {"r_metric": r[0], "r_other": r[1], "difference": r[0] - r[1], "ci_low": NAN, "ci_high": NAN}
+    if np.isnan(row["difference"]):
+        return {**row, "note": "one of the two is undefined in this scope"}
+    if len(weights) < SMALLEST_TRAIN_SETS:
+        return {**row, "note": f"fewer than {SMALLEST_TRAIN_SETS} training sets: no interval"}
+    low, high = difference_interval(
+        *(_interval(grid, loss, weights, scope, value) for grid, value in ((first, r[0]), (second, r[1])))
+    )
+    note = "" if np.isfinite(low) else "no interval: perfect or undefined once a set is left out"
+    return {**row, "ci_low": low, "ci_high": high, "note": note}
+
+
+def _interval(grid: Grid, loss: Grid, weights: Grid, scope: Scope, value: float) -> Interval:
+    deleted = deleted_correlations(grid, loss, weights, scope.centring)
+    low, high = correlation_interval(np.array(value), *deleted)
+    return Interval(value, float(low), float(high), deleted)

@@ -7,6 +7,8 @@ one training set, so its noise is in the differences between training sets. `ben
 compares the candidates by simulation.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t
@@ -69,11 +71,47 @@ def correlation_interval(
     return np.tanh(z - half), np.tanh(z + half)
 
 
+@dataclass(frozen=True)
+class Interval:
+    """A correlation, the ends of its interval, and its values without each set of either kind."""
+
+    value: float
+    low: float
+    high: float
+    deleted: tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def difference_interval(first: Interval, second: Interval) -> tuple[float, float]:
+    """Interval for the difference of two correlations with the same losses (Zou 2007).
+
+    The distances from each correlation to the ends of its own interval stand for standard errors; how the
+    two correlations go together comes from their values without the same sets.
+    """
+    z = [[_fisher_z(values) for values in one.deleted] for one in (first, second)]
+    shared = _jackknife_covariance(z[0][0], z[1][0]) + _jackknife_covariance(z[0][1], z[1][1])
+    errors = [two_way_jackknife(*values)[0] for values in z]
+    together = float(np.clip(shared / (errors[0] * errors[1]), -1, 1))
+
+    def distance(one: float, other: float) -> float:
+        return float(np.sqrt(max(one**2 + other**2 - 2 * together * one * other, 0.0)))
+
+    difference = first.value - second.value
+    return (
+        difference - distance(first.value - first.low, second.high - second.value),
+        difference + distance(first.high - first.value, second.value - second.low),
+    )
+
+
 def _jackknife_variance(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    n = values.shape[-1]
+    return _jackknife_covariance(values, values)
+
+
+def _jackknife_covariance(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    n = first.shape[-1]
     if n < 2:
-        return np.zeros(values.shape[:-1])
-    return (n - 1) * values.var(axis=-1)
+        return np.zeros(first.shape[:-1])
+    means = first.mean(axis=-1, keepdims=True), second.mean(axis=-1, keepdims=True)
+    return (n - 1) / n * ((first - means[0]) * (second - means[1])).sum(axis=-1)
 
 
 def _fisher_z(r: NDArray[np.float64]) -> NDArray[np.float64]:

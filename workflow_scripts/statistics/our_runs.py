@@ -9,22 +9,35 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from workflow_scripts.statistics.association import NAN, Association, Scope, associate
-from workflow_scripts.statistics.correlation import Grid, variance_between_eval
+from workflow_scripts.statistics.correlation import Grid, correlation, variance_between_eval
 from workflow_scripts.statistics.covariates import chosen_covariates
 from workflow_scripts.statistics.experiments import Panel
+from workflow_scripts.statistics.intervals import SMALLEST_TRAIN_SETS
+from workflow_scripts.statistics.resampling import Resamples, cluster_resamples
 
 KEY_TYPES = {"experiment": "str", "part": "str", "tokens": "int64", "metric": "str", "scope": "str"}
 CORRELATION_TYPES = {
     **KEY_TYPES,
     "statistic": "str",
     "given": "str",
-    **dict.fromkeys(("value", "ci_low", "ci_high", "p_permutation", "p_holm", "p_smallest"), "float64"),
+    **dict.fromkeys(("value", "ci_low", "ci_high", "bootstrap_low", "bootstrap_high"), "float64"),
+    **dict.fromkeys(("p_permutation", "p_holm", "p_smallest"), "float64"),
     **dict.fromkeys(("n_points", "n_train", "n_eval"), "int64"),
     **dict.fromkeys(("train_sets_needed", "train_sets_needed_half"), "float64"),
     "note": "str",
 }
 LEFT_OUT_TYPES = {**KEY_TYPES, "side": "str", "left_out": "str", "pearson_r": "float64"}
 HOLM_FAMILY = ["experiment", "part", "tokens", "scope", "statistic"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How much is computed: random arrangements, resamples, their seed, and metrics that others are given."""
+
+    permutations: int
+    bootstraps: int
+    seed: int
+    baselines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,21 +64,19 @@ def scopes(panel: Panel) -> list[Scope]:
     return found
 
 
-def analyse_panel(
-    panel: Panel, covariates: Mapping[str, Grid], baselines: Sequence[str], permutations: int, seed: int
-) -> Analysis:
-    """Correlations of every metric with the mean loss, plain, of ranks, and given covariates or a baseline metric."""
+def analyse_panel(panel: Panel, covariates: Mapping[str, Grid], settings: Settings) -> Analysis:
+    """Correlations of every metric with the mean loss: plain, of ranks, given covariates, given a metric."""
     correlations, left_out = [], []
+    resamples = cluster_resamples(panel.losses, settings.bootstraps, settings.seed)
     for metric, alignment in panel.alignments.items():
         for scope in scopes(panel):
             key = {**panel.key, "metric": metric, "scope": scope.name}
-            for statistic, given, found in _associations(
-                panel, metric, alignment, scope, covariates, baselines, permutations, seed
-            ):
+            for statistic, given, found in _associations(panel, metric, scope, covariates, settings):
                 row = {**key, "statistic": statistic, "given": given, **found.row()}
                 row["note"] = "; ".join(filter(None, (found.note, panel.note)))
                 correlations.append(row)
                 if statistic == "pearson_r":
+                    row |= _bootstrap_interval(alignment, resamples, scope, found.n_train)
                     left_out += [{**key, **entry} for entry in _left_out(panel, found)]
             if scope.centring == "pooled":
                 correlations.append({**key, **_variance_between(panel, alignment, scope)})
@@ -100,24 +111,18 @@ def left_out_table(analyses: Iterable[Analysis]) -> pd.DataFrame:
 
 
 def _associations(
-    panel: Panel,
-    metric: str,
-    alignment: Grid,
-    scope: Scope,
-    covariates: Mapping[str, Grid],
-    baselines: Sequence[str],
-    permutations: int,
-    seed: int,
+    panel: Panel, metric: str, scope: Scope, covariates: Mapping[str, Grid], settings: Settings
 ) -> Iterator[tuple[str, str, Association]]:
     """(statistic, what is given, association) of one metric in one scope."""
+    alignment = panel.alignments[metric]
 
     def found(controls: Sequence[Grid] = (), rank: bool = False) -> Association:
         return associate(
             alignment,
             panel.loss,
             scope,
-            permutations=permutations,
-            seed=seed,
+            permutations=settings.permutations,
+            seed=settings.seed,
             covariates=controls,
             rank=rank,
         )
@@ -131,9 +136,28 @@ def _associations(
         else:
             none = "no covariate varies here that the training sets could carry"
             yield "partial_r", "", Association(note=none)
-    for baseline in baselines:
+    for baseline in settings.baselines:
         if baseline != metric and baseline in panel.alignments:
             yield f"partial_r_given_{baseline}", baseline, found([panel.alignments[baseline]])
+
+
+def _bootstrap_interval(
+    alignment: Grid, resamples: Resamples, scope: Scope, n_train: int
+) -> dict[str, float]:
+    """Percentile interval of r over resamples of training sets, evaluation sets and seeds."""
+    if n_train < SMALLEST_TRAIN_SETS:
+        return {}
+    present = scope.cells & np.isfinite(alignment)
+    drawn = correlation(
+        np.nan_to_num(alignment),
+        np.nan_to_num(resamples.losses),
+        present * resamples.weights,
+        scope.centring,
+    )
+    if np.isnan(drawn).all():
+        return {}
+    low, high = np.nanpercentile(drawn, [2.5, 97.5])
+    return {"bootstrap_low": float(low), "bootstrap_high": float(high)}
 
 
 def _variance_between(panel: Panel, alignment: Grid, scope: Scope) -> dict[str, Any]:

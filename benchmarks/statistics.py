@@ -1,0 +1,192 @@
+"""How often do the tests of alignment against loss reject a true null, and how often do intervals hold the truth?
+
+Run as `python -m benchmarks.statistics`. One JSON line for every world, size, share, scope and method:
+`rejection` at 5%, `coverage` and mean `width` of 95% intervals for the correlation. Alignment and loss are
+each the sum of an effect of the training set, an effect of the evaluation set (three times the spread of
+the rest) and a rest; `share` is how much of the variance within evaluation sets belongs to training sets.
+Worlds:
+
+- `null`: alignment and loss have nothing to do with each other; - `associated`: training-set effects and
+rests correlate at -.6, effects of evaluation sets do not; - `differing_slopes`: the slope of loss on
+alignment differs from one evaluation set to the next, its mean is 0.
+
+Methods, ours first: `ours` (training sets relabelled jointly; two-way jackknife on Fisher's z),
+`ours_spearman`, `percentile_bootstrap` (training and evaluation sets drawn again), `train_sets_alone`
+(jackknife over training sets), `permute_within_sets` (losses permuted inside each evaluation set), `naive`
+(every pair of sets taken for an independent point). `metric_difference` is our interval for the difference
+of two metrics that are equally good.
+
+Exits with code 1 if under the null ours rejects more than 6.5%, or covers less than 92% in any world.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from workflow_scripts.command_line import parser_for, set_threads
+from workflow_scripts.statistics.association import Association, Scope, associate
+from workflow_scripts.statistics.correlation import CENTRINGS, Centring, Grid, correlation
+from workflow_scripts.statistics.differences import metric_differences
+from workflow_scripts.statistics.experiments import Experiment, Panel
+from workflow_scripts.statistics.intervals import correlation_interval, deleted_correlations
+from workflow_scripts.statistics.permutation import two_sided_p
+from workflow_scripts.statistics.resampling import cluster_resamples
+
+WORLDS = ("null", "associated", "differing_slopes")
+SIZES = ((6, 8), (8, 12))
+SHARES = (0.3, 0.6)
+BETWEEN_EVAL, TRUE_R = 3.0, -0.6
+MOST_REJECTION, LEAST_COVERAGE = 0.065, 0.92
+OURS = ("ours", "ours_spearman", "metric_difference")
+Result = tuple[float, float, float]
+"""p (NaN where a method is no test) and the ends of an interval (NaN where it is no interval)."""
+
+
+def world(
+    rng: np.random.Generator, name: str, size: tuple[int, int], share: float
+) -> tuple[Grid, Grid, Grid]:
+    """Alignment by two metrics that are equally good, and loss, of one simulated study."""
+    n_train, n_eval = size
+    r = TRUE_R if name == "associated" else 0.0
+    layers = []
+    for shape, part in (((n_train, 1), share), ((n_train, n_eval), 1 - share)):
+        draws = rng.normal(size=(3, *shape))
+        draws[:2] = r * draws[2] + np.sqrt(1 - r * r) * draws[:2]
+        layers.append(np.sqrt(part) * draws)
+    first, second, loss = layers[0] + layers[1] + BETWEEN_EVAL * rng.normal(size=(3, 1, n_eval))
+    if name == "differing_slopes":
+        loss = loss + 0.7 * rng.normal(size=(1, n_eval)) * first
+    return first, second, loss
+
+
+def truth(name: str, centring: Centring, method: str) -> float:
+    """The statistic over infinitely many sets."""
+    if name != "associated" or method == "metric_difference":
+        return 0.0
+    r = TRUE_R / (1 + BETWEEN_EVAL**2) if centring == "pooled" else TRUE_R
+    return 6 / np.pi * np.arcsin(r / 2) if method == "ours_spearman" else r
+
+
+def competitors(
+    rng: np.random.Generator, alignment: Grid, loss: Grid, centring: Centring
+) -> dict[str, Result]:
+    """What else one could do with the same numbers."""
+    ones = np.ones(alignment.shape)
+    drawn = cluster_resamples(loss[None], 400, int(rng.integers(2**31)))
+    low, high = np.nanpercentile(correlation(alignment, loss, drawn.weights, centring), [2.5, 97.5])
+    by_train, _ = deleted_correlations(alignment, loss, ones, centring)
+    alone = correlation_interval(correlation(alignment, loss, ones, centring), by_train, np.zeros(0))
+    columns = rng.permuted(np.broadcast_to(loss, (200, *loss.shape)), axis=1)
+    columns[0] = loss
+    return {
+        "percentile_bootstrap": (np.nan, low, high),
+        "train_sets_alone": (np.nan, float(alone[0]), float(alone[1])),
+        "permute_within_sets": (
+            float(two_sided_p(correlation(alignment, columns, ones, centring))),
+            np.nan,
+            np.nan,
+        ),
+    }
+
+
+def naive(found: Association) -> Result:
+    """Textbook p and Fisher's interval, as if every pair of sets were an observation of its own."""
+    half = 1.96 / np.sqrt(found.n_points - 3)
+    z = np.arctanh(found.value)
+    return found.p_naive, float(np.tanh(z - half)), float(np.tanh(z + half))
+
+
+def difference(first: Grid, second: Grid, loss: Grid, scope: Scope) -> Result:
+    """Our interval for the difference of the two metrics."""
+    train_sets, eval_sets = (tuple(map(str, range(n))) for n in loss.shape)
+    panel = Panel(
+        experiment=Experiment("simulated", "pretraining", train_sets, eval_sets),
+        part="whole",
+        tokens=1,
+        train_sets=train_sets,
+        eval_sets=eval_sets,
+        losses=loss[None],
+        alignments={"first": first, "second": second},
+        in_domain=np.zeros(loss.shape, bool),
+        note="",
+    )
+    (row,) = metric_differences(panel, [scope])
+    return np.nan, row["ci_low"], row["ci_high"]
+
+
+def study(
+    rng: np.random.Generator, name: str, size: tuple[int, int], share: float, full: bool
+) -> Iterator[tuple[Centring, str, Result]]:
+    """(scope, method, result) on one simulated study; the methods that take long only if it is a full one."""
+    first, second, loss = world(rng, name, size, share)
+    seed = int(rng.integers(2**31))
+    for centring in CENTRINGS:
+        scope = Scope(centring, centring, np.ones(size, bool))
+        found, spearman = (
+            associate(first, loss, scope, permutations=999, seed=seed, rank=rank) for rank in (False, True)
+        )
+        yield centring, "ours", (found.p_permutation, found.ci_low, found.ci_high)
+        yield centring, "ours_spearman", (spearman.p_permutation, spearman.ci_low, spearman.ci_high)
+        yield centring, "naive", naive(found)
+        if full and name != "differing_slopes":
+            yield centring, "metric_difference", difference(first, second, loss, scope)
+        if full:
+            for method, result in competitors(rng, first, loss, centring).items():
+                yield centring, method, result
+
+
+def summary(results: list[Result], value: float) -> dict[str, Any]:
+    """Rejection, coverage and width, null where a method does not have them."""
+    p, low, high = np.array(results).T
+    tested, bounded = np.isfinite(p).any(), np.isfinite(low).any()
+    return {
+        "simulations": len(results),
+        "rejection": round(float((p <= 0.05).mean()), 4) if tested else None,
+        "coverage": round(float(((low <= value) & (value <= high)).mean()), 4) if bounded else None,
+        "width": round(float(np.nanmean(high - low)), 3) if bounded else None,
+    }
+
+
+def lines(simulations: int, fewer: int, seed: int) -> Iterator[dict[str, Any]]:
+    """One line per world, size, share, scope and method."""
+    for name, size, share in product(WORLDS, SIZES, SHARES):
+        rng = np.random.default_rng([seed, WORLDS.index(name), *size, int(100 * share)])
+        gathered = defaultdict(list)
+        for index in range(simulations if name == "null" else fewer):
+            for centring, method, result in study(rng, name, size, share, index < fewer):
+                gathered[centring, method].append(result)
+        for (centring, method), results in gathered.items():
+            case = {"world": name, "train": size[0], "eval": size[1], "share": share, "scope": centring}
+            yield {**case, "method": method, **summary(results, truth(name, centring, method))}
+
+
+def failed(line: dict[str, Any]) -> bool:
+    """Whether one of our methods breaks its promise."""
+    if line["method"] not in OURS:
+        return False
+    rejects = line["world"] == "null" and line["rejection"] is not None and line["rejection"] > MOST_REJECTION
+    return rejects or line["coverage"] < LEAST_COVERAGE
+
+
+def main() -> None:
+    parser = parser_for(__doc__)
+    parser.add_argument("--simulations", type=int, default=2_000, help="studies per case under the null")
+    parser.add_argument(
+        "--fewer", type=int, default=400, help="studies for other worlds and slow competitors"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    set_threads(1)
+    broken = False
+    for line in lines(arguments.simulations, arguments.fewer, arguments.seed):
+        print(json.dumps(line), flush=True)
+        broken = broken or failed(line)
+    raise SystemExit(int(broken))
+
+
+if __name__ == "__main__":
+    main()
