@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from workflow_scripts.command_line import UserError
-from workflow_scripts.corpora import hub
+from workflow_scripts.corpora.sources import hub
 
 ASK = """
 import json, sys, time
 from workflow_scripts.command_line import UserError
-from workflow_scripts.corpora import hub
+from workflow_scripts.corpora.sources import hub
 for line in sys.stdin:
     start = time.monotonic()
     try:

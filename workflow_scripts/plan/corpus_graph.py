@@ -84,12 +84,18 @@ class CorpusGraph:
         """What the source of a corpus is told; names and sides of other corpora are passed apart."""
         spec = self.specs[name]
         return json.dumps(
-            {key: spec[key] for key in sorted(spec) if key not in ("held_out", "disjoint_from", "base")}
+            {key: spec[key] for key in sorted(spec) if key not in ("held_out", "disjoint_from")}
         )
 
     def files_read(self, name: str) -> list[str]:
         """Files of the user that a corpus is read from."""
         return input_files(self.specs[name])
+
+    def modules(self, name: str) -> list[str]:
+        """The program that builds a corpus, and the module of its source, which it finds by name."""
+        source = self.specs[name]["source"]
+        of_source = [] if source == "derived" else [f"workflow_scripts.corpora.sources.{source}"]
+        return ["workflow_scripts.build_corpus", *of_source]
 
     def packages_read(self, name: str) -> list[str]:
         """Installed packages whose text a corpus is made of, so that a new version of one rebuilds it."""

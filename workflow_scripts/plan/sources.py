@@ -14,7 +14,7 @@ def input_files(spec: dict[str, Any]) -> list[str]:
     """Files that a corpus is read from; a UserError names a path that matches none."""
     if spec["source"] != "files":
         return []
-    from workflow_scripts.corpora.files import matching_files
+    from workflow_scripts.corpora.sources.files import matching_files
 
     return [str(path) for path in matching_files(spec)]
 
@@ -27,7 +27,7 @@ def largest_bytes(spec: dict[str, Any]) -> int | None:
     """
     if spec["source"] == "environment" or "limit_bytes" in spec:
         # The last file read may exceed the limit by its own size, of which nothing is known: a file's cap is added.
-        return None if "limit_bytes" not in spec else int(spec["limit_bytes"]) + 400_000
+        return None if "limit_bytes" not in spec else int(spec["limit_bytes"]) + 500_000
     if spec["source"] == "files" and not any(path.endswith(".parquet") for path in input_files(spec)):
         return sum(_uncompressed(Path(path)) for path in input_files(spec)) * (
             2 if "template" in str(spec) else 1
