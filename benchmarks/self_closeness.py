@@ -1,0 +1,350 @@
+"""Does each metric know a corpus by its own held-out half, and does it rise with the share of the target?
+
+Run as `PLUMBLINE_SHARED=<folder> python -m benchmarks.self_closeness --work <folder>`; what is finished in the work
+folder is not computed again. Prints JSON lines:
+
+- `self_closeness`: for every metric and corpus, the alignment of one half of its documents to the other half, and
+  the highest alignment of any other corpus to that half. `margin_sd` is the difference in units of the spread
+  (standard deviation) of the other corpora; `won` says that the own half is the closest.
+- `mixture`: for every metric and pair of corpora, the mean alignment to the held-out half of the first of mixtures
+  that hold the fractions 0, .25, .5, .75 and 1 of it, over the seeds; `reversals` are the steps at which the paired
+  95% interval of the rise lies below zero.
+- `document_length`: for each Fisher measure, the alignment of a corpus to its held-out half with its documents
+  as they are, and cut into short ones; `moved` says that the second lies outside the interval of the first. The
+  corrected forms read packed rows; the published one reads one document a row, as released, and should move.
+- `cost`: seconds of each metric for all sets, embeddings included.
+
+Exits with code 1 if task2vec_body loses one of the corpora it must win, or if task2vec or task2vec_body reverses.
+"""
+
+import gzip
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from workflow_scripts import compare_sets, embed_batches, train_probe
+from workflow_scripts.command_line import UserError, parser_for, set_threads
+from workflow_scripts.metrics.base import Metric
+from workflow_scripts.metrics.registry import metric_class, metric_names
+from workflow_scripts.storage.tables import read_frame
+from workflow_scripts.tokens.encode import EncodedDocument, encode_documents
+from workflow_scripts.tokens.layouts import one_row_each, pack
+from workflow_scripts.tokens.mixture import mix, random_rows
+from workflow_scripts.tokens.rows import read_rows, write_rows
+from workflow_scripts.tokens.tokenizer import load_tokenizer, train_tokenizer
+
+PROBE_CORPORA = ("pile_cc", "pile_openwebtext2", "django", "af_mathlib3_docstrings")
+MUST_WIN = ("pubmed", "uspto", "pile_wikipedia", "pile_stackexchange", "nl2bash", "spider_sql", "gsm8k")
+OTHERS = (
+    *("pile_hackernews", "pile_nih_exporter", "pile_pubmed_abstracts", "pile_uspto_backgrounds"),
+    *("scitldr_abstracts", "sgd_dialogues", "shakespeare", "fairytales", "wikitext2", "deep_regex"),
+    *("af_forml4_lean4", "lean4_proofs", "concode"),
+)
+MIXTURES = (("pubmed", "uspto"), ("pile_wikipedia", "pile_stackexchange"), ("nl2bash", "spider_sql"))
+FRACTIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
+LENGTHS_OF = "pubmed"
+LONG, SHORT = 100_000, 32  # most tokens of a document: any, and a quarter of a row
+MUST_NOT_REVERSE = ("task2vec", "task2vec_body")
+FLOOR = "random_tokens.train"
+LENGTH, VOCABULARY = 128, 4096
+END_OF_TEXT_ID = 0
+MODEL = {
+    "type": "gpt2",
+    "settings": {
+        "n_layer": 2,
+        "n_embd": 128,
+        "n_head": 4,
+        "n_positions": LENGTH,
+        "resid_pdrop": 0.0,
+        "embd_pdrop": 0.0,
+        "attn_pdrop": 0.0,
+    },
+}
+TRAINING = {
+    "context": LENGTH,
+    "batch_rows": 16,
+    "learning_rate": 0.002,
+    "schedule": "cosine",
+    "warmup_steps": 50,
+}
+HEAD_EPOCHS = {"corrected": 0, "published": 5}
+SIDES = ("train", "eval")
+MOST_DOCUMENTS = 4000  # of a side: more than its batches need
+MIXED_BATCHES = 4
+
+
+def documents(folder: Path, corpus: str) -> pd.DataFrame:
+    """The texts of a corpus, pairs joined by a line break."""
+    with gzip.open(folder / f"{corpus}.jsonl.gz", "rt", encoding="utf-8") as stream:
+        records = [json.loads(line) for line in stream]
+    columns = next(c for c in (["text"], ["nl", "formal"], ["prompt", "completion"]) if c[0] in records[0])
+    texts = ["\n".join(record[column] for column in columns) for record in records]
+    ids = [f"{corpus}-{i}" for i in range(len(texts))]
+    return pd.DataFrame({"doc_id": ids, "text": texts, "prompt": None, "completion": None})
+
+
+class Bench:
+    """The files of one benchmark, made when they are asked for."""
+
+    def __init__(self, work: Path, corpora: Path, batches: int, rows_per_batch: int, threads: int):
+        self.work, self.corpora, self.threads = work, corpora, threads
+        self.batches, self.rows_per_batch = batches, rows_per_batch
+        self.store = work / "store"
+
+    @property
+    def tokenizer_folder(self) -> Path:
+        folder = self.work / "tokenizer"
+        if not folder.exists():
+            texts = [text for corpus in PROBE_CORPORA for text in documents(self.corpora, corpus)["text"]]
+            train_tokenizer(texts, VOCABULARY).save_pretrained(folder)
+        return folder
+
+    @property
+    def probe(self) -> Path:
+        folder = self.work / "probe"
+        if not folder.exists():
+            rows = [str(self.whole_corpus(corpus)) for corpus in PROBE_CORPORA]
+            options: dict[str, Any] = {
+                "model": json.dumps(MODEL),
+                "settings": json.dumps(TRAINING),
+                "tokens": 1_000_000,
+                "seed": 0,
+                "tokenizer": self.tokenizer_folder,
+                "output": folder,
+                "manifest": self.work / "probe.json",
+                "times": self.work / "probe_times.json",
+                "checkpoints": self.work / "checkpoints",
+                "threads": self.threads,
+            }
+            train_probe.main(["--rows", *rows, *as_options(options)])
+        return folder
+
+    def whole_corpus(self, corpus: str) -> Path:
+        path = self.work / "whole" / corpus / "train.packed.parquet"
+        if not path.exists():
+            frame = documents(self.corpora, corpus)
+            write_rows(pack(self.encoded(frame), LENGTH, f"{corpus}.train"), path)
+        return path
+
+    def encoded(self, frame: pd.DataFrame) -> Iterator[Any]:
+        return encode_documents(load_tokenizer(str(self.tokenizer_folder)), frame)
+
+    def half(self, corpus: str, side: str) -> Path:
+        """Rows of one half of the documents, in shuffled order; halves share none."""
+        path = self.work / "rows" / f"{corpus}.{side}.parquet"
+        if not path.exists():
+            rows = pack(self.encoded(self.half_documents(corpus, side)), LENGTH, f"{corpus}.{side}")
+            write_rows(rows, path)
+        return path
+
+    def half_documents(self, corpus: str, side: str) -> pd.DataFrame:
+        frame = documents(self.corpora, corpus).drop_duplicates("text").sample(frac=1, random_state=0)
+        return frame.iloc[SIDES.index(side) :: 2].iloc[:MOST_DOCUMENTS]
+
+    def cut(self, corpus: str, side: str, most_tokens: int, layout: str) -> Path:
+        """Rows of one half, each document cut into several of at most so many tokens."""
+        path = self.work / "rows" / f"{corpus}-cut-{most_tokens}-{layout}.{side}.parquet"
+        if not path.exists():
+            pieces = [
+                EncodedDocument(f"{document.doc_id}-{start}", ids, np.ones(len(ids), dtype=bool), 0, 0)
+                for document in self.encoded(self.half_documents(corpus, side))
+                for start in range(0, len(document.input_ids) - 1, most_tokens)
+                for ids in [np.append(document.input_ids[:-1][start : start + most_tokens], END_OF_TEXT_ID)]
+            ]
+            pieces = [pieces[i] for i in np.random.default_rng(0).permutation(len(pieces))]
+            prefix = f"{corpus}-cut.{side}"
+            if layout == "packed":
+                write_rows(pack(pieces, LENGTH, prefix), path)
+            else:
+                write_rows(one_row_each(pieces, LENGTH, END_OF_TEXT_ID, prefix), path)
+        return path
+
+    def noise(self) -> Path:
+        path = self.work / "rows" / f"{FLOOR}.parquet"
+        if not path.exists():
+            count = self.batches * self.rows_per_batch
+            write_rows(random_rows(count, LENGTH, VOCABULARY, {END_OF_TEXT_ID}, 0, FLOOR), path)
+        return path
+
+    def mixture(self, first: str, second: str, fraction: float, seed: int) -> Path:
+        """Rows of the training halves of two corpora; each seed draws other rows."""
+        path = self.work / "rows" / f"{first}-{second}-{fraction}-{seed}.train.parquet"
+        if not path.exists():
+            parts = []
+            for corpus in (first, second):
+                rows = read_rows(self.half(corpus, "train"))
+                order = np.random.default_rng(seed).permutation(len(rows))
+                parts.append(rows.take(order[: MIXED_BATCHES * self.rows_per_batch]))
+            write_rows(mix(parts, [fraction, 1 - fraction]), path)
+        return path
+
+    def embedding(self, estimator: str, rows: Path, batches: int) -> tuple[Path, Path]:
+        """Embeddings of a set's rows, and the seconds they took."""
+        name = rows.name.removesuffix(".parquet")
+        output = self.work / "embeddings" / estimator / f"{name}.{batches}.parquet"
+        times = output.with_suffix(".json")
+        if not output.exists():
+            options = {
+                "rows": rows,
+                "model": self.probe,
+                "estimator": json.dumps({"name": estimator}),
+                "batches": batches,
+                "rows-per-batch": self.rows_per_batch,
+                "head-epochs": HEAD_EPOCHS[estimator],
+                "store": self.store,
+                "output": output,
+                "times": times,
+                "device": "cpu",
+                "threads": self.threads,
+            }
+            embed_batches.main(as_options(options))
+        return output, times
+
+    def aligned(
+        self, metric: type[Metric], sets: dict[str, Path], batches: int, output: str
+    ) -> tuple[pd.DataFrame, float]:
+        """The alignment table of some sets, and the seconds of all of them."""
+        path = self.work / "alignment" / f"{output}.{metric.name}.parquet"
+        cost = path.with_suffix(".cost.parquet")
+        if not path.exists():
+            inputs, times, estimator = {**sets, FLOOR: self.noise()}, [], metric.estimator()
+            if estimator:
+                for name, rows in inputs.items():
+                    inputs[name], seconds = self.embedding(estimator, rows, batches)
+                    times.append(f"--times={name}={seconds}")
+            floor = inputs.pop(FLOOR)
+            given = {
+                "metric": metric.name,
+                "floor": f"{FLOOR}={floor}",
+                "tokenizer": self.tokenizer_folder,
+                "model": self.probe,
+                "batches": batches,
+                "rows-per-batch": self.rows_per_batch,
+                "store": self.store,
+                "threads": self.threads,
+                "output": path,
+                "cost": cost,
+            }
+            compare_sets.main([*as_options(given), *times, *(f"--set={n}={p}" for n, p in inputs.items())])
+        return read_frame(path), float(read_frame(cost)["seconds"].sum())
+
+
+def as_options(values: dict[str, Any]) -> list[str]:
+    return [f"--{name}={value}" for name, value in values.items()]
+
+
+def self_closeness(table: pd.DataFrame, corpora: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The own half of each corpus against the nearest other corpus."""
+    alignments = table.set_index(["source", "target"])["alignment"]
+    for corpus in corpora:
+        target = f"{corpus}.eval"
+        own = alignments[f"{corpus}.train", target]
+        others = pd.Series({c: alignments[f"{c}.train", target] for c in corpora if c != corpus})
+        yield {
+            "corpus": corpus,
+            "own": round(own, 5),
+            "nearest": others.idxmax(),
+            "nearest_alignment": round(others.max(), 5),
+            "margin_sd": round((own - others.max()) / others.std(), 3),
+            "won": bool(own > others.max()),
+        }
+
+
+def mixture_curve(bench: Bench, metric: type[Metric], first: str, second: str, seeds: int) -> dict[str, Any]:
+    """Mean alignment by the share of `first`, and the steps where the paired interval of the rise is below 0."""
+    target = f"{first}.eval"
+    values = np.empty((seeds, len(FRACTIONS)))
+    for seed in range(seeds):
+        mixed = {f"{fraction}.train": bench.mixture(first, second, fraction, seed) for fraction in FRACTIONS}
+        sets = {**mixed, target: bench.half(first, "eval")}
+        table, _ = bench.aligned(metric, sets, MIXED_BATCHES, f"{first}-{second}-{seed}")
+        alignments = table[table["target"] == target].set_index("source")["alignment"]
+        values[seed] = [alignments[name] for name in mixed]
+    reversals = []
+    for (low, before), (high, after) in pairwise(zip(FRACTIONS, values.T, strict=True)):
+        rise = after - before
+        upper = rise.mean() + stats.t.ppf(0.975, seeds - 1) * stats.sem(rise)
+        if upper < 0:
+            reversals.append([low, high])
+    return {"alignment": np.round(values.mean(axis=0), 5).tolist(), "reversals": reversals}
+
+
+def document_length(bench: Bench, metric: type[Metric]) -> dict[str, Any]:
+    """One corpus against its held-out half, with long documents and with short ones."""
+    layout = "documents" if metric.estimator() == "published" else "packed"
+    sets = {
+        "long.train": bench.cut(LENGTHS_OF, "train", LONG, layout),
+        "short.train": bench.cut(LENGTHS_OF, "train", SHORT, layout),
+        "long.eval": bench.cut(LENGTHS_OF, "eval", LONG, layout),
+    }
+    table, _ = bench.aligned(metric, sets, MIXED_BATCHES, f"{LENGTHS_OF}-lengths")
+    found = table.set_index(["source", "target"])
+    long, short = (found.loc[(f"{length}.train", "long.eval")] for length in ("long", "short"))
+    return {
+        "layout": layout,
+        "long": [round(long[column], 5) for column in ("alignment", "ci_low", "ci_high")],
+        "short": [round(short[column], 5) for column in ("alignment", "ci_low", "ci_high")],
+        "moved": bool(not long["ci_low"] <= short["alignment"] <= long["ci_high"]),
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = parser_for(__doc__)
+    parser.add_argument("--work", required=True, type=Path, help="folder for everything that is made")
+    parser.add_argument("--metrics", nargs="+", help="all but those that need an encoder, unless named")
+    parser.add_argument("--batches", type=int, default=8)
+    parser.add_argument("--rows-per-batch", type=int, default=32)
+    parser.add_argument("--seeds", type=int, default=5, help="of mixtures")
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args(argv)
+    if not os.environ.get("PLUMBLINE_SHARED"):
+        raise UserError("PLUMBLINE_SHARED is not set: it names the folder that holds corpora/")
+    set_threads(arguments.threads)
+    corpora_folder = Path(os.environ["PLUMBLINE_SHARED"]) / "corpora"
+    bench = Bench(
+        arguments.work, corpora_folder, arguments.batches, arguments.rows_per_batch, arguments.threads
+    )
+    names = arguments.metrics or [
+        name for name in metric_names() if "encoder" not in metric_class(name).needs
+    ]
+    corpora = (*MUST_WIN, *OTHERS)
+    sets = {f"{corpus}.{side}": bench.half(corpus, side) for corpus in corpora for side in SIDES}
+    failures = []
+    for name in names:
+        metric = metric_class(name)
+        table, seconds = bench.aligned(metric, sets, arguments.batches, "halves")
+        show(kind="cost", metric=name, sets=len(sets), seconds=round(seconds, 1))
+        for row in self_closeness(table, corpora):
+            show(kind="self_closeness", metric=name, **row)
+            if name == "task2vec_body" and row["corpus"] in MUST_WIN and not row["won"]:
+                failures.append(f"{name} is nearer to {row['nearest']} than to itself on {row['corpus']}")
+        for first, second in MIXTURES:
+            row = mixture_curve(bench, metric, first, second, arguments.seeds)
+            show(kind="mixture", metric=name, target=first, other=second, seeds=arguments.seeds, **row)
+            if name in MUST_NOT_REVERSE and row["reversals"]:
+                failures.append(f"{name} falls as the share of {first} in {second} rises: {row['reversals']}")
+        if metric.estimator():
+            row = document_length(bench, metric)
+            show(kind="document_length", metric=name, corpus=LENGTHS_OF, **row)
+            if row["moved"] != (name == "task2vec_published"):
+                failures.append(f"{name}: moved by the length of documents is {row['moved']}")
+    for failure in failures:
+        print(failure, file=sys.stderr)
+    if failures:
+        raise SystemExit(1)
+
+
+def show(**values: Any) -> None:
+    print(json.dumps(values), flush=True)
+
+
+if __name__ == "__main__":
+    main()
