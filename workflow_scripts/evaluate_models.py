@@ -46,13 +46,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     from workflow_scripts.training.evaluation import EvaluationSettings, choose_documents
     from workflow_scripts.training.models import quiet_transformers
 
-    quiet_transformers()
     settings = EvaluationSettings.from_dict(given.settings)
-    documents = read_frame(given.documents)
-    documents = documents[documents["split"] == given.split]
-    chosen = choose_documents(documents, load_tokenizer(str(given.tokenizer)), settings, given.eval_set)
-    candidates = list_candidates(given.manifests, given.base)
     with claimed_device(given.device, gpus=1) as device:
+        quiet_transformers()
+        documents = read_frame(given.documents)
+        documents = documents[documents["split"] == given.split]
+        chosen = choose_documents(documents, load_tokenizer(str(given.tokenizer)), settings, given.eval_set)
+        candidates = list_candidates(given.manifests, given.base)
         losses, seconds = losses_of(
             candidates, chosen, given.eval_set, ContentStore(given.store), device, given.threads
         )

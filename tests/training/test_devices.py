@@ -71,6 +71,8 @@ def test_slurm_hands_out_devices_itself(tmp_path, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-a,GPU-b")
     with leased_devices(2, locks=tmp_path) as leased:
         assert leased == ["GPU-a", "GPU-b"]
+    with leased_devices(1, locks=tmp_path):
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == "GPU-a"
     assert not list(tmp_path.iterdir())
 
 

@@ -81,6 +81,12 @@ def test_batches_do_not_matter(model, tokenizer, monkeypatch):
     assert score(model, chosen)["whole"] == pytest.approx(together, rel=1e-6)
 
 
+def test_windows_that_a_model_cannot_read_are_refused(model, tokenizer):
+    chosen = choose_documents(documents_of(TEXT), tokenizer, EvaluationSettings(context=17, stride=8), "x")
+    with pytest.raises(UserError, match="context is 17, and the model reads at most 16 tokens"):
+        score(model, chosen)
+
+
 def test_rows_count_tokens_and_bytes_and_only_pairs_have_answers(tokenizer):
     documents = documents_of("the boat é", ("the sum ", "of values"))
     chosen = choose_documents(documents, tokenizer, EvaluationSettings(), "x")

@@ -19,14 +19,18 @@ SECONDS_BETWEEN_LOOKS = 0.5
 
 
 def resolve_device(name: str) -> str:
-    """`cpu` or `cuda`; `auto` takes a GPU where one is visible."""
+    """`cpu` or `cuda`; `auto` takes a GPU where one is visible.
+
+    The GPUs are counted, and CUDA is not asked whether it is available: from then on it would not notice any more
+    which devices a lease makes visible.
+    """
     import torch
 
     if name not in ("auto", "cpu", "cuda"):
         raise UserError(f"device is {name!r}; allowed are auto, cpu, cuda")
     if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
+        return "cuda" if torch.cuda.device_count() else "cpu"
+    if name == "cuda" and not torch.cuda.device_count():
         raise UserError("device is 'cuda', and no GPU is visible")
     return name
 
@@ -70,11 +74,11 @@ def leased_devices(
     devices = list(visible_devices() if visible is None else visible)
     if count > len(devices):
         raise UserError(f"{count} GPUs are asked for, and {len(devices)} are visible")
-    if "SLURM_JOB_ID" in os.environ:
-        yield devices[:count]
-        return
     with ExitStack() as held:
-        leased = _lease(count, devices, locks or default_lock_folder(), held)
+        if "SLURM_JOB_ID" in os.environ:
+            leased = devices[:count]
+        else:
+            leased = _lease(count, devices, locks or default_lock_folder(), held)
         before = os.environ.get("CUDA_VISIBLE_DEVICES")
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(leased)
         try:

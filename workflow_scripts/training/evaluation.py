@@ -157,6 +157,11 @@ def score(
         [len(document.input_ids) for document in documents], settings.context, settings.stride
     )
     totals = {part: np.zeros(len(documents)) for part in PARTS}
+    longest = getattr(model.config, "max_position_embeddings", None)
+    if longest is not None and longest < settings.context:
+        raise UserError(
+            f"evaluation: context is {settings.context}, and the model reads at most {longest} tokens"
+        )
     torch.nn.Module.to(model, device)
     model.eval()
     most = max(1, min(TOKENS_PER_BATCH[device], LOGITS_PER_BATCH[device] // model.config.vocab_size))

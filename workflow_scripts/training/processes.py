@@ -108,13 +108,17 @@ def run_in_processes(module: str, arguments: Sequence[str], execution: Execution
         def pass_on(number: int, frame: FrameType | None) -> None:
             nonlocal asked_to_stop
             asked_to_stop = True
-            for worker in psutil.Process(launcher.pid).children():
+            workers = psutil.Process(launcher.pid).children()
+            for worker in workers:
                 worker.send_signal(signal.SIGUSR1)
+            if not workers:  # Nothing has begun that could be saved.
+                launcher.terminate()
 
         before = {number: signal.signal(number, pass_on) for number in SIGNALS}
         try:
             code = launcher.wait()
         finally:
+            launcher.terminate()  # Without effect on one that has ended; needed after Ctrl-C.
             for number, handler in before.items():
                 signal.signal(number, handler)
     if code:
