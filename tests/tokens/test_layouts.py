@@ -27,7 +27,9 @@ def test_packed_rows_are_the_stream_and_name_the_documents_in_them(lengths, leng
 
 
 def test_one_row_each_cuts_pads_and_masks():
-    rows = one_row_each([document("a", [5, 6, 7, 8], 2), document("b", [9, 0]), document("c", [0])], 3, 0, "x.train")
+    rows = one_row_each(
+        [document("a", [5, 6, 7, 8], 2), document("b", [9, 0]), document("c", [0])], 3, 0, "x.train"
+    )
     np.testing.assert_array_equal(rows.input_ids, [[5, 6, 7], [9, 0, 0]])
     np.testing.assert_array_equal(rows.n_tokens, [3, 2])
     np.testing.assert_array_equal(rows.loss_mask, [[False, False, True], [True, True, False]])

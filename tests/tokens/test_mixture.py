@@ -33,7 +33,9 @@ def test_shares_are_of_real_tokens():
     short, long = rows("short", 300, n_tokens=[1] * 300), rows("long", 100)
     mixed = mix([short, long], [0.5, 0.5])
     tokens = {
-        name: sum(int(n) for row_id, n in zip(mixed.row_ids, mixed.n_tokens, strict=True) if row_id.startswith(name))
+        name: sum(
+            int(n) for row_id, n in zip(mixed.row_ids, mixed.n_tokens, strict=True) if row_id.startswith(name)
+        )
         for name in ("short", "long")
     }
     assert abs(tokens["short"] - tokens["long"]) <= 4

@@ -1,0 +1,70 @@
+import copy
+
+from workflow_scripts.plan.checks import checked
+from workflow_scripts.plan.run_plan import RunPlan
+
+
+def plan_of(config) -> RunPlan:
+    return RunPlan(checked(copy.deepcopy(config)))
+
+
+def test_only_corpora_that_something_needs_are_built(config):
+    config["corpora"]["unused"] = {"source": "files", "paths": ["/nowhere/at/all.txt"]}
+    plan = plan_of(config)
+    assert "unused" not in plan.corpora.needed
+    assert {"sympy_prose", "science_25", "probe_code", "random_tokens"} <= set(plan.corpora.needed)
+    assert "science_25" not in plan.corpora.with_documents
+
+
+def test_sets_are_sides_of_corpora(config):
+    plan = plan_of(config)
+    assert {"scientific_docstrings.train", "scientific_docstrings.eval", "random_tokens.train"} <= set(
+        plan.sets
+    )
+    assert "arrow_headers.train" not in plan.sets
+    assert plan.set_rows("science_50.train", "documents").endswith("tokens/science_50/train.packed.parquet")
+
+
+def test_pairs_keep_a_row_each_and_plain_text_is_packed(config):
+    plan = plan_of(config)
+    assert plan.layout("from_probe", "sympy_pairs") == "documents"
+    assert plan.layout("from_probe", "sympy_prose") == "packed"
+    assert plan.layout("from_probe", "cpp_headers") == "packed"
+    assert plan.layout("from_probe", "random_tokens") == "packed"
+
+
+def test_a_new_seed_at_the_end_adds_jobs_and_changes_none(config):
+    config["seeds_per_job"] = 2
+    config["recipes"]["from_scratch"]["seeds"] = [0, 1]
+    before = set(plan_of(config).training)
+    config["recipes"]["from_scratch"]["seeds"] = [0, 1, 7]
+    after = set(plan_of(config).training)
+    assert before < after
+    assert {seeds for _, _, seeds in after - before} == {"7"}
+
+
+def test_a_recipe_is_told_without_its_seeds(config):
+    one = plan_of(config).recipe_json("from_scratch", "cpp_headers")
+    config["recipes"]["from_scratch"]["seeds"] = [4, 5]
+    assert plan_of(config).recipe_json("from_scratch", "cpp_headers") == one
+
+
+def test_experiments_share_the_runs_of_a_recipe(config):
+    plan = plan_of(config)
+    from_scratch = [name for recipe, name, _ in plan.training if recipe == "from_scratch"]
+    assert sorted(set(from_scratch)) == sorted(from_scratch[:: len(from_scratch) // len(set(from_scratch))])
+    assert len(plan.evaluations) == len(set(plan.evaluations))
+
+
+def test_only_existing_keeps_what_is_there(config, tmp_path):
+    config["pathvars"] = {"results": str(tmp_path)}
+    config["only_existing"] = True
+    plan = plan_of(config)
+    assert plan.losses == []
+    manifest = (
+        tmp_path / "training/from_scratch/cpp_headers" / f"seeds-{plan.training[0][2]}" / "manifest.json"
+    )
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text("{}")
+    assert plan.manifests("from_scratch") == [str(manifest)]
+    assert {path.split("/")[-2] for path in plan.losses} == {"from_scratch"}
