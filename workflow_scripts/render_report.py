@@ -1,8 +1,8 @@
 """Render the report: one self-contained page, and every figure as SVG, PNG and CSV beside it.
 
-Tables are those of the analysis, given as --table NAME=FILE: points, correlation, metric_differences,
-choice, exchange_rate, published, published_points, alignment, alignment_cost and loss_summary. A figure whose tables
-are not given is left out, and the page says so.
+Tables are given as --table NAME=FILE: points, correlation, metric_differences, leave_one_out, choice,
+exchange_rate, published, published_points, alignment and loss_summary. Others are passed over. A figure whose
+tables are not given is left out, and the page says so.
 """
 
 import argparse

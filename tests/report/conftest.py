@@ -171,7 +171,7 @@ class MadeUpRun:
                 *inputs,
                 *("--permutations", "200", "--bootstraps", "50", "--given", "unigram_js"),
                 *("--output", output("correlation"), "--points", output("points")),
-                *("--differences", output("metric_differences")),
+                *("--differences", output("metric_differences"), "--leave-one-out", output("leave_one_out")),
             ]
         )
         choose_data.main(

@@ -70,6 +70,8 @@ class Figure:
     legends: tuple[Legend, ...] = ()
     one_at_a_time: str = ""
     """Label of a selector that shows one panel at a time; empty shows all of them."""
+    check: bool = False
+    """A check of another figure: folded up in the page until the reader opens it."""
     columns: int = 3
     """Panels in a row, in files."""
 

@@ -40,7 +40,8 @@ function specification(name, index, values) {
 }
 
 async function draw(figure, panel) {
-  if (panel.dataset.drawn || panel.hidden) return;
+  // What is folded up or not chosen has no width yet.
+  if (panel.dataset.drawn || panel.hidden || figure.open === false) return;
   panel.dataset.drawn = "started";
   const settings = { actions: false, renderer: "svg", config: { ...config } };
   if (report[figure.id].hideLegends) settings.config.legend = { ...config.legend, disable: true };
@@ -48,6 +49,13 @@ async function draw(figure, panel) {
   const result = await vegaEmbed(panel.querySelector(".drawing"), spec, settings);
   panel.view = result.view;
   panel.dataset.drawn = "yes";
+}
+
+async function drawAll(figure) {
+  for (const panel of figure.querySelectorAll(".panel")) {
+    await draw(figure, panel);
+    applyIsolation(figure, panel);
+  }
 }
 
 /* Isolating one entry of a legend fades the others in every panel of its figure. */
@@ -120,24 +128,21 @@ async function start() {
         button.addEventListener("click", () => isolate(figure, legend, button));
       }
     }
-    const details = figure.querySelector("details");
-    details.addEventListener("toggle", () => fillTable(figure, details.querySelector(".table")));
+    const rows = figure.querySelector("details.rows");
+    rows.addEventListener("toggle", () => fillTable(figure, rows.querySelector(".table")));
+    figure.addEventListener("toggle", () => drawAll(figure));
     const chooser = figure.querySelector("select");
     if (chooser) {
       chooser.addEventListener("change", async () => {
         for (const panel of figure.querySelectorAll(".panel")) {
           panel.hidden = panel.dataset.index !== chooser.value;
-          await draw(figure, panel);
-          applyIsolation(figure, panel);
         }
+        await drawAll(figure);
       });
     }
   }
   for (const figure of figures) {
-    for (const panel of figure.querySelectorAll(".panel")) {
-      await draw(figure, panel);
-      applyIsolation(figure, panel);
-    }
+    await drawAll(figure);
   }
   document.documentElement.dataset.ready = "yes";
 }

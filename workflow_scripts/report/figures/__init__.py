@@ -6,6 +6,8 @@ from workflow_scripts.report.figures.alignment_matrix import alignment_matrix
 from workflow_scripts.report.figures.cost_and_skill import cost_and_skill
 from workflow_scripts.report.figures.exchange_rate import exchange_rate
 from workflow_scripts.report.figures.intervention_surface import intervention_surface
+from workflow_scripts.report.figures.leave_one_out import leave_one_out
+from workflow_scripts.report.figures.metric_differences import metric_differences
 from workflow_scripts.report.figures.metric_league import metric_league
 from workflow_scripts.report.figures.mixture_curves import mixture_curves
 from workflow_scripts.report.figures.published_and_ours import published_and_ours
@@ -20,6 +22,8 @@ PUBLISHED = "What did the paper have?"
 FIGURES = (
     FigureMaker(PREDICTION, "alignment_and_loss", ("points", "correlation"), alignment_and_loss),
     FigureMaker(PREDICTION, "metric_league", ("correlation",), metric_league),
+    FigureMaker(PREDICTION, "metric_differences", ("metric_differences",), metric_differences),
+    FigureMaker(PREDICTION, "leave_one_out", ("leave_one_out", "correlation"), leave_one_out),
     FigureMaker(SIZE, "intervention_surface", ("loss_summary",), intervention_surface),
     FigureMaker(SIZE, "exchange_rate", ("exchange_rate",), exchange_rate),
     FigureMaker(SIZE, "mixture_curves", ("loss_summary", "alignment"), mixture_curves),

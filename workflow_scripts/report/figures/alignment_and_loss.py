@@ -109,7 +109,7 @@ def _panel(metric: str, row: pd.Series, legends: tuple[Legend, ...], scope: str)
     where = SCOPE_NAMES[scope] if scope != "pooled" else "over all pairs"
     return Panel(
         title=plain(metric),
-        subtitle=f"{r}{ends} {where}",
+        subtitle=f"{r}{ends}",
         description=f"Scatter plot of loss against alignment by {plain(metric)}; {r}{ends} {where}.",
         chart=alt.layer(*layers),
     )
