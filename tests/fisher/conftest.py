@@ -40,7 +40,9 @@ def neox() -> PreTrainedModel:
 
 
 def llama() -> PreTrainedModel:
-    return LlamaForCausalLM(LlamaConfig(**SPECIAL, **ROTARY, num_key_value_heads=2, tie_word_embeddings=False))
+    return LlamaForCausalLM(
+        LlamaConfig(**SPECIAL, **ROTARY, num_key_value_heads=2, tie_word_embeddings=False)
+    )
 
 
 def qwen3() -> PreTrainedModel:
@@ -128,7 +130,8 @@ def oracle() -> Callable[..., torch.Tensor]:
                 states.clear()
                 logits = model(input_ids=ids[part], attention_mask=mask[part].long()).logits
                 if not estimator.tied_head:
-                    logits = states[0] @ head.weight.detach().T
+                    bias = None if head.bias is None else head.bias.detach()
+                    logits = torch.nn.functional.linear(states[0], head.weight.detach(), bias)
                 score = torch.zeros(()).double()
                 n = 0
                 for logit, y, real in zip(logits, draw[part], mask[part], strict=True):
@@ -153,3 +156,8 @@ def oracle() -> Callable[..., torch.Tensor]:
         return total / (squares if estimator.square == "minibatch" else count)
 
     return compute
+
+
+@pytest.fixture
+def randomise() -> Callable[[PreTrainedModel], PreTrainedModel]:
+    return randomised

@@ -113,7 +113,8 @@ def survey(model: PreTrainedModel) -> Route:
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
-        return _surveyed(model, entries_of(model))
+        with torch.autocast(model.device.type, enabled=False):
+            return _surveyed(model, entries_of(model))
     finally:
         for module, mode in modes.items():
             module.training = mode
@@ -123,7 +124,7 @@ def _surveyed(model: PreTrainedModel, entries: list[Entry]) -> Route:
     calls: dict[str, list[tuple[torch.Tensor, torch.Tensor, int]]] = {entry.name: [] for entry in entries}
 
     def note(entry: Entry, x: torch.Tensor, output: torch.Tensor) -> None:
-        calls[entry.name].append((x, output.detach(), x._version))
+        calls[entry.name].append((x, output.detach().clone(), x._version))
 
     tokens: Any = model.get_input_embeddings()
     ids = (

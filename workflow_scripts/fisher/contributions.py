@@ -117,24 +117,31 @@ def normalised_input(module: nn.Module, x: torch.Tensor) -> torch.Tensor:
 def recognised(module: nn.Module, x: torch.Tensor, output: torch.Tensor) -> str | None:
     """The formula that holds for a module which turned `x` into `output`: conv1d, linear, scale, lookup, or None.
 
-    Subclasses count only where they keep the forward pass of the class; norms are told by what they compute,
-    because every architecture brings a class of its own.
+    Modules are told by what they compute and not by their names alone, because every architecture brings classes
+    of its own, and a subclass may do more than the class it comes from.
     """
-    forward = type(module).forward
-    if forward is nn.Linear.forward:
-        return "linear"
-    if forward is Conv1D.forward:
-        return "conv1d"
+    if isinstance(module, nn.Linear):
+        return "linear" if _close(nn.functional.linear(x, module.weight, module.bias), output) else None
+    if isinstance(module, Conv1D):
+        return "conv1d" if _close(x @ module.weight + module.bias, output) else None
     if isinstance(module, nn.Embedding):
-        plain = forward is nn.Embedding.forward and not module.scale_grad_by_freq and module.max_norm is None
-        return "lookup" if plain else None
+        is_plain = not module.scale_grad_by_freq and module.max_norm is None
+        return "lookup" if is_plain and _close(nn.functional.embedding(x, module.weight), output) else None
     weight = module.weight
     if "Norm" in type(module).__name__ and isinstance(weight, nn.Parameter) and weight.ndim == 1:
         normalised = normalised_input(module, x)
-        if normalised.shape == output.shape and normalised.shape[-1:] == weight.shape:
+        if normalised.shape[-1:] == weight.shape:
             bias = getattr(module, "bias", None)
             shift = 0.0 if bias is None else bias
             for factor in (weight, 1 + weight):  # some families store the weight's distance from one
-                if torch.allclose(normalised * factor + shift, output, rtol=1e-3, atol=1e-5):
+                if _close(normalised * factor + shift, output):
                     return "scale"
     return None
+
+
+def _close(expected: torch.Tensor, output: torch.Tensor) -> bool:
+    is_half = output.dtype in (torch.bfloat16, torch.float16)
+    relative, absolute = (2e-2, 1e-2) if is_half else (1e-3, 1e-4)
+    return expected.shape == output.shape and torch.allclose(
+        expected.double(), output.double(), rtol=relative, atol=absolute
+    )

@@ -46,8 +46,9 @@ def draw_labels(probabilities: torch.Tensor, uniform: torch.Tensor) -> torch.Ten
     if whole < vocabulary:
         blocks = torch.cat([blocks, probabilities[:, whole:].sum(1, keepdim=True)], 1)
     running = blocks.double().cumsum(1)
-    sought = uniform * running[:, -1:]
-    block = torch.searchsorted(running, sought, right=True).clamp_(max=running.shape[1] - 1)
+    # Rounding must not carry a number to the end of the sum, where no label is.
+    sought = torch.minimum(uniform, uniform.new_tensor(_ALMOST_ONE)) * running[:, -1:]
+    block = torch.searchsorted(running, sought, right=True)
     rest = sought - torch.where(block > 0, running.gather(1, (block - 1).clamp(min=0)), 0.0)
 
     index = block.unsqueeze(-1) * _BLOCK + torch.arange(_BLOCK, device=block.device)
@@ -56,7 +57,7 @@ def draw_labels(probabilities: torch.Tensor, uniform: torch.Tensor) -> torch.Ten
         1, index.shape[1:]
     )
     within = torch.where(exists, entries, 0.0).double().cumsum(-1)
-    # A block's sum is rounded differently from its running sum: keep the sought value below the latter's end.
+    # A block's sum is rounded differently from the sum of its entries: the same holds within it.
     rest = torch.minimum(rest, within[..., -1] * _ALMOST_ONE)
     offset = (within <= rest.unsqueeze(-1)).sum(-1)
     return block * _BLOCK + offset

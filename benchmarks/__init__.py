@@ -1,0 +1,1 @@
+"""What claims of speed, memory and coverage are measured with."""
