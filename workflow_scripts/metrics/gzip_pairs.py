@@ -29,6 +29,7 @@ class GzipPairs(Metric):
     """
 
     name = "gzip_pairs"
+    version = 2
     needs = ("text",)
 
     def features(self, batch: Batch) -> Features:

@@ -21,6 +21,7 @@ class NgramCrossEntropy(Metric):
     """
 
     name = "ngram_cross_entropy"
+    version = 2
     symmetric = False
     needs = ("rows", "vocabulary")
 
@@ -28,10 +29,11 @@ class NgramCrossEntropy(Metric):
         return {"vocabulary_size": self.resources.vocabulary_size}
 
     def features(self, batch: Batch) -> Features:
-        """For each order the different n-grams, sorted, with their counts, and the same of their histories.
+        """For each order: the different n-grams, sorted, with their counts; their histories; their endings.
 
-        An n-gram is one integer, its tokens the digits to the base of vocabulary + 1; the last digit value
-        stands for the places before the first token of a row.
+        An n-gram is one integer, its tokens the digits to the base of vocabulary + 1; the last digit value stands
+        for the places before the first token of a row. N-grams of one history stand together, `followers` of
+        them. `endings` says where in the next lower order an n-gram without its oldest token stands.
         """
         assert batch.rows is not None
         base = self.resources.vocabulary_size + 1
@@ -45,27 +47,32 @@ class NgramCrossEntropy(Metric):
                 start = ORDER - order
                 history = history + padded[:, start : start + ids.shape[1]] * base ** (order - 2)
             grams, counts = np.unique((history * base + ids)[real], return_counts=True)
-            features |= {f"grams{order}": grams, f"counts{order}": counts}
             histories, first = np.unique(grams // base, return_index=True)
             features |= {
+                f"grams{order}": grams,
+                f"counts{order}": counts,
                 f"histories{order}": histories,
                 f"totals{order}": np.add.reduceat(counts, first),
                 f"followers{order}": np.diff(np.append(first, len(grams))),
             }
+            if order > 1:
+                lower = features[f"grams{order - 1}"]
+                features[f"endings{order}"] = np.searchsorted(lower, grams % base ** (order - 1))
         return features
 
     def compare(self, source: Features, target: Features) -> float:
-        base = self.resources.vocabulary_size + 1
-        grams, counts = target[f"grams{ORDER}"], target[f"counts{ORDER}"]
-        p = np.full(len(grams), 1 / self.resources.vocabulary_size)
+        p = np.full(len(target["grams1"]), 1 / self.resources.vocabulary_size)
         for order in range(1, ORDER + 1):
-            suffix = grams % base**order
-            count = _looked_up(source[f"grams{order}"], source[f"counts{order}"], suffix)
-            histories = source[f"histories{order}"]
-            total = _looked_up(histories, source[f"totals{order}"], suffix // base)
-            followers = _looked_up(histories, source[f"followers{order}"], suffix // base)
+            lower = p[target[f"endings{order}"]] if order > 1 else p
+            count = _looked_up(source[f"grams{order}"], source[f"counts{order}"], target[f"grams{order}"])
+            known, wanted = source[f"histories{order}"], target[f"histories{order}"]
+            total, followers = (
+                np.repeat(_looked_up(known, source[f"{values}{order}"], wanted), target[f"followers{order}"])
+                for values in ("totals", "followers")
+            )
             seen = total > 0
-            p = np.where(seen, (count + followers * p) / np.where(seen, total + followers, 1), p)
+            p = np.where(seen, (count + followers * lower) / np.where(seen, total + followers, 1), lower)
+        counts = target[f"counts{ORDER}"]
         return float((counts * np.log(p)).sum() / counts.sum())
 
 
