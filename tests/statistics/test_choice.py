@@ -94,3 +94,14 @@ def test_unanimous_choices_give_a_wilson_interval_and_no_other() -> None:
     mean = next(row for row in rows if row["metric"] == "m" and row["eval_set"] is None)
     assert mean["top1"] == 1 and mean["top1_low"] == pytest.approx(0.676, abs=0.001)
     assert mean["regret"] == 0 and np.isnan(mean["regret_low"]) and np.isnan(mean["cost_seconds"])
+
+
+def test_noise_of_seeds_is_in_the_intervals() -> None:
+    """Every evaluation set has the same regret, so that only seeds can make a width."""
+    losses = np.array([1.0, 2.0, 3.0])[None, :, None] + np.zeros((3, 3, 6))
+    losses[:, 1] += np.array([0.1, 0.2, 0.6])[:, None]
+    alignment = np.tile(np.array([[0.1], [0.9], [0.5]]), (1, 6))
+    rows = choices(panel(losses, alignment), Costs({}, lambda panel, train_set: np.nan))
+    mean = next(row for row in rows if row["metric"] == "m" and row["eval_set"] is None)
+    half = 4.303 * np.std([0.1, 0.2, 0.6], ddof=1) / np.sqrt(3)
+    assert mean["regret"] == pytest.approx(1.3) and mean["regret_high"] == pytest.approx(1.3 + half, rel=1e-3)

@@ -44,7 +44,10 @@ def test_resamples_draw_all_three_and_are_repeatable() -> None:
     losses[0, 1] = np.nan
     one, two = cluster_resamples(losses, 2000, 1), cluster_resamples(losses, 2000, 1)
     assert (one.weights == two.weights).all() and np.array_equal(one.losses, two.losses, equal_nan=True)
-    assert one.weights.mean() == pytest.approx(1, abs=0.05)
+    whole = cluster_resamples(np.zeros((1, 5, 4)), 4000, 2).weights
+    # A count of n draws among n has mean 1 and mean square 2 - 1/n; rows and columns are drawn apart.
+    assert whole.mean() == pytest.approx(1, abs=0.01)
+    assert (whole**2).mean() == pytest.approx((2 - 1 / 5) * (2 - 1 / 4), rel=0.05)
     drawn = np.nan_to_num(one.losses[:, 0, 0])
     assert drawn.mean() == pytest.approx(losses[:, 0, 0].mean(), abs=0.05)
     assert np.isclose(drawn, losses[0, 0, 0]).any() and np.isclose(drawn, losses[:, 0, 0].mean()).any()

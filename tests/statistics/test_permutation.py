@@ -47,6 +47,15 @@ def test_rows_move_as_one_with_their_missing_cells() -> None:
         assert value == pytest.approx(correlation(x, y[moved], held * there[moved], "within_eval"))
 
 
+def test_what_covariates_explain_stays_in_place() -> None:
+    rng = np.random.default_rng(4)
+    x, y, z = rng.normal(size=(3, 5, 4))
+    ones, orders = np.ones((5, 4)), arrangements(5, 0, 0).orders
+    plain = relabelled_correlations(x, y, ones, ones, "within_eval", orders, [z])
+    shifted = relabelled_correlations(x, y + 20 * z, ones, ones, "within_eval", orders, [z])
+    assert shifted == pytest.approx(plain)
+
+
 def test_p_counts_distances_from_the_mean_and_the_observed_arrangement() -> None:
     assert two_sided_p(np.array([1.0, 0.0, 0.0, 0.0])) == pytest.approx(1 / 4)
     assert two_sided_p(np.array([0.9, 0.1, 0.5, 0.5])) == pytest.approx(2 / 4)
