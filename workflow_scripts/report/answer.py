@@ -41,7 +41,7 @@ def _prediction(tables: Tables) -> str:
     metric = paper_metric(list(rows.index))
     text = f"In {plain(experiment)}, for {plain(metric)} {_where(scope)}, {verdict(rows.loc[metric])}"
     best = rows["value"].idxmin() if rows["value"].notna().any() else metric
-    if best == metric:
+    if best == metric or not rows.loc[best, "value"] < 0:
         return f"{text}."
     r = f"r = {number(rows.loc[best, 'value'])}"
     paired = _paired(tables, rows.loc[metric], best)

@@ -1,0 +1,61 @@
+"""The three sentences, from a run with a relation, one without, and one that lacks tables."""
+
+import math
+
+import pandas as pd
+
+from workflow_scripts.report.answer import answer, caveats
+
+Frames = dict[str, pd.DataFrame]
+
+
+def test_a_run_with_a_relation(tables: Frames) -> None:
+    prediction, size, choice = answer(tables)
+    assert prediction.startswith(
+        "In pretraining, for task2vec within evaluation sets, loss falls as alignment rises"
+    )
+    assert "50% of it need" in size
+    assert "none of it" in size
+    assert "where a blind draw loses" in choice
+    assert "to train on every candidate" in choice
+    assert caveats(tables) == []
+
+
+def test_the_numbers_are_those_of_the_tables(tables: Frames) -> None:
+    changed = tables["correlation"].copy()
+    headline = (
+        (changed["experiment"] == "pretraining")
+        & (changed["metric"] == "task2vec")
+        & (changed["scope"] == "within_eval")
+        & (changed["statistic"] == "pearson_r")
+    )
+    assert headline.sum() == 1
+    changed.loc[headline, ["value", "ci_low", "ci_high"]] = [-0.123, -0.4, 0.2]
+    prediction = answer({**tables, "correlation": changed})[0]
+    assert "no relation was found: r = −0.12, 95% interval −0.40 to 0.20" in prediction
+
+    rates = tables["exchange_rate"].copy()
+    rates.loc[rates["fraction"] == 0.5, ["k", "k_low", "k_high"]] = [3.21, 3.0, 3.5]
+    assert (
+        "need 3.21 times as many tokens (95% interval 3 to 3.5)"
+        in answer({**tables, "exchange_rate": rates})[1]
+    )
+
+    choices = tables["choice"].copy()
+    chosen = (choices["metric"] == "gzip_pairs") & choices["eval_set"].isna()
+    choices.loc[chosen, ["regret_fraction", "regret", "regret_low"]] = [-1.0, 0.77, math.nan]
+    assert "by gzip pairs" in (sentence := answer({**tables, "choice": choices})[2])
+    assert "loses 0.77 nats on average, where" in sentence
+
+
+def test_a_run_without_a_relation_says_so_and_that_it_has_one_seed(unrelated: Frames) -> None:
+    assert "no relation was found" in answer(unrelated)[0]
+    assert "would be needed to detect" in answer(unrelated)[0]
+    assert "no interval: one run each" in answer(unrelated)[1]
+    assert "one seed" in caveats(unrelated)[0]
+
+
+def test_a_run_that_lacks_everything_still_has_three_sentences() -> None:
+    sentences = answer({})
+    assert len(sentences) == 3
+    assert all("cannot be said" in sentence for sentence in sentences)
