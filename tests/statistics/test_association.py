@@ -98,6 +98,16 @@ def test_covariate_that_explains_everything() -> None:
     assert "covariates" in found(x, y, "within_eval", covariates=[x]).note
 
 
+def test_no_correlation_without_degrees_of_freedom() -> None:
+    """Two points, or three given a covariate, always lie on a line."""
+    x, y, z = np.random.default_rng(9).normal(size=(3, 3, 1))
+    assert np.isfinite(found(x, y, "within_eval").value)
+    given = found(x, y, "within_eval", covariates=[z])
+    assert np.isnan(given.value) and "too few pairs" in given.note
+    square = np.random.default_rng(9).normal(size=(2, 2, 2))
+    assert np.isnan(found(*square, "double_centred").value)
+
+
 def test_pooled_test_asks_for_more_than_the_evaluation_sets_give() -> None:
     """Alignment and loss that share nothing but easy and hard evaluation sets correlate, and mean nothing."""
     rng = np.random.default_rng(8)

@@ -82,6 +82,9 @@ def associate(
     }
     if sizes["n_points"] < 3 or sizes["n_train"] < 2:
         return Association(**sizes, note="too few pairs of sets")
+    degrees = _degrees(sizes, scope.centring, len(covariates))
+    if degrees < 1:
+        return Association(**sizes, note="too few pairs of sets for the effects and covariates taken out")
     block = np.ix_(rows, columns)
     x_weights, y_weights = kept_alignment[block].astype(float), kept_loss[block].astype(float)
     x = np.where(x_weights > 0, alignment[block], 0.0)
@@ -109,32 +112,14 @@ def associate(
         relabelled = relabelled_correlations(
             scores_x, scores_y, x_weights, y_weights, scored, orders.orders, controls
         )
-    notes = []
     by_train, by_eval = deleted_correlations(x, y, weights, centring, controls, rank)
-    low, high = NAN, NAN
-    if sizes["n_train"] < SMALLEST_TRAIN_SETS:
-        notes.append(
-            f"{sizes['n_train']} training sets: p cannot fall below {orders.smallest_p:.3g}, "
-            "and no interval is given"
-        )
-    else:
-        low, high = (float(end) for end in correlation_interval(np.array(value), by_train, by_eval))
-        if np.isnan(low):
-            notes.append("no interval: perfect or undefined once a set is left out")
-        elif sizes["n_eval"] == 1:
-            notes.append("interval for this evaluation set alone")
-    # Pooled over several evaluation sets, r is not what the test is about, so neither is the power to
-    # detect it.
-    if scope.centring == "pooled" and sizes["n_eval"] > 1:
-        needed = [NAN, NAN]
-        notes.append("power is stated for the scopes within evaluation sets")
-    else:
-        needed = [train_sets_needed(r, relabelled, sizes["n_train"]) for r in (value, 0.5)]
+    low, high, about_interval = _interval(value, by_train, by_eval, sizes, orders.smallest_p)
+    needed, about_power = _needed(value, relabelled, scope, sizes)
     return Association(
         value=value,
         ci_low=low,
         ci_high=high,
-        p_naive=_naive_p(value, weights, centring, len(controls)),
+        p_naive=_naive_p(value, degrees),
         p_permutation=float(two_sided_p(relabelled)),
         p_smallest=orders.smallest_p,
         **sizes,
@@ -142,8 +127,38 @@ def associate(
         train_sets_needed_half=needed[1],
         without_train=_spread(by_train, rows),
         without_eval=_spread(by_eval, columns),
-        note="; ".join(notes),
+        note="; ".join(filter(None, (about_interval, about_power))),
     )
+
+
+def _interval(
+    value: float,
+    by_train: NDArray[np.float64],
+    by_eval: NDArray[np.float64],
+    sizes: dict[str, Any],
+    smallest_p: float,
+) -> tuple[float, float, str]:
+    """Ends of the interval, and what a reader must know about it."""
+    n_train = sizes["n_train"]
+    if n_train < SMALLEST_TRAIN_SETS:
+        note = f"{n_train} training sets: p cannot fall below {smallest_p:.3g}, and no interval is given"
+        return NAN, NAN, note
+    low, high = (float(end) for end in correlation_interval(np.array(value), by_train, by_eval))
+    if np.isnan(low):
+        return NAN, NAN, "no interval: perfect or undefined once a set is left out"
+    return low, high, "interval for this evaluation set alone" if sizes["n_eval"] == 1 else ""
+
+
+def _needed(
+    value: float, relabelled: NDArray[np.float64], scope: Scope, sizes: dict[str, Any]
+) -> tuple[list[float], str]:
+    """Training sets needed for the observed value and for .5.
+
+    Pooled over several evaluation sets, r is not what the test is about, so nor is the power to detect it.
+    """
+    if scope.centring == "pooled" and sizes["n_eval"] > 1:
+        return [NAN, NAN], "power is stated for the scopes within evaluation sets"
+    return [train_sets_needed(r, relabelled, sizes["n_train"]) for r in (value, 0.5)], ""
 
 
 def _usable(
@@ -175,16 +190,16 @@ def _why_undefined(x: Grid, y: Grid, weights: Grid, centring: Centring) -> str:
     return "nothing varies once the covariates are given"
 
 
-def _naive_p(r: float, weights: Grid, centring: Centring, n_covariates: int) -> float:
-    """The textbook p that takes every pair of sets for an independent observation."""
-    n_train, n_eval = weights.shape
+def _degrees(sizes: dict[str, Any], centring: Centring, n_covariates: int) -> int:
+    """Degrees of freedom that the effects of the scope and the covariates leave, pairs taken as independent."""
+    n_train, n_eval = sizes["n_train"], sizes["n_eval"]
     effects = {"pooled": 1, "within_eval": n_eval, "double_centred": n_train + n_eval - 1}[centring]
-    degrees = weights.sum() - effects - n_covariates - 1
-    if degrees < 1:
-        return NAN
-    if abs(r) >= 1:
-        return 0.0
-    return float(2 * t.sf(abs(r) * np.sqrt(degrees / (1 - r * r)), degrees))
+    return int(sizes["n_points"] - effects - n_covariates - 1)
+
+
+def _naive_p(r: float, degrees: int) -> float:
+    """The textbook p that takes every pair of sets for an independent observation."""
+    return 0.0 if abs(r) >= 1 else float(2 * t.sf(abs(r) * np.sqrt(degrees / (1 - r * r)), degrees))
 
 
 def _spread(values: NDArray[np.float64], places: NDArray[np.bool_]) -> NDArray[np.float64]:
