@@ -84,7 +84,7 @@ def test_packages_are_known_by_the_name_they_are_imported_under():
 
 def test_a_module_that_is_not_there_is_an_error(package):
     _, fingerprint = package
-    with pytest.raises(ModuleNotFoundError, match="no module workflow_scripts.absent"):
+    with pytest.raises(ModuleNotFoundError, match=r"no module workflow_scripts\.absent"):
         fingerprint("workflow_scripts.absent")
 
 

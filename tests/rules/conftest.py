@@ -1,0 +1,96 @@
+"""The workflow itself, run once on configs/quick.yaml in a copy of the checkout; dry runs then ask what would rerun."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import yaml
+
+# Jobs without work of their own: targets, and tables put together from other tables.
+TARGETS = {"all", "report", "corpora", "tokens", "embeddings", "alignment", "training", "analysis"}
+AGGREGATES = {
+    "compare_sets",
+    "measure_covariates",
+    "collect_alignment",
+    "collect_losses",
+    "correlate_losses",
+    "choose_data",
+    "measure_exchange_rate",
+    "describe_run",
+    "render_report",
+}
+
+
+@dataclass
+class Checkout:
+    """A copy of the tracked files of this checkout, in which Snakemake runs."""
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def copy_of(cls, root: Path, folder: Path) -> "Checkout":
+        listed = subprocess.run(
+            ["git", "-C", str(root), "ls-files", "--cached", "--others", "--exclude-standard"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        for name in listed.stdout.splitlines():
+            if not name.startswith(("tests/", "docs/")) and (root / name).is_file():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(root / name, folder / name)
+        return cls(folder)
+
+    def snakemake(self, *arguments: str, config: dict | None = None) -> subprocess.CompletedProcess:
+        """Run Snakemake on configs/quick.yaml, overlaid with `config`."""
+        overlays = ["configs/quick.yaml"]
+        if config is not None:
+            overlay = self.folder / "overlay.yaml"
+            overlay.write_text(yaml.safe_dump(config))
+            overlays.append(str(overlay))
+        bin_folder = str(Path(sys.executable).parent)
+        return subprocess.run(
+            [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, "--configfile", *overlays],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "PATH": f"{bin_folder}:{os.environ['PATH']}", **self.environment},
+        )
+
+    def planned(self, config: dict | None = None) -> dict[str, int]:
+        """Jobs per rule that a dry run of the report plans, without the targets."""
+        found = self.snakemake("report", "--dry-run", "--quiet", "rules", config=config)
+        output = found.stdout + found.stderr
+        assert found.returncode == 0, output
+        if "Nothing to be done" in output:
+            return {}
+        table = output.split("Job stats:")[1].split("total")[0]
+        jobs = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, flags=re.MULTILINE)}
+        return {rule: count for rule, count in jobs.items() if rule not in TARGETS}
+
+    def beside_aggregates(self, config: dict | None = None) -> dict[str, int]:
+        """Planned jobs that are no aggregates: those that compute something of their own."""
+        return {rule: count for rule, count in self.planned(config).items() if rule not in AGGREGATES}
+
+
+@pytest.fixture(scope="session")
+def finished(root, tmp_path_factory) -> Checkout:
+    """A checkout in which the quick run has ended. Tests may change it only in ways that they undo."""
+    checkout = Checkout.copy_of(root, tmp_path_factory.mktemp("checkout"))
+    done = checkout.snakemake("report")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    checkout.first_output = done.stdout + done.stderr  # type: ignore[attr-defined]
+    return checkout
+
+
+@pytest.fixture(scope="session")
+def quick(root) -> dict:
+    """The overlay of the quick run."""
+    return yaml.safe_load((root / "configs" / "quick.yaml").read_text())

@@ -1,0 +1,116 @@
+"""The quick run from corpora to report, and what a failure leaves."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from workflow_scripts.storage.tables import read_frame
+
+pytestmark = pytest.mark.whole_run
+
+
+@pytest.fixture(scope="module")
+def results(finished):
+    return finished.folder / "results" / "quick"
+
+
+def test_it_says_what_it_will_cost_and_where_the_page_is(finished):
+    output = finished.first_output
+    assert output.index("run quick") < output.index("Select jobs to execute")
+    for word in ("jobs ", "time ", "disk ", "downloads  none"):
+        assert word in output
+    assert "report: results/quick/report/index.html" in output
+
+
+def test_every_experiment_has_losses_and_every_metric_every_pair(results, quick):
+    losses = read_frame(results / "losses" / "loss_summary.parquet")
+    assert set(losses["experiment"]) == {"pretraining", "finetuning", "intervention"}
+    assert losses["loss"].between(1, 10).all()
+    table = read_frame(results / "alignment" / "alignment.parquet")
+    assert set(table["metric"]) == set(quick["alignment"]["metrics"])
+    n_sets = table["source"].nunique()
+    assert len(table) == len(quick["alignment"]["metrics"]) * n_sets**2
+    assert (table["ci_low"] <= table["alignment"]).all()
+    assert (table["alignment"] <= table["ci_high"]).all()
+
+
+def test_the_page_is_one_file(results):
+    page = (results / "report" / "index.html").read_text()
+    assert "<html" in page
+    assert len(page) < 5_000_000
+    assert list((results / "report" / "figures").glob("*.svg"))
+
+
+def test_nothing_is_removed_from_both_sides_silently(results):
+    for path in results.glob("corpora/*/manifest.json"):
+        manifest = json.loads(path.read_text())
+        assert manifest["documents"]["train"] + manifest["documents"]["eval"] > 0
+        assert {"duplicates_removed", "near_duplicates_removed", "content_hash"} <= manifest.keys()
+
+
+def test_tables_are_the_same_bytes_in_a_second_run_on_one_core(finished, tmp_path):
+    """Stages that compute little are run again elsewhere; training has its own test of this."""
+    targets = [
+        "tokens/sympy_pairs/train.documents.parquet",
+        "tokens/science_50/train.packed.parquet",
+        "tokens/random_tokens/train.packed.parquet",
+        "analysis/published.parquet",
+    ]
+    again = finished.snakemake(
+        "--cores",
+        "1",
+        *[f"{tmp_path}/{name}" for name in targets],
+        config={"pathvars": {"results": str(tmp_path)}},
+    )
+    assert again.returncode == 0, again.stderr[-3000:]
+    for name in targets:
+        assert (tmp_path / name).read_bytes() == (finished.folder / "results" / "quick" / name).read_bytes()
+
+
+def test_snakemake_writes_its_own_report(finished, tmp_path):
+    written = finished.snakemake("report", "--report", str(tmp_path / "report.html"))
+    assert written.returncode == 0, written.stderr[-3000:]
+    assert (tmp_path / "report.html").stat().st_size > 100_000
+
+
+def test_a_mistake_is_one_line_before_any_job(finished):
+    found = finished.snakemake("report", config={"alignment": {"batches": 2}})
+    assert found.returncode != 0
+    output = found.stdout + found.stderr
+    assert "config: alignment.batches = 2: must be at least 4" in output
+    assert "Select jobs" not in output
+
+
+def test_a_failed_training_job_still_yields_a_page_that_says_what_is_missing(finished, quick, tmp_path):
+    copy = type(finished)(tmp_path / "failing")
+    shutil.copytree(finished.folder, copy.folder)
+    experiments = json.loads(json.dumps(quick["experiments"]))
+    experiments[0]["train_sets"].append("too_small")
+    config = {
+        "experiments": experiments,
+        # Enough text for the batches of the alignment, too little for the budget of training.
+        "corpora": {
+            "too_small": {
+                "source": "environment",
+                "kind": "code",
+                "packages": ["threadpoolctl"],
+                "held_out": 0,
+            }
+        },
+    }
+    failed = copy.snakemake("report", "--keep-going", config=config)
+    assert failed.returncode != 0
+    page = (copy.folder / "results" / "quick" / "report" / "index.html").read_text()
+    assert "too_small" in page
+    missing = json.loads((copy.folder / "results" / "quick" / "losses" / "missing.json").read_text())
+    assert "too_small" in json.dumps(missing)
+
+
+def test_the_linter_is_content(root):
+    linted = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--lint"], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert linted.returncode == 0, linted.stdout + linted.stderr
