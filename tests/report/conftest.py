@@ -238,3 +238,16 @@ def provenance_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("provenance") / "provenance.json"
     write_json(PROVENANCE, path)
     return path
+
+
+@pytest.fixture(scope="session")
+def damaged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
+    """Tables of a run in which a training job failed, another diverged, and a measure has no scale."""
+    run = MadeUpRun(tmp_path_factory.mktemp("damaged"), seed=1)
+    losses, alignment = run.losses(), run.alignment()
+    losses = losses[~((losses["train_set"] == "science_50") | (losses["train_set"] == "prose"))]
+    losses.loc[(losses["train_set"] == "headers") & (losses["tokens"] == 262144), "loss"] = math.nan
+    unscaled = alignment["metric"] == "gzip_pairs"
+    alignment.loc[unscaled, ["calibrated", "calibrated_low", "calibrated_high"]] = math.nan
+    run.losses, run.alignment = lambda: losses, lambda: alignment  # type: ignore[method-assign]
+    return {name: read_frame(path) for name, path in run.analyse().items()}

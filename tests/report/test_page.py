@@ -298,6 +298,22 @@ def test_text_stands_out_from_what_is_behind_it(browser: "sync_api.Browser", htm
     opened.context.close()
 
 
+def test_a_damaged_run_opens_without_a_complaint_and_says_what_is_missing(
+    browser: "sync_api.Browser", damaged: Frames, tmp_path: Path
+) -> None:
+    drawn, left_out = draw_figures(damaged)
+    missing = {
+        "missing": [{"experiment": "grid", "train_set": "science_50", "eval_set": "science", "seed": 1}]
+    }
+    path = tmp_path / "index.html"
+    path.write_text(page_text("damaged", damaged, drawn, left_out, missing, {}), encoding="utf-8")
+    opened = Opened(browser, path)
+    assert opened.complaints == []
+    opened.page.locator("nav a[href='#missing']").click()
+    assert "Experiment grid: no loss of science_50" in opened.page.locator("main").inner_text()
+    opened.context.close()
+
+
 def test_a_name_that_looks_like_markup_stays_a_name(
     browser: "sync_api.Browser", tables: Frames, tmp_path: Path
 ) -> None:

@@ -13,6 +13,17 @@ SCOPE_NAMES = {
     "without_in_domain": "without the target's own training side",
 }
 
+PUBLISHED_NAMES = {
+    "pretraining_new": "pre-training, newer figure",
+    "pretraining_old": "pre-training, older figure",
+    "finetuning_af": "fine-tuning, AF",
+    "finetuning_docstring": "fine-tuning, docstrings",
+    "gzip_gpt2_20k": "gzip, GPT-2, 20k tokens",
+    "gzip_gpt2_4k": "gzip, GPT-2, 4k tokens",
+    "gzip_llama3_8b_4k": "gzip, LLaMA-3-8B, 4k tokens",
+    "gzip_unlabelled": "gzip, unlabelled model",
+}
+
 
 def paper_metric(metrics: list[str]) -> str:
     """The measure that the question is about, or the first in the alphabet where it was not computed."""

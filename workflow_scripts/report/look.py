@@ -1,8 +1,7 @@
 """How figures look: colours, shapes, and the settings of Vega-Lite.
 
 In the page colours of text and lines are CSS variables, so that figures follow light and dark without being drawn
-again; `for_paper` puts in the light values for files. Colours of data are of middling lightness: at least 3 : 1
-against both backgrounds.
+again; `for_paper` puts in the light values for files. Colours of data have a contrast of at least 3 : 1 to the page.
 """
 
 import json
@@ -26,17 +25,21 @@ VARIABLES = {
 ACCENT, INK, QUIET, RULE = "var(--accent)", "var(--ink)", "var(--quiet)", "var(--rule)"
 PALE = "var(--pale)"
 
-CATEGORIES = (
-    "#0f8088",
-    "#c4641a",
-    "#7a63bd",
-    "#5b8c2a",
-    "#bf4f7c",
-    "#3a78c2",
-    "#9a7a16",
-    "#7d6f66",
-    "#b0509f",
-    "#4d8a6a",
+# Light and dark of one hue each.
+CATEGORIES = tuple(
+    f"light-dark({light}, {dark})"
+    for light, dark in (
+        ("#0f8088", "#3cb5bd"),
+        ("#c4641a", "#e8935a"),
+        ("#7a63bd", "#a595e0"),
+        ("#5b8c2a", "#8fc05c"),
+        ("#bf4f7c", "#e087ab"),
+        ("#3a78c2", "#76abe8"),
+        ("#9a7a16", "#cfae4b"),
+        ("#7d6f66", "#ab9d94"),
+        ("#b0509f", "#d98ccb"),
+        ("#4d8a6a", "#80bf9e"),
+    )
 )
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross")
 
@@ -104,13 +107,14 @@ def ordered_entries(values: Sequence[str]) -> tuple[LegendEntry, ...]:
 
 
 def for_paper(spec: dict[str, Any]) -> dict[str, Any]:
-    """The specification with the light values in place of CSS variables and mixtures of them."""
+    """The specification with the light values in place of CSS variables, pairs of colours, and mixtures."""
     text = json.dumps(spec)
     for name, (light, _) in VARIABLES.items():
         text = text.replace(f"var({name})", light)
-    return json.loads(MIXTURE.sub(_mixed, text))
+    return json.loads(MIXTURE.sub(_mixed, PAIR.sub(r"\1", text)))
 
 
+PAIR = re.compile(r"light-dark\((#\w{6}), #\w{6}\)")
 MIXTURE = re.compile(r"color-mix\(in srgb, (#\w{6}) (\d+)%, (#\w{6})\)")
 
 

@@ -90,10 +90,8 @@ def verdict(row: "pd.Series[Any]") -> str:
 
 
 def _tests(row: "pd.Series[Any]") -> str:
-    p = probability(row["p_permutation"])
-    if not math.isfinite(row["p_holm"]) or row["p_holm"] == row["p_permutation"]:
-        return p
-    return f"{p} ({probability(row['p_holm'])} after Holm)"
+    p, corrected = probability(row["p_permutation"]), probability(row["p_holm"])
+    return f"{p} ({corrected} after Holm)" if math.isfinite(row["p_holm"]) and corrected != p else p
 
 
 def _power(row: "pd.Series[Any]") -> str:

@@ -1,5 +1,7 @@
 """Loss against the share of the target in the training data and the amount of training data."""
 
+import math
+
 import altair as alt
 import pandas as pd
 
@@ -117,6 +119,8 @@ def _summary(data: pd.DataFrame) -> str:
 
     pure, poor = loss(purest, smallest), loss(least, largest)
     seeds = int(data["n_seeds"].max())
+    if math.isnan(pure) or math.isnan(poor):
+        return "A loss at a corner of the grid is missing, so its corners cannot be compared."
     alone = " One seed each, so how much training itself varies is not known." if seeds == 1 else ""
     return (
         f"{count(smallest)} tokens with {purest:.0%} of the target reach a loss of {number(pure)}; "

@@ -1,6 +1,7 @@
 """Is another measure better than that of the paper: paired differences of correlation, one figure per experiment."""
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
 from workflow_scripts.report.figure import Figure, Panel, Tables, chart, layered
@@ -23,10 +24,17 @@ def metric_differences(tables: Tables) -> list[Figure]:
     """Every experiment and part at its largest budget in which the difference is defined."""
     table = largest_budget(tables["metric_differences"])
     table = table[table["scope"].isin(SCOPES) & table["difference"].notna()]
-    return [
-        _figure(experiment, part, table[(table["experiment"] == experiment) & (table["part"] == part)])
-        for experiment, part in experiments_and_parts(table)
-    ]
+    figures = []
+    for experiment, part in experiments_and_parts(table):
+        rows = table[(table["experiment"] == experiment) & (table["part"] == part)]
+        by_scope = {
+            scope: rows.loc[rows["scope"] == scope, "difference"] for scope in ("pooled", "within_eval")
+        }
+        if np.array_equal(*by_scope.values()):
+            # One evaluation set: within it is all there is.
+            rows = rows[rows["scope"] == "pooled"]
+        figures.append(_figure(experiment, part, rows))
+    return figures
 
 
 def _figure(experiment: str, part: str, rows: pd.DataFrame) -> Figure:
@@ -94,7 +102,7 @@ def _panel(scope: str, rows: pd.DataFrame, order: list[str], reference: str) -> 
         ],
     )
     return Panel(
-        title=SCOPE_NAMES[scope],
+        title=sentence(SCOPE_NAMES[scope]),
         subtitle="left of zero: closer to loss",
         description=f"Correlation of each measure less that of {plain(reference)}, {SCOPE_NAMES[scope]}.",
         chart=layered(zero, intervals if rows["ci_low"].notna().any() else None, marks),

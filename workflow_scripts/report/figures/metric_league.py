@@ -52,8 +52,10 @@ def _figure(experiment: str, part: str, rows: pd.DataFrame) -> Figure:
         excludes_zero=[excludes_zero(row) for _, row in rows.iterrows()],
     )
     plain_rows = rows[rows["statistic"] == "pearson_r"]
+    defined = set(plain_rows.loc[plain_rows["value"].notna(), "scope"])
+    # With one evaluation set, within it is all there is.
     scopes = [
-        name for name in SCOPE_NAMES if plain_rows.loc[plain_rows["scope"] == name, "value"].notna().any()
+        name for name in SCOPE_NAMES if name in defined and (scope == "within_eval" or "within" not in name)
     ]
     partial = rows[rows["statistic"].str.startswith("partial_r") & (rows["scope"] == scope)]
     partial = partial[partial["value"].notna()]
@@ -110,7 +112,7 @@ def _panel(name: str, rows: pd.DataFrame, order: list[str]) -> Panel:
         ],
     )
     return Panel(
-        title=name,
+        title=sentence(name),
         subtitle="",
         description=f"Correlation of each measure with loss, {name}, with 95% intervals.",
         chart=layered(zero, rules if rows["ci_low"].notna().any() else None, marks),

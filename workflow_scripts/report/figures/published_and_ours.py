@@ -15,9 +15,15 @@ from workflow_scripts.report.figure import (
     layered,
     unless_isolated,
 )
-from workflow_scripts.report.headline import PAPER_METRICS, SCOPE_NAMES, largest_budget, paper_metric
+from workflow_scripts.report.headline import (
+    PAPER_METRICS,
+    PUBLISHED_NAMES,
+    SCOPE_NAMES,
+    largest_budget,
+    paper_metric,
+)
 from workflow_scripts.report.look import CATEGORIES
-from workflow_scripts.report.wording import number, plain
+from workflow_scripts.report.wording import number, plain, sentence
 from workflow_scripts.statistics.published import squared_interval
 
 SCOPES = ("pooled", "within_eval", "double_centred")
@@ -50,7 +56,9 @@ def published_and_ours(tables: Tables) -> list[Figure]:
 
 def _theirs(published: pd.DataFrame) -> pd.DataFrame:
     rows = published[(published["statistic"] == "r2") & published["scope"].isin(SCOPES)]
-    return rows.rename(columns={"value": "r2"}).assign(origin="published", what=rows["table"].map(plain))
+    return rows.rename(columns={"value": "r2"}).assign(
+        origin="published", what=rows["table"].map(PUBLISHED_NAMES)
+    )
 
 
 def _ours(correlation: pd.DataFrame) -> pd.DataFrame:
@@ -84,7 +92,7 @@ def _panel(scope: str, rows: pd.DataFrame) -> Panel:
     order = list(dict.fromkeys(rows["what"]))
     base = chart().transform_filter(f"datum.scope === '{scope}'")
     y = alt.Y("what:N", sort=order, title=None)
-    axis = alt.Axis(values=[0, 0.25, 0.5, 0.75, 1], format="~g")
+    axis = alt.Axis(values=[0, 0.5, 1], format="~g")
     scale = alt.Scale(domain=[0, 1])
     colour = alt.Color("origin:N", title=ORIGIN.title, scale=ORIGIN.scale("colour"))
     rules = (
@@ -113,7 +121,7 @@ def _panel(scope: str, rows: pd.DataFrame) -> Panel:
         ],
     )
     return Panel(
-        title=SCOPE_NAMES[scope],
+        title=sentence(SCOPE_NAMES[scope]),
         subtitle="",
         description=f"Share of variance explained, {SCOPE_NAMES[scope]}, per published table and experiment.",
         chart=layered(rules if rows["ci_low"].notna().any() else None, marks),
@@ -122,15 +130,18 @@ def _panel(scope: str, rows: pd.DataFrame) -> Panel:
 
 
 def _summary(theirs: pd.DataFrame, ours: pd.DataFrame) -> str:
-    def middle(rows: pd.DataFrame, scope: str) -> float:
-        return float(rows.loc[rows["scope"] == scope, "r2"].median())
-
-    sentences = ["The same functions on both, at our largest budget."]
+    """The paper's two settings beside every experiment of ours, over all pairs and within evaluation sets."""
+    sentences = ["The same functions on both, ours at the largest budget."]
     for scope in ("pooled", "within_eval"):
-        published, own = middle(theirs, scope), middle(ours, scope)
-        if math.isfinite(published) and math.isfinite(own):
+        published, own = theirs[theirs["scope"] == scope], ours[ours["scope"] == scope]
+        published = published[published["table"].isin(["pretraining_new", "finetuning_af"])]
+        if len(published) and len(own):
             sentences.append(
-                f"{SCOPE_NAMES[scope].capitalize()}, the middle r² is {number(published)} published and "
-                f"{number(own)} in this run."
+                f"{sentence(SCOPE_NAMES[scope])}, r² is {_listed(published)} in the paper, and {_listed(own)} here."
             )
     return " ".join([*sentences, "Intervals need six training sets."])
+
+
+def _listed(rows: pd.DataFrame) -> str:
+    parts = [f"{number(row['r2'])} ({row['what']})" for _, row in rows.iterrows()]
+    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))

@@ -4,8 +4,9 @@ import altair as alt
 import pandas as pd
 
 from workflow_scripts.report.figure import Figure, Legend, LegendEntry, Panel, Tables, chart, unless_isolated
+from workflow_scripts.report.headline import PUBLISHED_NAMES
 from workflow_scripts.report.look import CATEGORIES
-from workflow_scripts.report.wording import number, plain, plural
+from workflow_scripts.report.wording import number, plural, sentence
 
 # Perplexity and cross-entropy stand on one axis each, as the paper printed them.
 UNITS = {"finetuning_af": "perplexity", "finetuning_docstring": "perplexity"}
@@ -77,9 +78,9 @@ def _panel(table: str, published: pd.DataFrame) -> Panel:
     )
     rest = f"; {number(_value(published, table, away, 'r2'), 3)} out of domain" if away else ""
     return Panel(
-        title=plain(table),
+        title=PUBLISHED_NAMES[table],
         subtitle=f"{r2}{rest}",
-        description=f"Scatter plot of {unit} against alignment in the published table {plain(table)}; {r2}{rest}.",
+        description=f"Scatter plot of {unit} against alignment, {PUBLISHED_NAMES[table]}; {r2}{rest}.",
         chart=marks,
         height=200,
     )
@@ -100,7 +101,8 @@ def _summary(published: pd.DataFrame) -> str:
                 else ""
             )
             sentences.append(
-                f"{plain(table).capitalize()}: r² = {number(r2, 3)} over all pairs, {number(rest, 3)} {where}.{between}"
+                f"{sentence(PUBLISHED_NAMES[table])}: r² = {number(r2, 3)} over all pairs, "
+                f"{number(rest, 3)} {where}.{between}"
             )
     tables = published["table"].nunique()
     return f"The numbers of arXiv 2501.08496, {plural(tables, 'table')}. " + " ".join(sentences)
