@@ -52,7 +52,7 @@ def qwen3() -> PreTrainedModel:
 
 MAKERS: dict[str, Callable[[], PreTrainedModel]] = {
     "gpt2": gpt2,
-    "gpt2_gram": lambda: gpt2(n_embd=48),  # wide for its rows: squares through Gram matrices
+    "gpt2_gram": lambda: gpt2(n_layer=1, n_embd=48),  # wide for its rows: squares through Gram matrices
     "neox": neox,
     "llama": llama,
     "qwen3": qwen3,

@@ -54,6 +54,18 @@ def test_every_switch_matches_the_oracle(
     )
 
 
+def test_padding_token_without_a_gradient(rows: RowMaker, probe: Probe, oracle: Oracle) -> None:
+    """An embedding with a padding index passes no gradient to that token's row, even where the token is real."""
+    model, (ids, mask) = probe("llama"), rows()
+    model.get_input_embeddings().padding_idx = 7
+    ids[:, 1] = 7
+    labels = random_labels(ids, 1)
+    found = embed(model, ids, mask, Estimator.corrected(), labels=labels)
+    assert found[7] == 0
+    expected = oracle(model, ids, mask, labels, Estimator.corrected())
+    torch.testing.assert_close(found, expected.float(), rtol=1e-5, atol=0)
+
+
 def test_each_switch_changes_the_embedding(probe: Probe, rows: RowMaker) -> None:
     model, (ids, mask) = probe("gpt2"), rows()
     changes = [*SWITCHES[:4], {"dropout": True}, {"label_draws": 2}]
