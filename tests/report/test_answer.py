@@ -37,7 +37,7 @@ def test_the_numbers_are_those_of_the_tables(tables: Frames) -> None:
     rates = tables["exchange_rate"].copy()
     rates.loc[rates["fraction"] == 0.5, ["k", "k_low", "k_high"]] = [3.21, 3.0, 3.5]
     assert (
-        "need 3.21 times as many tokens (95% interval 3 to 3.5)"
+        "need 3.21 times as many tokens (95% interval 3.0 to 3.5)"
         in answer({**tables, "exchange_rate": rates})[1]
     )
 
@@ -45,7 +45,7 @@ def test_the_numbers_are_those_of_the_tables(tables: Frames) -> None:
     chosen = (choices["metric"] == "gzip_pairs") & choices["eval_set"].isna()
     choices.loc[chosen, ["regret_fraction", "regret", "regret_low"]] = [-1.0, 0.77, math.nan]
     assert "by gzip pairs" in (sentence := answer({**tables, "choice": choices})[2])
-    assert "loses 0.77 nats on average, where" in sentence
+    assert "loses 0.770 nats on average, where" in sentence
 
 
 def test_a_run_without_a_relation_says_so_and_that_it_has_one_seed(unrelated: Frames) -> None:

@@ -161,6 +161,9 @@ def test_files_hold_the_light_colours_and_the_data(figures: dict[str, Figure], t
     assert "color-mix" not in text
     assert "light-dark" not in json.dumps(paper_specification(figures["published_and_ours"]))
     assert len(paper_specification(figure)["datasets"][DATA]) == len(figure.data)
+    for other in figures.values():
+        whole = paper_specification(other)
+        assert set(re.findall(r'"data": {"name": "([^"]+)"}', json.dumps(whole))) <= set(whole["datasets"])
     write_files(figure, tmp_path)
     drawing = (tmp_path / f"{figure.name}.svg").read_text()
     assert VARIABLES["--accent"][0] in drawing

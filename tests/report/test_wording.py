@@ -74,6 +74,6 @@ def test_an_exchange_rate_that_is_a_bound_says_so() -> None:
     assert exchange(pd.Series({**rate, "reached": "never"})).startswith("more than 8 times")
     assert exchange(pd.Series({**rate, "k": 1.0, "reached": "before"})).startswith("no more than 1 times")
     within = exchange(pd.Series({**rate, "k": 6.0, "reached": "within"}))
-    assert within == "6 times as many tokens (95% interval 5 to above 8)"
+    assert within == "6 times as many tokens (95% interval 5.0 to above 8.0)"
     alone = exchange(pd.Series({**rate, "k_low": NAN, "reached": "within"}))
     assert alone.endswith("(no interval: one run each)")

@@ -106,15 +106,15 @@ def _choice(tables: Tables) -> str:
     n_eval = int(best["n_eval"])
     right = round(best["top1"] * n_eval)
     spread = (
-        f" (95% interval {interval(best['regret_low'], best['regret_high'])})"
+        f" (95% interval {interval(best['regret_low'], best['regret_high'], 3)})"
         if math.isfinite(best["regret_low"])
         else ""
     )
-    drawn = f", where a blind draw loses {number(blind['regret'].iloc[0])}" if len(blind) else ""
+    drawn = f", where a blind draw loses {number(blind['regret'].iloc[0], 3)}" if len(blind) else ""
     return (
         f"Choosing the most aligned training set by {plain(best['metric'])}, the measure that chose best, picks "
         f"the best of {best['n_train']:.0f} in {right} of {plural(n_eval, 'evaluation set')} and loses "
-        f"{number(best['regret'])} nats on average{spread}{drawn}{cost(best)}."
+        f"{number(best['regret'], 3)} nats on average{spread}{drawn}{cost(best)}."
     )
 
 

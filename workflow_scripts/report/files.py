@@ -47,5 +47,6 @@ def paper_specification(figure: Figure) -> dict[str, Any]:
     )
     whole["params"] = figure.parameters()
     whole["config"] = {**CONFIG, "background": "white"}
-    whole["datasets"] = {DATA: figure.data.astype(object).where(figure.data.notna(), None).to_dict("records")}
+    values = figure.data.astype(object).where(figure.data.notna(), None).to_dict("records")
+    whole["datasets"] = {**whole.get("datasets", {}), DATA: values}
     return for_paper(whole)

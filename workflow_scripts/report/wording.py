@@ -112,7 +112,7 @@ def exchange(row: "pd.Series[Any]") -> str:
     if not math.isfinite(row["k_low"]):
         return f"{amount} (no interval: one run each)"
     above = "" if row["high_reached"] else "above "
-    return f"{amount} (95% interval {row['k_low']:.2g} to {above}{row['k_high']:.2g})"
+    return f"{amount} (95% interval {number(row['k_low'], 1)} to {above}{number(row['k_high'], 1)})"
 
 
 def cost(row: "pd.Series[Any]") -> str:

@@ -105,7 +105,7 @@ def _panel(name: str, rows: pd.DataFrame, legend: Legend) -> Panel:
     n_eval = int(rows["n_eval"].iloc[0])
     upright = "; upright line: training all" if rows["training_seconds"].gt(0).any() else ""
     return Panel(
-        title=name,
+        title=sentence(name),
         subtitle=f"{plural(n_eval, 'evaluation set')}{upright}; dashed: a blind draw",
         description=f"Regret of each measure's choice against its cost in seconds, {name}.",
         chart=layered(
@@ -125,6 +125,6 @@ def _summary(name: str, rows: pd.DataFrame) -> str:
     best, blind = measured.iloc[0], rows[rows["metric"] == BLIND]
     drawn = f", against {blind['regret_fraction'].iloc[0]:.0%} for a blind draw" if len(blind) else ""
     return (
-        f"{sentence(name)}: {plain(best['metric'])} has the least regret, {number(best['regret'])} nats or "
+        f"{sentence(name)}: {plain(best['metric'])} has the least regret, {number(best['regret'], 3)} nats or "
         f"{best['regret_fraction']:.0%} of the range{drawn}{cost(best)}."
     )

@@ -69,7 +69,10 @@ def _figure(experiment: str, part: str, scope: str, rows: pd.DataFrame) -> Figur
 
 def _panel(metric: str, rows: pd.DataFrame, scope: str) -> Panel:
     base = chart().transform_filter(f"datum.metric === '{metric}'")
-    x = alt.X("pearson_r:Q", title="correlation with loss", scale=alt.Scale(domain=[-1, 1]))
+    value = float(rows["with_all"].iloc[0])
+    extremes = [*rows["pearson_r"], value, 0.0]
+    scale = alt.Scale(domain=[-1 if min(extremes) < 0 else 0, 1 if max(extremes) > 0 else 0])
+    x = alt.X("pearson_r:Q", title="correlation with loss", scale=scale)
     # A set may stand on both sides: its mark on either is a row of its own.
     place = alt.Y(
         "place:N",
@@ -94,11 +97,10 @@ def _panel(metric: str, rows: pd.DataFrame, scope: str) -> Panel:
             ],
         )
     )
-    value = rows["with_all"].iloc[0]
     all_sets = (
-        alt.Chart(alt.InlineData(values=[{"value": float(value)}]))
+        alt.Chart(alt.InlineData(values=[{"value": value}]))
         .mark_rule(color=QUIET, strokeDash=[3, 3])
-        .encode(x=alt.X("value:Q", title="correlation with loss"))
+        .encode(x=alt.X("value:Q", title="correlation with loss", scale=scale))
     )
     return Panel(
         title=plain(metric),
