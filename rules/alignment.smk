@@ -42,7 +42,7 @@ rule compare_sets:
         floor=lambda w, input: f"{plan.floor}={input.sets[plan.sets.index(plan.floor)]}",
         model=lambda w, input: folder_of(input.probe),
         tokenizer=lambda w, input: folder_of(input.tokenizer),
-        batches=plan.config["alignment"]["batches"],
+        batches=lambda w: plan.metric_batches(w.metric),
         rows=plan.config["alignment"]["rows"],
         seed=plan.config["seed"],
         store=f"{plan.root}/store/metrics",

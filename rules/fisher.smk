@@ -35,7 +35,7 @@ rule embed_batches:
         estimator=lambda w: plan.estimator_json(w.estimator),
         head_epochs=lambda w: plan.config["estimators"][w.estimator]["head_epochs"],
         microbatch=lambda w: plan.config["estimators"][w.estimator]["microbatch"],
-        batches=plan.config["alignment"]["batches"],
+        batches=lambda w: plan.estimator_batches(w.estimator),
         rows=plan.config["alignment"]["rows"],
         sampling=plan.config["alignment"]["sampling"],
         seed=plan.config["seed"],

@@ -84,6 +84,7 @@ rule evaluate_models:
         gpu=ask.gpu("evaluate_models"),
     params:
         settings=lambda w: plan.evaluation_json(w.recipe),
+        budgets=lambda w: plan.budgets(w.recipe, w.eval_set),
         base=lambda w, input: ["--base", folder_of(input.base[0])] if input.base else [],
         tokenizer=lambda w, input: folder_of(input.tokenizer),
         store=f"{plan.root}/store/losses",
@@ -97,6 +98,7 @@ rule evaluate_models:
         " --eval-set {wildcards.eval_set:q}"
         " --manifests {input.manifests:q}"
         " {params.base:q}"
+        " --budgets {params.budgets}"
         " --tokenizer {params.tokenizer:q}"
         " --settings {params.settings:q}"
         " --store {params.store:q}"

@@ -25,6 +25,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--base", type=Path, help="folder of the untrained base: train_set none, 0 tokens, seed 0"
     )
+    parser.add_argument(
+        "--budgets", type=int, nargs="*", help="score models of these budgets of tokens alone, and the base"
+    )
     parser.add_argument("--tokenizer", required=True, type=Path, help="folder of the tokenizer")
     parser.add_argument("--settings", type=json.loads, default={}, help="documents and windows, as JSON")
     parser.add_argument("--store", required=True, type=Path, help="folder of finished evaluations")
@@ -53,6 +56,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         documents = documents[documents["split"] == given.split]
         chosen = choose_documents(documents, load_tokenizer(str(given.tokenizer)), settings, given.eval_set)
         candidates = list_candidates(given.manifests, given.base)
+        if given.budgets is not None:
+            candidates = [one for one in candidates if one.tokens in (0, *given.budgets)]
         losses, seconds = losses_of(
             candidates, chosen, given.eval_set, ContentStore(given.store), device, given.threads
         )

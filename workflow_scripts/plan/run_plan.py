@@ -13,7 +13,7 @@ from workflow_scripts.plan.corpus_graph import CorpusGraph
 ROW_SOURCES = ("mixture", "random_tokens")
 
 # Keys of an estimator in the config that are no fields of the estimator itself.
-_EMBEDDING_SETTINGS = ("layout", "head_epochs", "microbatch")
+_EMBEDDING_SETTINGS = ("layout", "head_epochs", "batches", "microbatch")
 
 
 class RunPlan:
@@ -108,6 +108,16 @@ class RunPlan:
         settings = self.config["estimators"][name]
         return _json({"name": name, **{k: v for k, v in settings.items() if k not in _EMBEDDING_SETTINGS}})
 
+    def estimator_batches(self, name: str) -> int:
+        """Batches that an estimator embeds, at most those of the other metrics: batches are in the same order."""
+        asked, general = self.config["estimators"][name]["batches"], self.config["alignment"]["batches"]
+        return min(asked or general, general)
+
+    def metric_batches(self, metric: str) -> int:
+        """Batches that a metric compares."""
+        estimator = metric_class(metric).estimator()
+        return self.config["alignment"]["batches"] if estimator is None else self.estimator_batches(estimator)
+
     def metric_inputs(self, metric: str) -> list[str]:
         """What a metric reads of each set, in the order of `sets`: embeddings, or rows."""
         estimator = metric_class(metric).estimator()
@@ -162,6 +172,17 @@ class RunPlan:
     def evaluations(self) -> list[tuple[str, str]]:
         """(recipe, evaluation set) of every evaluation job."""
         return sorted({(e["recipe"], name) for e in self.config["experiments"] for name in e["eval_sets"]})
+
+    def budgets(self, recipe: str, eval_set: str) -> list[int]:
+        """Budgets of a recipe at which some experiment reads the loss on an evaluation set."""
+        return sorted(
+            {
+                tokens
+                for e in self.config["experiments"]
+                if e["recipe"] == recipe and eval_set in e["eval_sets"]
+                for tokens in e.get("tokens") or self.recipe(recipe)["tokens"]
+            }
+        )
 
     @property
     def losses(self) -> list[str]:
