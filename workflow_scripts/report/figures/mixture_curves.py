@@ -102,6 +102,7 @@ def _panel(quantity: str, rows: pd.DataFrame, legend: Legend, title: str, subtit
     lines = base.mark_line().encode(y=y, opacity=unless_isolated(legend.field))
     marks = base.mark_point().encode(
         y=y,
+        shape=alt.Shape(f"{legend.field}:N", title=legend.title, scale=legend.scale("shape"), sort=None),
         opacity=unless_isolated(legend.field),
         tooltip=[
             alt.Tooltip("train_set:N", title="trained on" if quantity == "loss" else "set"),
