@@ -95,3 +95,10 @@ def test_the_table_has_every_model_document_and_part(run_job, tmp_path):
 def test_the_first_document_alone(run_job):
     table = read_frame(run_job("a", documents="first", parts=["whole"])[0])
     assert set(table["doc_id"]) == {"a"} and set(table["part"]) == {"whole"}
+
+
+def test_only_the_budgets_asked_for_are_scored(run_job):
+    everything, _ = run_job("a", "--budgets", "64")
+    assert set(read_frame(everything)["tokens"]) == {64}
+    nothing, counts = run_job("b", "--budgets", "32", train_sets=("x", "y"))
+    assert counts == (0, 0) and read_frame(nothing).empty

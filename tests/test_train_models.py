@@ -7,6 +7,7 @@ import pytest
 
 from workflow_scripts import train_models
 from workflow_scripts.command_line import UserError, set_threads
+from workflow_scripts.storage.revision import commit
 from workflow_scripts.storage.tables import read_json
 from workflow_scripts.tokens.rows import Rows, write_rows
 from workflow_scripts.tokens.tokenizer import train_tokenizer
@@ -48,7 +49,7 @@ def run_job(tmp_path):
 
 
 def test_a_job_writes_models_and_lists_them_the_same_every_time(run_job, tmp_path):
-    out = run_job("a", "--commit", "c0ffee")
+    out = run_job("a")
     manifest = read_json(out / "manifest.json")
     assert [(m["train_set"], m["seed"], m["tokens"], m["tokens_seen"]) for m in manifest["models"]] == [
         ("toy", seed, tokens, tokens) for seed in (0, 1) for tokens in (256, 512)
@@ -57,12 +58,10 @@ def test_a_job_writes_models_and_lists_them_the_same_every_time(run_job, tmp_pat
         assert model["path"] == f"models/seed-{model['seed']}/tokens-{model['tokens']}"
         assert model["weights_sha256"] == weights_digest(out / model["path"])
     assert len({model["weights_sha256"] for model in manifest["models"]}) == 4
-    assert manifest["commit"] == "c0ffee" and manifest["device"] == "cpu" and manifest["seeds"] == [0, 1]
+    assert manifest["commit"] == commit() and manifest["device"] == "cpu" and manifest["seeds"] == [0, 1]
     assert manifest["recipe"]["schedule"] == "constant" and "torch" in manifest["libraries"]
     assert str(tmp_path) not in (out / "manifest.json").read_text()
-    assert (out / "manifest.json").read_bytes() == (
-        run_job("b", "--commit", "c0ffee") / "manifest.json"
-    ).read_bytes()
+    assert (out / "manifest.json").read_bytes() == (run_job("b") / "manifest.json").read_bytes()
     assert [set(run) for run in read_json(out / "times.json")] == [
         {"seed", "tokens", "steps", "seconds", "tokens_per_second", "reused"}
     ] * 2

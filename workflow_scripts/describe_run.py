@@ -3,20 +3,26 @@
 import argparse
 import json
 import platform
-import subprocess
 from collections.abc import Sequence
 from importlib.metadata import distributions
 from pathlib import Path
 
 from workflow_scripts.command_line import parser_for, run
+from workflow_scripts.storage.revision import commit
 from workflow_scripts.storage.tables import read_json, write_json
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = parser_for(__doc__)
-    parser.add_argument("--config", required=True, type=json.loads, help="the config with its defaults, as JSON")
-    parser.add_argument("--corpora", nargs="*", default=[], type=Path, help="manifest.json of each corpus (its folder)")
-    parser.add_argument("--probes", nargs="*", default=[], type=Path, help="manifest.json of each probe (its folder)")
+    parser.add_argument(
+        "--config", required=True, type=json.loads, help="the config with its defaults, as JSON"
+    )
+    parser.add_argument(
+        "--corpora", nargs="*", default=[], type=Path, help="manifest.json of each corpus (its folder)"
+    )
+    parser.add_argument(
+        "--probes", nargs="*", default=[], type=Path, help="manifest.json of each probe (its folder)"
+    )
     parser.add_argument("--output", required=True, help="JSON")
     return parser
 
@@ -34,21 +40,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         },
         arguments.output,
     )
-
-
-def commit() -> str | None:
-    """The commit that the code stands at, marked where the tree differs from it; None outside a checkout."""
-    folder = Path(__file__).parent
-    try:
-        found = subprocess.run(
-            ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return found.stdout.strip()
 
 
 if __name__ == "__main__":

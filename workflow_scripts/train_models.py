@@ -97,7 +97,7 @@ def train(given: argparse.Namespace, execution: Execution) -> None:
         finished = finish_runs(job, given.checkpoints, execution, interruption)
         if is_main_process():
             models = publish_models(finished, given.models, given.manifest)
-            write_json(manifest_of(job, models, execution.device, given.commit), given.manifest)
+            write_json(manifest_of(job, models, execution.device), given.manifest)
             write_json(times_of(finished), given.times)
             forget_runs(given.checkpoints)
 

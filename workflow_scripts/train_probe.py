@@ -61,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def copy_pretrained(given: argparse.Namespace) -> None:
+    from workflow_scripts.storage.revision import commit
     from workflow_scripts.storage.tables import write_json
     from workflow_scripts.tokens.tokenizer import load_tokenizer
     from workflow_scripts.training.models import (
@@ -76,7 +77,7 @@ def copy_pretrained(given: argparse.Namespace) -> None:
         new_model(given.model, load_tokenizer(str(given.tokenizer)), context=2, seed=given.seed), given.output
     )
     manifest = {
-        "commit": given.commit or None,
+        "commit": commit(),
         "libraries": library_versions(),
         "model": given.model,
         "weights_sha256": weights_digest(given.output),
@@ -134,7 +135,7 @@ def train(given: argparse.Namespace, execution: Execution) -> None:
             listed = [
                 {"seed": given.seed, "tokens": given.tokens, "weights_sha256": weights_digest(given.output)}
             ]
-            manifest = manifest_of(job, listed, execution.device, given.commit)
+            manifest = manifest_of(job, listed, execution.device)
             write_json({**manifest, "corpora": [name for name, _ in sets]}, given.manifest)
             write_json(times_of(finished), given.times)
             forget_runs(given.checkpoints)

@@ -207,3 +207,8 @@ def test_a_context_that_rows_do_not_fill(config):
 def test_two_experiments_of_one_name(config):
     config["experiments"].append(dict(config["experiments"][0]))
     assert mistake(config) == "experiments.pretraining: two experiments have this name"
+
+
+def test_a_stride_as_long_as_the_context(config):
+    config["evaluation"]["stride"] = 128
+    assert mistake(config).startswith("evaluation.stride = 128: it must be below recipes.from_")

@@ -100,10 +100,10 @@ def _check_rows(config: dict[str, Any]) -> None:
         if context % length:
             raise UserError(f"{key} = {context}: it must be a multiple of rows.length = {length}")
     for name, recipe in config["recipes"].items():
-        if recipe["context"] <= config["evaluation"]["stride"] - 1:
+        if recipe["context"] <= config["evaluation"]["stride"]:
             raise UserError(
                 f"evaluation.stride = {config['evaluation']['stride']}: "
-                f"it must not exceed recipes.{name}.context = {recipe['context']}"
+                f"it must be below recipes.{name}.context = {recipe['context']}"
             )
 
 

@@ -207,11 +207,12 @@ class RunPlan:
 
     @property
     def experiments_json(self) -> str:
-        """The experiments as the analysis is told them, each with the budgets that it reads."""
+        """The experiments as the analysis is told them, each with its budgets and seeds."""
         experiments = []
         for experiment in self.config["experiments"]:
-            tokens = experiment.get("tokens") or self.recipe(experiment["recipe"])["tokens"]
-            experiments.append({**experiment, "tokens": sorted(tokens)})
+            recipe = self.recipe(experiment["recipe"])
+            tokens = sorted(experiment.get("tokens") or recipe["tokens"])
+            experiments.append({**experiment, "tokens": tokens, "seeds": recipe["seeds"]})
         return _json(experiments)
 
     @property

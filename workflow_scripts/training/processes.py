@@ -40,7 +40,6 @@ def add_execution_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gpus", type=int, default=0, help="GPUs to train on, one process each")
     parser.add_argument("--processes", type=int, default=1, help="processes on a CPU")
     parser.add_argument("--threads", type=int, default=1, help="threads of each process")
-    parser.add_argument("--commit", default="", help="commit of the code, for the manifest")
 
 
 def execution_of(given: argparse.Namespace, device: str) -> Execution:

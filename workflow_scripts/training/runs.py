@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.storage.content_store import content_key
+from workflow_scripts.storage.revision import commit
 from workflow_scripts.storage.tables import read_json, write_json
 from workflow_scripts.training.interruption import Interruption, NotFinished
 from workflow_scripts.training.models import copy_model, library_versions, save_model, weights_digest
@@ -176,11 +177,11 @@ def forget_runs(checkpoints: Path) -> None:
         checkpoints.rmdir()
 
 
-def manifest_of(job: Job, models: list[dict[str, Any]], device: str, commit: str) -> dict[str, Any]:
+def manifest_of(job: Job, models: list[dict[str, Any]], device: str) -> dict[str, Any]:
     """What made the models: nothing in it depends on when or where."""
     return {
         "base_digest": job.base_digest,
-        "commit": commit or None,
+        "commit": commit(),
         "data_digest": job.data_digest,
         "device": device,
         "libraries": library_versions(),

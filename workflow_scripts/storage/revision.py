@@ -1,0 +1,22 @@
+"""Which state of the code made a result."""
+
+import subprocess
+from pathlib import Path
+
+
+def commit() -> str | None:
+    """The commit that the code stands at, marked where the tree differs from it; None outside a checkout."""
+    command = [
+        "git",
+        "-C",
+        str(Path(__file__).parent),
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=12",
+        "--exclude=*",
+    ]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
