@@ -117,6 +117,14 @@ def test_every_figure_is_drawn(light: Opened) -> None:
         assert "NaN" not in drawing.inner_html(), name
 
 
+def test_the_accent_marks_the_intervals_that_leave_zero_out(light: Opened, sections: list[Section]) -> None:
+    leagues = [figure for figure in sections[0].figures if figure.name.startswith("metric_league")]
+    assert leagues
+    for league in leagues:
+        accented = light.page.locator(f"#{league.name} .drawing {MARKS}[fill='var(--accent)']")
+        assert accented.count() == league.data["excludes_zero"].sum()
+
+
 def test_a_check_is_drawn_when_it_is_unfolded(fresh: Opened) -> None:
     check = fresh.page.locator("#leave_one_out_pretraining")
     assert check.locator(".drawing svg").count() == 0
