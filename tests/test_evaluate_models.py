@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from workflow_scripts import evaluate_models
-from workflow_scripts.command_line import set_threads
+from workflow_scripts.command_line import UserError, set_threads
 from workflow_scripts.storage.tables import read_frame, read_json, write_json, write_table
 from workflow_scripts.tokens.tokenizer import load_tokenizer, train_tokenizer
 from workflow_scripts.training.models import new_model, save_model
@@ -100,5 +100,5 @@ def test_the_first_document_alone(run_job):
 def test_only_the_budgets_asked_for_are_scored(run_job):
     everything, _ = run_job("a", "--budgets", "64")
     assert set(read_frame(everything)["tokens"]) == {64}
-    nothing, counts = run_job("b", "--budgets", "32", train_sets=("x", "y"))
-    assert counts == (0, 0) and read_frame(nothing).empty
+    with pytest.raises(UserError, match=r"--budgets \[32\]: the manifests list no model"):
+        run_job("b", "--budgets", "32", train_sets=("x", "y"))

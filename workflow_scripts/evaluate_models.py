@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from workflow_scripts.command_line import parser_for, run, set_threads
+from workflow_scripts.command_line import UserError, parser_for, run, set_threads
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -58,6 +58,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         candidates = list_candidates(given.manifests, given.base)
         if given.budgets is not None:
             candidates = [one for one in candidates if one.tokens in (0, *given.budgets)]
+        if not candidates:
+            raise UserError(f"--budgets {given.budgets}: the manifests list no model of these budgets")
         losses, seconds = losses_of(
             candidates, chosen, given.eval_set, ContentStore(given.store), device, given.threads
         )
