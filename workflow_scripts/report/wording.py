@@ -107,8 +107,9 @@ def exchange(row: "pd.Series[Any]") -> str:
     """A row of the exchange rates as an amount of tokens."""
     if row["reached"] == "never":
         return f"more than {row['k']:.3g} times as many tokens, the most that was tried"
-    least = "no more than " if row["reached"] == "before" else ""
-    amount = f"{least}{row['k']:.3g} times as many tokens"
+    if row["reached"] == "before":
+        return "no more tokens than the pure target"
+    amount = f"{row['k']:.3g} times as many tokens"
     if not math.isfinite(row["k_low"]):
         return f"{amount} (no interval: one run each)"
     above = "" if row["high_reached"] else "above "
