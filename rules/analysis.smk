@@ -67,7 +67,8 @@ rule choose_data:
         losses="<results>/losses/loss_summary.parquet",
         times=plan.present(plan.training_times),
     output:
-        "<results>/analysis/choice.parquet",
+        choice="<results>/analysis/choice.parquet",
+        cost="<results>/analysis/choice_cost.parquet",
     log:
         "<results>/logs/choose_data.log",
     benchmark:
@@ -94,7 +95,8 @@ rule choose_data:
         " --experiments {params.experiments:q}"
         " {params.times:q}"
         " --threads {params.threads}"
-        " --output {output:q}"
+        " --output {output.choice:q}"
+        " --cost-output {output.cost:q}"
         " 2> {log:q}"
 
 

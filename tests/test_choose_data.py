@@ -9,6 +9,7 @@ import pytest
 
 from workflow_scripts.choose_data import main
 from workflow_scripts.command_line import UserError
+from workflow_scripts.statistics.choice import with_seconds
 from workflow_scripts.storage.tables import read_frame, write_json, write_table
 
 TRAINS, EVALS = ["a", "b", "c"], ["e", "f"]
@@ -47,7 +48,7 @@ def write_inputs(folder: Path) -> list[str]:
     return [
         *("--alignment", str(folder / "alignment.parquet"), "--losses", str(folder / "losses.parquet")),
         *("--alignment-cost", str(folder / "cost.parquet"), "--experiments", EXPERIMENTS),
-        *("--output", str(folder / "choice.parquet")),
+        *("--output", str(folder / "choice.parquet"), "--cost-output", str(folder / "choice_cost.parquet")),
     ]
 
 
@@ -58,7 +59,9 @@ def test_choices_with_costs(tmp_path: Path) -> None:
         write_json([*longer, {"seed": 0, "tokens": 400, "seconds": 1e6}], tmp_path / f"{name}.json")
         options += ["--times", f"r/{name}={tmp_path / f'{name}.json'}"]
     main(options)
-    table = read_frame(tmp_path / "choice.parquet")
+    choice = read_frame(tmp_path / "choice.parquet")
+    assert not choice.columns.str.contains("seconds").any()
+    table = with_seconds(choice, read_frame(tmp_path / "choice_cost.parquet"))
     mean = table[(table["metric"] == "m") & table["eval_set"].isna()].iloc[0]
     assert mean["top1"] == 1 and mean["regret"] == 0 and mean["kendall_tau"] == pytest.approx(1)
     assert mean["cost_seconds"] == 10
@@ -70,8 +73,10 @@ def test_choices_with_costs(tmp_path: Path) -> None:
 
 def test_unknown_costs_are_null(tmp_path: Path) -> None:
     main(write_inputs(tmp_path))
-    table = read_frame(tmp_path / "choice.parquet")
+    table = read_frame(tmp_path / "choice_cost.parquet")
     assert np.isnan(table["training_seconds"]).all()
+    without = with_seconds(read_frame(tmp_path / "choice.parquet"), None)
+    assert np.isnan(without["cost_seconds"]).all()
 
 
 def test_a_wrong_times_option_is_named(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.command_line import UserError, parser_for, run, set_threads
-from workflow_scripts.statistics.choice import Costs, choice_table, choices
+from workflow_scripts.statistics.choice import CHOICE_KEYS, SECONDS, Costs, choice_table, choices
 from workflow_scripts.statistics.experiments import Panel, experiments_from_json, panels
 from workflow_scripts.storage.tables import read_frame, read_json, write_table
 
@@ -33,6 +33,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--threads", type=int, default=1, help="threads of the numerical libraries")
     parser.add_argument("--output", required=True, help="Parquet file of choices")
+    parser.add_argument(
+        "--cost-output", required=True, help="Parquet file of what each choice cost, in seconds"
+    )
     return parser
 
 
@@ -42,7 +45,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     experiments = experiments_from_json(arguments.experiments)
     costs = Costs(_metric_costs(arguments.alignment_cost), TrainingTimes(arguments.times).seconds)
     found = panels(read_frame(arguments.alignment), read_frame(arguments.losses), experiments)
-    write_table(choice_table([row for panel in found for row in choices(panel, costs)]), arguments.output)
+    table = choice_table([row for panel in found for row in choices(panel, costs)])
+    # Seconds differ from run to run, and the choices must not.
+    write_table(table.drop(columns=SECONDS), arguments.output)
+    write_table(table[[*CHOICE_KEYS, *SECONDS]], arguments.cost_output)
 
 
 class TrainingTimes:

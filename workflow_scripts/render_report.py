@@ -1,8 +1,8 @@
 """Render the report: one self-contained page, and every figure as SVG, PNG and CSV beside it.
 
 Tables are given as --table NAME=FILE: points, correlation, metric_differences, leave_one_out, choice,
-exchange_rate, published, published_points, alignment and loss_summary. Others are passed over. A figure whose
-tables are not given is left out, and the page says so.
+choice_cost, exchange_rate, published, published_points, alignment and loss_summary. Others are passed over.
+A figure whose tables are not given is left out, and the page says so.
 """
 
 import argparse
@@ -38,9 +38,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     from workflow_scripts.report.draw import draw_figures
     from workflow_scripts.report.files import write_files
     from workflow_scripts.report.page import page
-    from workflow_scripts.storage.tables import read_frame, replaced_whole
+    from workflow_scripts.report.tables import read_tables
+    from workflow_scripts.storage.tables import replaced_whole
 
-    tables = {name: read_frame(path) for name, path in _named_files(arguments.table).items()}
+    tables = read_tables(_named_files(arguments.table))
     sections, left_out = draw_figures(tables)
     text = page(
         arguments.run, tables, sections, left_out, _json(arguments.missing), _json(arguments.provenance)

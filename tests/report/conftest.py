@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from workflow_scripts import analyse_published, choose_data, correlate_losses, measure_exchange_rate
-from workflow_scripts.storage.tables import read_frame, write_json, write_table
+from workflow_scripts.report.tables import read_tables
+from workflow_scripts.storage.tables import write_json, write_table
 
 REPOSITORY = Path(__file__).parents[2]
 METRICS = ("task2vec", "unigram_js", "gzip_pairs", "tfidf_cosine")
@@ -182,6 +183,8 @@ class MadeUpRun:
                 *self.times(),
                 "--output",
                 output("choice"),
+                "--cost-output",
+                output("choice_cost"),
             ]
         )
         measure_exchange_rate.main([*inputs[2:], "--output", output("exchange_rate")])
@@ -223,14 +226,14 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def tables(files: dict[str, Path]) -> dict[str, pd.DataFrame]:
-    return {name: read_frame(path) for name, path in files.items()}
+    return read_tables(files)
 
 
 @pytest.fixture(scope="session")
 def unrelated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
     """Tables of a run with one seed in which loss has nothing to do with alignment."""
     run = MadeUpRun(tmp_path_factory.mktemp("unrelated"), seed=7, strength=0.0, n_seeds=1)
-    return {name: read_frame(path) for name, path in run.analyse().items()}
+    return read_tables(run.analyse())
 
 
 @pytest.fixture(scope="session")
@@ -250,4 +253,4 @@ def damaged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]
     unscaled = alignment["metric"] == "gzip_pairs"
     alignment.loc[unscaled, ["calibrated", "calibrated_low", "calibrated_high"]] = math.nan
     run.losses, run.alignment = lambda: losses, lambda: alignment  # type: ignore[method-assign]
-    return {name: read_frame(path) for name, path in run.analyse().items()}
+    return read_tables(run.analyse())

@@ -231,6 +231,7 @@ class RunPlan:
         "metric_differences",
         "leave_one_out",
         "choice",
+        "choice_cost",
         "exchange_rate",
         "published",
         "published_points",

@@ -17,6 +17,8 @@ from workflow_scripts.statistics.intervals import two_way_jackknife
 BLIND = "random_choice"
 SCORES = ("regret", "regret_fraction", "kendall_tau")
 RANGES = {"regret": (0.0, np.inf), "regret_fraction": (0.0, 1.0), "kendall_tau": (-1.0, 1.0)}
+CHOICE_KEYS = ["experiment", "part", "tokens", "candidates", "metric", "eval_set"]
+SECONDS = ["cost_seconds", "training_seconds"]
 CHOICE_TYPES = {
     "experiment": "str",
     "part": "str",
@@ -74,6 +76,13 @@ def choices(panel: Panel, costs: Costs) -> list[dict[str, Any]]:
 
 def choice_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(CHOICE_TYPES)).astype(CHOICE_TYPES)
+
+
+def with_seconds(choice: pd.DataFrame, cost: pd.DataFrame | None) -> pd.DataFrame:
+    """The choices with their seconds beside them, which are kept apart on disk; null where none are known."""
+    if cost is None:
+        return choice.assign(**dict.fromkeys(SECONDS, NAN))
+    return choice.merge(cost, on=CHOICE_KEYS, how="left", validate="one_to_one")
 
 
 @dataclass(frozen=True)
