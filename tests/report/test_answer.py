@@ -43,15 +43,15 @@ def test_the_numbers_are_those_of_the_tables(tables: Frames) -> None:
 
     choices = tables["choice"].copy()
     chosen = (choices["metric"] == "gzip_pairs") & choices["eval_set"].isna()
-    choices.loc[chosen, ["regret_fraction", "regret", "regret_low"]] = [-1.0, 0.77, math.nan]
+    choices.loc[chosen, ["regret", "regret_low"]] = [-0.77, math.nan]
     assert "by gzip pairs" in (sentence := answer({**tables, "choice": choices})[2])
-    assert "loses 0.770 nats on average, where" in sentence
+    assert "loses −0.770 nats on average, where" in sentence
 
 
 def test_a_run_without_a_relation_says_so_and_that_it_has_one_seed(unrelated: Frames) -> None:
     assert "no relation was found" in answer(unrelated)[0]
     assert "would be needed to detect" in answer(unrelated)[0]
-    assert "no interval: one run each" in answer(unrelated)[1]
+    assert "no more tokens than the pure target" in answer(unrelated)[1]
     assert "one seed" in caveats(unrelated)[0]
 
 
@@ -59,3 +59,12 @@ def test_a_run_that_lacks_everything_still_has_three_sentences() -> None:
     sentences = answer({})
     assert len(sentences) == 3
     assert all("cannot be said" in sentence for sentence in sentences)
+
+
+def test_of_measures_that_choose_alike_the_cheapest_is_named(tables: Frames) -> None:
+    choices = tables["choice"].copy()
+    means = choices["eval_set"].isna() & (choices["metric"] != "random_choice")
+    choices.loc[means, "regret"] = 0.1
+    assert (
+        "by tfidf cosine, the cheapest of the 4 that chose best" in answer({**tables, "choice": choices})[2]
+    )

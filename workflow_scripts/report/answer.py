@@ -8,6 +8,7 @@ import pandas as pd
 from workflow_scripts.report.figure import Tables
 from workflow_scripts.report.headline import (
     SCOPE_NAMES,
+    best_chooser,
     choice_means,
     correlation_rows,
     informative_scope,
@@ -99,10 +100,11 @@ def _choice(tables: Tables) -> str:
     points = tables["points"]
     experiment = headline_experiment(points)
     rows = means[(means["experiment"] == experiment) & (means["part"] == main_part(points, experiment))]
-    measured = rows[rows["metric"] != BLIND].sort_values(["regret_fraction", "cost_seconds"])
+    measured = rows[rows["metric"] != BLIND]
     if measured.empty:
         return f"Which data to choose cannot be said: no measure could choose in {plain(experiment)}."
-    best, blind = measured.iloc[0], rows[rows["metric"] == BLIND]
+    (best, equals), blind = best_chooser(measured), rows[rows["metric"] == BLIND]
+    rank = "the measure that chose best" if equals == 1 else f"the cheapest of the {equals} that chose best"
     n_eval = int(best["n_eval"])
     right = round(best["top1"] * n_eval)
     spread = (
@@ -112,7 +114,7 @@ def _choice(tables: Tables) -> str:
     )
     drawn = f", where a blind draw loses {number(blind['regret'].iloc[0], 3)}" if len(blind) else ""
     return (
-        f"Choosing the most aligned training set by {plain(best['metric'])}, the measure that chose best, picks "
+        f"Choosing the most aligned training set by {plain(best['metric'])}, {rank}, picks "
         f"the best of {best['n_train']:.0f} in {right} of {plural(n_eval, 'evaluation set')} and loses "
         f"{number(best['regret'], 3)} nats on average{spread}{drawn}{cost(best)}."
     )

@@ -1,5 +1,6 @@
 """Which rows of the tables stand for the whole: the largest budget, the measure of the paper, whole documents."""
 
+import numpy as np
 import pandas as pd
 
 PAPER_METRICS = ("task2vec", "task2vec_published", "task2vec_body")
@@ -71,6 +72,17 @@ def experiments_and_parts(correlation: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def choice_means(choice: pd.DataFrame) -> pd.DataFrame:
-    """Means over evaluation sets at the largest budget, every training set a candidate."""
+    """Means over evaluation sets at the largest budget, every training set a candidate; whole documents first."""
     chosen = largest_budget(choice)
-    return chosen[(chosen["candidates"] == "all") & chosen["eval_set"].isna()].copy()
+    chosen = chosen[(chosen["candidates"] == "all") & chosen["eval_set"].isna()]
+    panels = [
+        chosen[(chosen["experiment"] == experiment) & (chosen["part"] == part)]
+        for experiment, part in experiments_and_parts(chosen)
+    ]
+    return pd.concat([chosen.head(0), *panels])
+
+
+def best_chooser(means: pd.DataFrame) -> tuple[pd.Series, int]:
+    """The measure of least regret, the cheapest of several, and how many share that regret."""
+    ranked = means.sort_values(["regret", "cost_seconds"], kind="stable")
+    return ranked.iloc[0], int(np.isclose(ranked["regret"], ranked["regret"].iloc[0], atol=1e-9).sum())

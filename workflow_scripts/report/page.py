@@ -1,6 +1,7 @@
 """The page: one HTML file with figures, tables, styles and scripts in it."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -39,7 +40,7 @@ def page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["data_uri"] = data_uri
+    environment.filters |= {"data_uri": data_uri, "tied": tied}
     return environment.get_template("page.html.j2").render(
         run=run,
         answer=answer(tables),
@@ -81,6 +82,11 @@ def vega_bundle() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script, from the installed package."""
     # A closing tag inside a string of the libraries would end the script element.
     return vl_convert.javascript_bundle(EXPOSED, vl_version=VEGA_LITE).replace("</script", "<\\/script")
+
+
+def tied(text: str) -> str:
+    """The text without line breaks inside `r = 0.5` and `p < 0.001`."""
+    return re.sub(r" ([=<]) ", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text)
 
 
 def data_uri(csv: str) -> str:

@@ -120,7 +120,7 @@ def cost(row: "pd.Series[Any]") -> str:
     """Seconds of a measure against those of training every candidate, as far as they are known."""
     if not math.isfinite(row["cost_seconds"]):
         return ""
-    spent = f", in {seconds(row['cost_seconds'])}"
+    spent = f"; it takes {seconds(row['cost_seconds'])}"
     if not math.isfinite(row["training_seconds"]):
         return spent
-    return f"{spent} against {seconds(row['training_seconds'])} to train on every candidate"
+    return f"{spent}, against {seconds(row['training_seconds'])} to train on every candidate"

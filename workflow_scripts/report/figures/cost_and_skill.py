@@ -4,7 +4,7 @@ import altair as alt
 import pandas as pd
 
 from workflow_scripts.report.figure import Figure, Legend, Panel, Tables, chart, layered, unless_isolated
-from workflow_scripts.report.headline import PART_NAMES, choice_means
+from workflow_scripts.report.headline import PART_NAMES, best_chooser, choice_means
 from workflow_scripts.report.look import QUIET, category_entries
 from workflow_scripts.report.wording import cost, number, plain, plural, sentence
 from workflow_scripts.statistics.choice import BLIND
@@ -119,12 +119,13 @@ def _panel(name: str, rows: pd.DataFrame, legend: Legend) -> Panel:
 
 
 def _summary(name: str, rows: pd.DataFrame) -> str:
-    measured = rows[rows["metric"] != BLIND].sort_values(["regret_fraction", "cost_seconds"])
+    measured = rows[rows["metric"] != BLIND]
     if measured.empty:
         return f"{sentence(name)}: no measure could choose."
-    best, blind = measured.iloc[0], rows[rows["metric"] == BLIND]
+    (best, equals), blind = best_chooser(measured), rows[rows["metric"] == BLIND]
+    shared = f" (as have {equals - 1} more, at more cost)" if equals > 1 else ""
     drawn = f", against {blind['regret_fraction'].iloc[0]:.0%} for a blind draw" if len(blind) else ""
     return (
-        f"{sentence(name)}: {plain(best['metric'])} has the least regret, {number(best['regret'], 3)} nats or "
+        f"{sentence(name)}: {plain(best['metric'])} has the least regret{shared}, {number(best['regret'], 3)} nats or "
         f"{best['regret_fraction']:.0%} of the range{drawn}{cost(best)}."
     )
