@@ -87,6 +87,7 @@ function fillTable(figure, box) {
   for (const column of columns) {
     const cell = document.createElement("th");
     cell.scope = "col";
+    if (types[column] === "number") cell.className = "n";
     cell.textContent = column;
     head.append(cell);
   }

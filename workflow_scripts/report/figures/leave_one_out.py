@@ -12,7 +12,7 @@ from workflow_scripts.report.headline import (
     paper_metric,
 )
 from workflow_scripts.report.look import CATEGORIES, QUIET
-from workflow_scripts.report.wording import interval, number, plain, sentence
+from workflow_scripts.report.wording import number, plain, sentence
 
 SIDES = Legend(
     "side",
@@ -116,7 +116,7 @@ def _summary(metric: str, rows: pd.DataFrame, scope: str) -> str:
     flips = "changes its sign" if low["pearson_r"] < 0 < high["pearson_r"] else "keeps its sign"
     return (
         f"For {plain(metric)}, {SCOPE_NAMES[scope]}, leaving out one set moves r between "
-        f"{interval(low['pearson_r'], high['pearson_r'])} (with all: {number(rows['with_all'].iloc[0])}): it {flips}. "
+        f"{number(low['pearson_r'])} and {number(high['pearson_r'])} (with all: {number(rows['with_all'].iloc[0])}): it {flips}. "
         f"It is weakest without {plain(high['left_out'] if high['with_all'] < 0 else low['left_out'])} as "
         f"{high['side'] if high['with_all'] < 0 else low['side']}."
     )

@@ -119,7 +119,7 @@ def _summary(rows: pd.DataFrame, reference: str) -> str:
     clear = rows[rows["excludes_zero"]]
     better = clear[clear["difference"] < 0].sort_values("difference")
     text = (
-        f"On shared resamples of sets and seeds, the correlation of each measure less that of {plain(reference)}: the "
+        f"On the same pairs, the correlation of each measure less that of {plain(reference)}: the "
         f"interval of {len(clear)} of {plural(len(rows), 'difference')} leaves zero out"
     )
     if better.empty:
