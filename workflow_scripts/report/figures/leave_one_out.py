@@ -114,9 +114,10 @@ def _panel(metric: str, rows: pd.DataFrame, scope: str) -> Panel:
 def _summary(metric: str, rows: pd.DataFrame, scope: str) -> str:
     low, high = rows.loc[rows["pearson_r"].idxmin()], rows.loc[rows["pearson_r"].idxmax()]
     flips = "changes its sign" if low["pearson_r"] < 0 < high["pearson_r"] else "keeps its sign"
+    whole = rows["with_all"].iloc[0]
+    weakest = high if whole < 0 else low
     return (
         f"For {plain(metric)}, {SCOPE_NAMES[scope]}, leaving out one set moves r between "
-        f"{number(low['pearson_r'])} and {number(high['pearson_r'])} (with all: {number(rows['with_all'].iloc[0])}): it {flips}. "
-        f"It is weakest without {plain(high['left_out'] if high['with_all'] < 0 else low['left_out'])} as "
-        f"{high['side'] if high['with_all'] < 0 else low['side']}."
+        f"{number(low['pearson_r'])} and {number(high['pearson_r'])} (with all: {number(whole)}): it {flips}. "
+        f"It is weakest without {plain(weakest['left_out'])} as {weakest['side']}."
     )
