@@ -250,6 +250,8 @@ class _Run:
                 del output
                 if self.generic:
                     self.add_generic(totals, rows, length, scores)
+        if not counts.all():
+            raise ValueError("no position can be scored: no row has two real tokens")
         totals = totals.cpu()
         return Measurement(
             embedding=(totals.sum(0) / counts.sum()).float(),
