@@ -9,6 +9,7 @@ rule analysis:
     """Target: every table that the page draws from."""
     input:
         [f"<results>/analysis/{name}.parquet" for name in plan.analysis_tables],
+        list(plan.switch_tables.values()),
 
 
 rule correlate_losses:
@@ -125,6 +126,89 @@ rule measure_exchange_rate:
         "python -m workflow_scripts.measure_exchange_rate"
         " --losses {input.losses:q}"
         " --experiments {params.experiments:q}"
+        " --threads {params.threads}"
+        " --output {output:q}"
+        " 2> {log:q}"
+
+
+rule flip_switches:
+    """Alignment with each defect of the released algorithm corrected alone, and brought back alone."""
+    input:
+        packed=plan.switch_rows("packed"),
+        documents=plan.switch_rows("documents"),
+        probe=f"{plan.probe}/model.safetensors",
+    output:
+        alignments="<results>/analysis/switch_alignments.parquet",
+        times="<results>/times/flip_switches.json",
+    log:
+        "<results>/logs/flip_switches.log",
+    benchmark:
+        "<results>/benchmarks/flip_switches.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.threads("flip_switches")
+    resources:
+        mem_mb=ask.mem_mb("flip_switches"),
+        runtime=ask.runtime("flip_switches"),
+        gpu=ask.gpu("flip_switches"),
+    params:
+        packed=lambda w, input: options("--packed", plan.switch_sets, input.packed),
+        documents=lambda w, input: options("--documents", plan.switch_sets, input.documents),
+        model=lambda w, input: folder_of(input.probe),
+        batches=lambda w: plan.config["switches"]["batches"],
+        rows=lambda w: plan.config["switches"]["rows"],
+        head_epochs=lambda w: plan.config["switches"]["head_epochs"],
+        seed=plan.config["seed"],
+        store=f"{plan.root}/store/embeddings",
+        device=plan.config["device"],
+        precision=plan.config["precision"],
+        threads=ask.threads("flip_switches"),
+        code=code_hash("workflow_scripts.flip_switches"),
+    shell:
+        "python -m workflow_scripts.flip_switches"
+        " {params.packed:q}"
+        " {params.documents:q}"
+        " --model {params.model:q}"
+        " --batches {params.batches}"
+        " --rows-per-batch {params.rows}"
+        " --head-epochs {params.head_epochs}"
+        " --seed {params.seed}"
+        " --store {params.store:q}"
+        " --device {params.device}"
+        " --precision {params.precision}"
+        " --threads {params.threads}"
+        " --output {output.alignments:q}"
+        " --times {output.times:q}"
+        " 2> {log:q}"
+
+
+rule weigh_switches:
+    """What each switch moves: alignment, the ranking of training sets, the correlation with loss."""
+    input:
+        alignments=rules.flip_switches.output.alignments,
+        losses="<results>/losses/loss_summary.parquet",
+    output:
+        "<results>/analysis/switches.parquet",
+    log:
+        "<results>/logs/weigh_switches.log",
+    benchmark:
+        "<results>/benchmarks/weigh_switches.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.threads("weigh_switches")
+    resources:
+        mem_mb=ask.mem_mb("weigh_switches"),
+        runtime=ask.runtime("weigh_switches"),
+        gpu=ask.gpu("weigh_switches"),
+    params:
+        experiment=lambda w: plan.config["switches"]["experiment"],
+        threads=ask.threads("weigh_switches"),
+        code=code_hash("workflow_scripts.weigh_switches"),
+    shell:
+        "python -m workflow_scripts.weigh_switches"
+        " --alignments {input.alignments:q}"
+        " --losses {input.losses:q}"
+        " --experiment {params.experiment:q}"
         " --threads {params.threads}"
         " --output {output:q}"
         " 2> {log:q}"

@@ -90,13 +90,15 @@ rule tokenize_corpus:
 rule mix_rows:
     """A mixture: rows of several sets in fixed shares of tokens."""
     input:
-        lambda w: [plan.set_rows(f"{name}.{w.split}") for name in plan.corpora.parents(w.corpus)],
+        lambda w: [
+            plan.mixable_rows(f"{name}.{w.split}", w.layout) for name in plan.corpora.parents(w.corpus)
+        ],
     output:
-        "<results>/tokens/{corpus}/{split}.packed.parquet",
+        "<results>/tokens/{corpus}/{split}.{layout}.parquet",
     log:
-        "<results>/logs/mix_rows/{corpus}.{split}.log",
+        "<results>/logs/mix_rows/{corpus}.{split}.{layout}.log",
     benchmark:
-        "<results>/benchmarks/mix_rows/{corpus}.{split}.tsv"
+        "<results>/benchmarks/mix_rows/{corpus}.{split}.{layout}.tsv"
     wildcard_constraints:
         corpus=one_of(mixtures),
     conda:

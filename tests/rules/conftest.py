@@ -20,6 +20,7 @@ AGGREGATES = {
     "collect_losses",
     "correlate_losses",
     "choose_data",
+    "weigh_switches",
     "measure_exchange_rate",
     "describe_run",
     "render_report",

@@ -20,6 +20,7 @@ def checked(config: dict[str, Any]) -> dict[str, Any]:
     _check_corpora(config)
     _check_rows(config)
     _check_experiments(config)
+    _check_switches(config)
     _check_files(config)
     _check_disjoint(config)
     _check_sizes(config)
@@ -154,6 +155,18 @@ def _check_grid(experiment: dict[str, Any], here: str) -> None:
     unknown = [name for name in experiment["train_sets"] if name not in (experiment["fractions"] or {})]
     if unknown:
         raise UserError(f"{here}.fractions: the share of the target in {unknown[0]} is missing")
+
+
+def _check_switches(config: dict[str, Any]) -> None:
+    """Alignments of the switch table are correlated with the losses of one experiment."""
+    if config["switches"] is None:
+        return
+    experiments = {experiment["name"]: experiment for experiment in config["experiments"]}
+    _one_of(config["switches"]["experiment"], experiments, "switches.experiment")
+    experiment = experiments[config["switches"]["experiment"]]
+    for key in ("train_sets", "eval_sets"):
+        for name in config["switches"][key]:
+            _one_of(name, experiment[key], f"switches.{key}")
 
 
 def _check_files(config: dict[str, Any]) -> None:

@@ -26,6 +26,8 @@ DEFAULTS: dict[str, dict[str, int]] = {
     "collect_losses": _LIGHT,
     "correlate_losses": _LIGHT,
     "choose_data": _LIGHT,
+    "flip_switches": _MODEL,
+    "weigh_switches": _LIGHT,
     "measure_exchange_rate": _LIGHT,
     "analyse_published": _LIGHT,
     "describe_run": _LIGHT,

@@ -52,6 +52,12 @@ class RunPlan:
             layout = "packed"
         return self.rows(corpus, split, layout)
 
+    def mixable_rows(self, set_name: str, layout: str) -> str:
+        """Rows of a set in a layout, mixtures among them; random tokens fill whole rows, whatever the layout."""
+        corpus, split = set_name.split(".")
+        is_random = self.config["corpora"][corpus]["source"] == "random_tokens"
+        return self.rows(corpus, split, "packed" if is_random else layout)
+
     @property
     def mix_unit(self) -> int:
         """Rows of one corpus that stay together in a mixture: the longest training context of the run."""
@@ -238,6 +244,23 @@ class RunPlan:
     )
 
     @property
+    def switch_sets(self) -> list[str]:
+        """Sets whose alignment is measured with every switch flipped; none where the config leaves that out."""
+        asked = self.config["switches"] or {"train_sets": [], "eval_sets": []}
+        train, evaluated = asked["train_sets"], asked["eval_sets"]
+        return [f"{name}.train" for name in train] + [f"{name}.eval" for name in evaluated]
+
+    def switch_rows(self, layout: str) -> list[str]:
+        """Rows of these sets; both sides of every comparison have the same layout."""
+        return [self.mixable_rows(name, layout) for name in self.switch_sets]
+
+    @property
+    def switch_tables(self) -> dict[str, str]:
+        """The table of switches by name, unless the config leaves it out or what it is made from is missing."""
+        measured = [f"{self.root}/analysis/switch_alignments.parquet"] if self.switch_sets else []
+        return {"switches": f"{self.root}/analysis/switches.parquet"} if self.present(measured) else {}
+
+    @property
     def baselines(self) -> list[str]:
         """Cheap metrics that every other one is correlated given: does it add anything to them?"""
         return [metric for metric in self.config["alignment"]["metrics"] if metric in ("unigram_js",)]
@@ -247,6 +270,7 @@ class RunPlan:
         """Tables of the page by name."""
         return {
             **{name: f"{self.root}/analysis/{name}.parquet" for name in self.analysis_tables},
+            **self.switch_tables,
             "alignment": f"{self.root}/alignment/alignment.parquet",
             "alignment_cost": f"{self.root}/alignment/alignment_cost.parquet",
             "loss_summary": f"{self.root}/losses/loss_summary.parquet",
