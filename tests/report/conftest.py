@@ -9,8 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workflow_scripts import analyse_published, choose_data, correlate_losses, measure_exchange_rate
+from workflow_scripts import (
+    analyse_published,
+    choose_data,
+    correlate_losses,
+    measure_exchange_rate,
+    weigh_switches,
+)
+from workflow_scripts.report.figures.switches import NAMES
 from workflow_scripts.report.tables import read_tables
+from workflow_scripts.statistics.switches import ALL
 from workflow_scripts.storage.tables import write_json, write_table
 
 REPOSITORY = Path(__file__).parents[2]
@@ -94,6 +102,35 @@ class MadeUpRun:
                             "n_target_batches": 8,
                         }
                     )
+        return pd.DataFrame(rows)
+
+    def switch_alignments(self) -> pd.DataFrame:
+        """Of 4 batches a set, with every switch flipped from either end; correcting one adds .02 to alignment."""
+        rng = np.random.default_rng(0)
+        rows = []
+        for end, level in (("published", 0.4), ("corrected", 0.6)):
+            for switch in (None, *(name for name in NAMES if name != ALL)):
+                is_corrected = (end == "published") == (switch is not None) and switch != "same_batches"
+                step = 0.0 if switch is None else 0.02 if end == "published" else -0.02
+                for source in ("science", "science_50", "headers"):
+                    for target in ("science", "headers"):
+                        for batch in range(16):
+                            rows.append(
+                                {
+                                    "end": end,
+                                    "switch": switch,
+                                    "is_corrected": is_corrected,
+                                    "train_set": source,
+                                    "eval_set": target,
+                                    "source_batch": batch // 4,
+                                    "target_batch": batch % 4,
+                                    "alignment": level
+                                    + step
+                                    - 0.1 * self.distance(source, target)
+                                    + 0.005 * rng.normal(),
+                                    "note": "",
+                                }
+                            )
         return pd.DataFrame(rows)
 
     def costs(self) -> pd.DataFrame:
@@ -188,6 +225,14 @@ class MadeUpRun:
             ]
         )
         measure_exchange_rate.main([*inputs[2:], "--output", output("exchange_rate")])
+        write_table(self.switch_alignments(), folder / "switch_alignments.parquet")
+        weigh_switches.main(
+            [
+                *("--alignments", str(folder / "switch_alignments.parquet")),
+                *("--losses", str(files["loss_summary"]), "--experiment", "pretraining"),
+                *("--output", output("switches")),
+            ]
+        )
         analyse_published.main(
             [
                 *("--folder", str(REPOSITORY / "published"), "--permutations", "100"),

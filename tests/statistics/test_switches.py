@@ -185,6 +185,15 @@ def test_a_pair_without_loss_has_no_part_in_r(noise: np.ndarray) -> None:
     assert (found["r_pooled"] < -0.9).all()
 
 
+def test_two_points_on_a_line_are_no_correlation(noise: np.ndarray) -> None:
+    losses = losses_of(ALIGNMENT)
+    tables = ALIGNMENT[:, :, None, None] + noise
+    frames = [frame_of("published", None, False, tables), frame_of("corrected", None, True, tables)]
+    found = switch_table(pd.concat(frames), losses[losses["train_set"] == "a"], "pretraining")
+    assert set(found["n_pairs"]) == {2}
+    assert found[["r_pooled", "r_within_eval"]].isna().all(axis=None)
+
+
 def test_the_program_writes_the_same_bytes_again(noise: np.ndarray, tmp_path) -> None:
     tables = ALIGNMENT[:, :, None, None] + noise
     frames = [

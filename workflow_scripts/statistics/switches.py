@@ -183,11 +183,16 @@ def _change_of_r(
     point = difference()
     error, degrees = two_way_jackknife(sources, targets)
     half = float(t.ppf(0.975, degrees) * error)
-    return point, (point - half, point + half)
+    low, high = np.clip([point - half, point + half], -2, 2)
+    return point, (float(low), float(high))
 
 
 def _r(alignment: Grid, loss: Grid, centring: Centring) -> float:
+    """NaN where the effects of the scope leave no degree of freedom."""
     present = np.isfinite(loss)
+    effects = 1 if centring == "pooled" else int(present.any(axis=0).sum())
+    if present.sum() - effects < 2:
+        return NAN
     return float(correlation(alignment, np.where(present, loss, 0.0), present.astype(float), centring))
 
 

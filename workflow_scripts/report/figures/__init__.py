@@ -12,12 +12,14 @@ from workflow_scripts.report.figures.metric_league import metric_league
 from workflow_scripts.report.figures.mixture_curves import mixture_curves
 from workflow_scripts.report.figures.published_and_ours import published_and_ours
 from workflow_scripts.report.figures.published_pairs import published_pairs
+from workflow_scripts.report.figures.switches import switches
 
 PREDICTION = "Does alignment predict loss?"
 SIZE = "Alignment or size?"
 CHOICE = "Which data should one train on?"
 LIKENESS = "What is like what?"
 PUBLISHED = "What did the paper have?"
+DEFECTS = "Which defect moves what?"
 
 FIGURES = (
     FigureMaker(PREDICTION, "alignment_and_loss", ("points", "correlation"), alignment_and_loss),
@@ -31,4 +33,5 @@ FIGURES = (
     FigureMaker(LIKENESS, "alignment_matrix", ("alignment",), alignment_matrix),
     FigureMaker(PUBLISHED, "published_pairs", ("published_points", "published"), published_pairs),
     FigureMaker(PUBLISHED, "published_and_ours", ("published", "correlation"), published_and_ours),
+    FigureMaker(DEFECTS, "switches", ("switches",), switches),
 )

@@ -1,0 +1,212 @@
+"""Which defect moves what: the effect of correcting each switch, alone from either end, and all together."""
+
+import json
+import math
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from workflow_scripts.report.figure import (
+    Figure,
+    Legend,
+    LegendEntry,
+    Panel,
+    Tables,
+    chart,
+    layered,
+    unless_isolated,
+)
+from workflow_scripts.report.look import CATEGORIES, INK, QUIET
+from workflow_scripts.report.wording import interval, number, plural
+from workflow_scripts.statistics.switches import ALL
+
+NAMES = {
+    "label_shift": "labels shifted twice",
+    "score_padding": "padding scored",
+    "square": "square of a minibatch's mean",
+    "tied_head": "tied head",
+    "dropout": "dropout active",
+    "epsilon": "absolute epsilon",
+    "same_batches": "same rows in every batch",
+    "layout": "one padded document a row",
+    "label_draws": "one label a position",
+    ALL: "all together",
+}
+FROM_PUBLISHED, FROM_CORRECTED, TOGETHER = "published otherwise", "corrected otherwise", NAMES[ALL]
+STARTS = Legend(
+    "start",
+    "All else",
+    (
+        LegendEntry(FROM_PUBLISHED, CATEGORIES[0], "circle"),
+        LegendEntry(FROM_CORRECTED, CATEGORIES[1], "square"),
+        LegendEntry(TOGETHER, INK, "diamond"),
+    ),
+)
+# Where a mark lies in the band of its defect, from the top.
+PLACES = {FROM_PUBLISHED: -1, FROM_CORRECTED: 1, TOGETHER: 0}
+PANELS = (
+    ("alignment", "Mean alignment", "right of zero: the correction raises it"),
+    ("r_within_eval", "r with loss within evaluation sets", "left of zero: closer to loss once corrected"),
+    ("r_pooled", "r with loss, pooled", "left of zero: closer to loss once corrected"),
+)
+COLUMNS = [
+    "defect",
+    "start",
+    "change_of_alignment",
+    "change_of_alignment_low",
+    "change_of_alignment_high",
+    "kendall_tau",
+    "top_choice_changed",
+    "r_within_eval",
+    "change_of_r_within_eval",
+    "change_of_r_within_eval_low",
+    "change_of_r_within_eval_high",
+    "r_pooled",
+    "change_of_r_pooled",
+    "change_of_r_pooled_low",
+    "change_of_r_pooled_high",
+    "alignment_mean",
+    "alignment_low",
+    "alignment_high",
+    "note",
+]
+
+
+def switches(tables: Tables) -> list[Figure]:
+    """One figure for the run."""
+    table = tables["switches"]
+    flips = table[table["switch"].notna()]
+    together = flips["switch"] == ALL
+    start = (
+        flips["end"].map({"published": FROM_PUBLISHED, "corrected": FROM_CORRECTED}).mask(together, TOGETHER)
+    )
+    data = flips.assign(defect=flips["switch"].map(NAMES), start=start)
+    ends = table[table["switch"].isna()].set_index("end")
+    return [
+        Figure(
+            name="switches",
+            title="What does each correction move?",
+            summary=_summary(data, ends),
+            data=data[COLUMNS].reset_index(drop=True),
+            panels=tuple(
+                _panel(*panel, data) for panel in PANELS if data[f"change_of_{panel[0]}"].notna().any()
+            ),
+            legends=(STARTS,),
+        )
+    ]
+
+
+def _panel(change: str, title: str, subtitle: str, data: pd.DataFrame) -> Panel:
+    column = f"change_of_{change}"
+    axis = "corrected less released"
+    y = alt.Y("defect:N", sort=list(NAMES.values()), title=None)
+    look = {
+        "y": y,
+        "yOffset": alt.YOffset("place:Q", scale=alt.Scale(domain=[-2.2, 2.2])),
+        "color": alt.Color("start:N", title=STARTS.title, scale=STARTS.scale("colour")),
+        "opacity": unless_isolated("start"),
+    }
+    zero = (
+        alt.Chart(alt.InlineData(values=[{"zero": 0}]))
+        .mark_rule(color=QUIET)
+        .encode(x=alt.X("zero:Q", title=axis))
+    )
+    base = chart().transform_calculate(place=f"({json.dumps(PLACES)})[datum.start]")
+    intervals = (
+        base.transform_filter(f"isValid(datum.{column}_low)")
+        .mark_rule(strokeWidth=2)
+        .encode(x=alt.X(f"{column}_low:Q", title=axis), x2=f"{column}_high:Q", **look)
+    )
+    marks = (
+        base.transform_filter(f"isValid(datum.{column})")
+        .mark_point(size=55)
+        .encode(
+            x=alt.X(f"{column}:Q", title=axis, axis=alt.Axis(tickCount=4)),
+            shape=alt.Shape("start:N", title=STARTS.title, scale=STARTS.scale("shape")),
+            tooltip=[
+                alt.Tooltip("defect:N"),
+                alt.Tooltip("start:N", title="all else"),
+                alt.Tooltip(f"{column}:Q", title="change", format=".3f"),
+                alt.Tooltip(f"{column}_low:Q", title="interval from", format=".3f"),
+                alt.Tooltip(f"{column}_high:Q", title="to", format=".3f"),
+                alt.Tooltip("kendall_tau:Q", title="ranking against the end (tau)", format=".2f"),
+            ],
+            **look,
+        )
+    )
+    return Panel(
+        title=title,
+        subtitle=subtitle,
+        description=f"{title}: change when each defect is corrected, from either end, and when all are.",
+        chart=layered(zero, intervals if data[f"{column}_low"].notna().any() else None, marks),
+        height=34 * data["defect"].nunique(),
+    )
+
+
+def _summary(data: pd.DataFrame, ends: pd.DataFrame) -> str:
+    """The two ends, the largest move of alignment from either, what becomes of the ranking, what cannot be said."""
+    sizes = ends.iloc[0]
+    published, corrected = ends.loc["published"], ends.loc["corrected"]
+    alone = data[data["start"] != TOGETHER]
+    sentences = [
+        f"All corrections together move the mean alignment of {plural(sizes['n_train'], 'training set')} with "
+        f"{plural(sizes['n_eval'], 'evaluation set')} from {number(published['alignment_mean'])} to "
+        f"{number(corrected['alignment_mean'])}, by {_change(data[data['start'] == TOGETHER].iloc[0])}"
+        f"{_about_r(published['r_within_eval'], corrected['r_within_eval'])}.",
+        " ".join(
+            _largest(alone[alone["start"] == start], end)
+            for start, end in (
+                (FROM_PUBLISHED, "the released algorithm"),
+                (FROM_CORRECTED, "the corrected one"),
+            )
+        ),
+        _ranking(alone, int(sizes["n_eval"])),
+        f"Intervals are over {sizes['n_batches']} batches of each set: they say nothing about other sets"
+        + (
+            f", and with {sizes['n_train']} training sets neither r nor a ranking can be tested."
+            if "not tested" in sizes["note"]
+            else "."
+        ),
+    ]
+    return " ".join(sentences)
+
+
+def _about_r(published: float, corrected: float) -> str:
+    if not math.isfinite(published - corrected):
+        return "; their losses allow no correlation"
+    return f", and r with loss within evaluation sets from {number(published)} to {number(corrected)}"
+
+
+def _largest(rows: pd.DataFrame, end: str) -> str:
+    """The switch that moves alignment most among those whose interval leaves zero out."""
+    rows = rows[rows["change_of_alignment_low"].notna()]
+    clear = rows[(rows["change_of_alignment_low"] > 0) | (rows["change_of_alignment_high"] < 0)]
+    if clear.empty:
+        return f"Flipped alone in {end}, none of {len(rows)} switches moves it by more than the batches vary."
+    row = clear.loc[clear["change_of_alignment"].abs().idxmax()]
+    return (
+        f"Flipped alone in {end}, {len(clear)} of {len(rows)} switches move it by more than the batches vary, most "
+        f"of all '{row['defect']}': correcting that moves it by {_change(row)}."
+    )
+
+
+def _ranking(alone: pd.DataFrame, n_eval: int) -> str:
+    kept = {start: int((rows["kendall_tau"] > 1 - 1e-9).sum()) for start, rows in alone.groupby("start")}
+    count = {start: len(rows) for start, rows in alone.groupby("start")}
+    return (
+        f"The ranking of training sets stays as it was on {_every(n_eval)} in {kept[FROM_PUBLISHED]} of "
+        f"{count[FROM_PUBLISHED]} flips of the released algorithm, and in {kept[FROM_CORRECTED]} of "
+        f"{count[FROM_CORRECTED]} of the corrected one."
+    )
+
+
+def _every(n_eval: int) -> str:
+    return {1: "the one evaluation set", 2: "both evaluation sets"}.get(
+        n_eval, f"all {n_eval} evaluation sets"
+    )
+
+
+def _change(row: "pd.Series[Any]") -> str:
+    ends = interval(row["change_of_alignment_low"], row["change_of_alignment_high"])
+    return f"{number(row['change_of_alignment'])} (95% interval {ends})"
