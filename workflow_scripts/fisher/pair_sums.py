@@ -3,9 +3,9 @@
 import numba
 import numpy as np
 
-_TILE = 8
-_COLUMNS = 1024
-"""Both tiles of a block of columns, 2 x 8 x 1024 float32, stay in a cache next to the core."""
+_TILE = 16
+_COLUMNS = 512
+"""Both tiles of a block of columns, 2 x 16 x 512 float32, stay in a cache next to the core."""
 
 _FAST = {
     "reassoc",
@@ -17,7 +17,9 @@ _FAST = {
 
 @numba.njit(fastmath=_FAST, cache=True)
 def _sums(a, b, epsilon):
-    zero = epsilon * 0
+    zero = (
+        epsilon - epsilon
+    )  # of the embeddings' own type: a literal would make every sum double, at half the speed
     uu, vv, uv = zero, zero, zero
     for k in range(a.shape[0]):
         reciprocal = np.reciprocal(a[k] + b[k] + epsilon)
