@@ -179,6 +179,7 @@ def test_the_first_of_the_same_batches_is_the_first_of_the_disjoint_ones(table: 
     same, disjoint = (alignments(table, "corrected", switch) for switch in ("same_batches", None))
     np.testing.assert_array_equal(same[:, :, 0, 0], disjoint[:, :, 0, 0])
     assert (same[:, :, 1:, 1:] != disjoint[:, :, 1:, 1:]).all()
+    assert len(np.unique(same)) == same.size  # label draws differ from batch to batch
 
 
 def test_equal_runs_give_equal_bytes_and_finished_batches_are_kept(
