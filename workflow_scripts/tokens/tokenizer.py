@@ -46,7 +46,9 @@ def load_tokenizer(name_or_folder: str, revision: str | None = None) -> "PreTrai
 
         tokenizer = AutoTokenizer.from_pretrained(name_or_folder, revision=revision)
     if tokenizer.eos_token_id is None:
-        raise ValueError(f"the tokenizer {name_or_folder} has no end-of-text token, which ends documents here")
+        raise ValueError(
+            f"the tokenizer {name_or_folder} has no end-of-text token, which ends documents here"
+        )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
