@@ -90,9 +90,7 @@ rule tokenize_corpus:
 rule mix_rows:
     """A mixture: rows of several sets in fixed shares of tokens."""
     input:
-        lambda w: [
-            plan.mixable_rows(f"{name}.{w.split}", w.layout) for name in plan.corpora.parents(w.corpus)
-        ],
+        lambda w: [plan.set_rows(f"{name}.{w.split}", w.layout) for name in plan.corpora.parents(w.corpus)],
     output:
         "<results>/tokens/{corpus}/{split}.{layout}.parquet",
     log:

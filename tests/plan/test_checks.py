@@ -129,7 +129,7 @@ def test_equal_shares_of_one_source_are_no_overlap(config):
         "source": "environment",
         "kind": "headers",
         "packages": ["torch"],
-        "held_out": 0.1,
+        "held_out": config["corpora"]["cpp_headers"]["held_out"],
     }
     experiment(config, "pretraining")["eval_sets"].append("more_headers")
     checked(config)

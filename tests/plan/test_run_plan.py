@@ -22,7 +22,12 @@ def test_sets_are_sides_of_corpora(config):
         plan.sets
     )
     assert "arrow_headers.train" not in plan.sets
-    assert plan.set_rows("science_50.train", "documents").endswith("tokens/science_50/train.packed.parquet")
+    assert plan.set_rows("science_50.train", "documents").endswith(
+        "tokens/science_50/train.documents.parquet"
+    )
+    assert plan.set_rows("random_tokens.train", "documents").endswith(
+        "tokens/random_tokens/train.packed.parquet"
+    )
 
 
 def test_pairs_keep_a_row_each_and_plain_text_is_packed(config):
@@ -61,9 +66,8 @@ def test_only_existing_keeps_what_is_there(config, tmp_path):
     config["only_existing"] = True
     plan = plan_of(config)
     assert plan.losses == []
-    manifest = (
-        tmp_path / "training/from_scratch/cpp_headers" / f"seeds-{plan.training[0][2]}" / "manifest.json"
-    )
+    (seeds,) = (seeds for *job, seeds in plan.training if job == ["from_scratch", "cpp_headers"])
+    manifest = tmp_path / "training/from_scratch/cpp_headers" / f"seeds-{seeds}" / "manifest.json"
     manifest.parent.mkdir(parents=True)
     manifest.write_text("{}")
     assert plan.manifests("from_scratch") == [str(manifest)]

@@ -55,4 +55,4 @@ def test_both_sides_of_a_comparison_have_the_same_layout(config):
     assert len(documents) == len(plan.switch_sets) == 6
     assert all(path.endswith(".documents.parquet") for path in documents)
     assert documents[1].endswith("tokens/science_50/train.documents.parquet")
-    assert plan.mixable_rows("random_tokens.train", "documents").endswith("train.packed.parquet")
+    assert plan.set_rows("random_tokens.train", "documents").endswith("train.packed.parquet")

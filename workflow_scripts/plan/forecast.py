@@ -18,7 +18,9 @@ _START_UP = {
     "evaluate_models": 5.0,
     "embed_batches": 4.0,
     "measure_covariates": 6.0,
-    "render_report": 8.0,
+    "render_report": 15.0,
+    "compare_sets": 15.0,
+    "flip_switches": 80.0,
 }
 _OTHER_START_UP = 2.0
 

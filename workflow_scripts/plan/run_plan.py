@@ -46,14 +46,7 @@ class RunPlan:
         return f"{self.root}/tokens/{corpus}/{split}.{layout}.parquet"
 
     def set_rows(self, set_name: str, layout: str = "packed") -> str:
-        """Rows of a set, `<corpus>.<split>`; what has no documents of its own has packed rows only."""
-        corpus, split = set_name.split(".")
-        if self.config["corpora"][corpus]["source"] in ROW_SOURCES:
-            layout = "packed"
-        return self.rows(corpus, split, layout)
-
-    def mixable_rows(self, set_name: str, layout: str) -> str:
-        """Rows of a set in a layout, mixtures among them; random tokens fill whole rows, whatever the layout."""
+        """Rows of a set, `<corpus>.<split>`, in a layout; random tokens fill whole rows, whatever the layout."""
         corpus, split = set_name.split(".")
         is_random = self.config["corpora"][corpus]["source"] == "random_tokens"
         return self.rows(corpus, split, "packed" if is_random else layout)
@@ -252,7 +245,7 @@ class RunPlan:
 
     def switch_rows(self, layout: str) -> list[str]:
         """Rows of these sets; both sides of every comparison have the same layout."""
-        return [self.mixable_rows(name, layout) for name in self.switch_sets]
+        return [self.set_rows(name, layout) for name in self.switch_sets]
 
     @property
     def switch_tables(self) -> dict[str, str]:
