@@ -17,7 +17,7 @@ def plan_of(config) -> RunPlan:
         (
             "experiment",
             "pretrainin",
-            "switches.experiment = pretrainin: there is none of this name; did you mean",
+            "switches.experiment = pretrainin: there is no such experiment; name one of pretraining",
         ),
         ("train_sets", ["sympy_pairs", "cpp_headers"], "switches.train_sets = sympy_pairs: there is none"),
         ("eval_sets", ["sympy_pairs"], "switches.eval_sets = sympy_pairs: there is none of this name"),

@@ -162,8 +162,13 @@ def _check_switches(config: dict[str, Any]) -> None:
     if config["switches"] is None:
         return
     experiments = {experiment["name"]: experiment for experiment in config["experiments"]}
-    _one_of(config["switches"]["experiment"], experiments, "switches.experiment")
-    experiment = experiments[config["switches"]["experiment"]]
+    name = config["switches"]["experiment"]
+    if name not in experiments:
+        raise UserError(
+            f"switches.experiment = {name}: there is no such experiment; name one of {', '.join(experiments)}, "
+            "or say `switches: null` to leave their table out"
+        )
+    experiment = experiments[name]
     for key in ("train_sets", "eval_sets"):
         for name in config["switches"][key]:
             _one_of(name, experiment[key], f"switches.{key}")
