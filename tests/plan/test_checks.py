@@ -42,6 +42,21 @@ def test_an_unknown_key_of_a_corpus_is_named_by_its_source(config):
     assert "completion" not in message  # a key of files, not of the environment
 
 
+def test_an_overlay_takes_a_key_away_with_null(config):
+    config["probe"]["model"]["pretrained"] = "gpt2"
+    assert "null takes a key away" in mistake(config)
+    config["probe"]["model"] |= {"type": None, "settings": None}
+    assert checked(config)["probe"]["model"] == {"pretrained": "gpt2"}
+    config["corpora"]["licences"] |= {
+        "packages": None,
+        "kind": None,
+        "limit_bytes": None,
+        "disjoint_from": None,
+    }
+    config["corpora"]["licences"] |= {"source": "hub", "path": "somebody/texts"}
+    assert "packages" not in checked(config)["corpora"]["licences"]
+
+
 def test_a_missing_key_is_named(config):
     del config["corpora"]["cpp_headers"]["kind"]
     assert mistake(config) == "corpora.cpp_headers: the key kind is missing"

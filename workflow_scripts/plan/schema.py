@@ -4,6 +4,7 @@ import copy
 import difflib
 import functools
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ def schema() -> dict[str, Any]:
 def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
     """A copy of the config that the schema accepts, with every default filled in."""
     filled = copy.deepcopy(config)
+    for part in _merged_parts(filled):
+        for key in [key for key, value in part.items() if value is None]:
+            del part[key]
     _check(filled, schema(), "")
     for name, corpus in filled["corpora"].items():
         _check(
@@ -32,6 +36,19 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
             f"corpora.{name}",
         )
     return filled
+
+
+def _merged_parts(config: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Models and corpora, in which one key rules out another: an overlay cannot remove a key, so null does."""
+    for name in ("corpora", "recipes"):
+        entries = config.get(name)
+        for entry in entries.values() if isinstance(entries, dict) else []:
+            part = entry.get("model") if name == "recipes" and isinstance(entry, dict) else entry
+            if isinstance(part, dict):
+                yield part
+    probe = config.get("probe")
+    if isinstance(probe, dict) and isinstance(probe.get("model"), dict):
+        yield probe["model"]
 
 
 def _check(value: Any, definition: dict[str, Any], where: str) -> None:
@@ -80,6 +97,10 @@ def _one_line(error: ValidationError, where: str) -> str:
         "minProperties": lambda v: f"must have at least {v} entry",
         "uniqueItems": lambda v: "must not name anything twice",
         "pattern": lambda v: f"must match {v}",
-        "oneOf": lambda v: "must have exactly one of " + ", ".join(str(o["required"][0]) for o in v),
+        "oneOf": lambda v: (
+            "must have exactly one of "
+            + ", ".join(str(o["required"][0]) for o in v)
+            + " (in an overlay, which adds to what is there, null takes a key away)"
+        ),
     }.get(str(error.validator), lambda v: error.message)(error.validator_value)
     return f"{path} = {value}: {allowed}"
