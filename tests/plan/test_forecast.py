@@ -28,3 +28,8 @@ def test_what_comes_from_the_hub_is_named(config):
     config["corpora"]["licences"] = {"source": "hub", "path": "somebody/texts", "held_out": 1}
     config["probe"]["model"] = {"pretrained": "gpt2"}
     assert downloads(plan_of(config)) == ["data set somebody/texts", "model gpt2"]
+
+
+def test_a_folder_is_no_download(config, tmp_path):
+    config["probe"]["model"] = {"pretrained": str(tmp_path)}
+    assert downloads(plan_of(config)) == []

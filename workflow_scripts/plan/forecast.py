@@ -6,6 +6,7 @@ measured for a moment, and a start-up time per job. It is meant to tell minutes 
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from workflow_scripts.plan.run_plan import RunPlan
@@ -118,11 +119,12 @@ def downloads(plan: RunPlan) -> list[str]:
     names = {
         f"data set {spec['path']}"
         for name in plan.corpora.needed
-        if (spec := plan.corpora.specs[name])["source"] == "hub"
+        if (spec := plan.corpora.specs[name])["source"] == "hub" and not Path(spec["path"]).exists()
     }
     models = [plan.config["probe"]["model"], *(recipe["model"] for recipe in plan.config["recipes"].values())]
-    names |= {f"model {model['pretrained']}" for model in models if "pretrained" in model}
-    if plan.config["tokenizer"]["pretrained"]:
+    wanted = {model["pretrained"] for model in models if "pretrained" in model}
+    names |= {f"model {name}" for name in wanted if not Path(name).exists()}
+    if plan.config["tokenizer"]["pretrained"] and not Path(plan.config["tokenizer"]["pretrained"]).exists():
         names.add(f"tokenizer {plan.config['tokenizer']['pretrained']}")
     return sorted(names)
 
