@@ -43,6 +43,7 @@ rule compare_sets:
         model=lambda w, input: folder_of(input.probe),
         tokenizer=lambda w, input: folder_of(input.tokenizer),
         batches=lambda w: plan.metric_batches(w.metric),
+        encoder=lambda w: plan.metric_encoder(w.metric),
         rows=plan.config["alignment"]["rows"],
         seed=plan.config["seed"],
         store=f"{plan.root}/store/metrics",
@@ -56,6 +57,7 @@ rule compare_sets:
         " --floor {params.floor:q}"
         " --model {params.model:q}"
         " --tokenizer {params.tokenizer:q}"
+        " {params.encoder:q}"
         " --batches {params.batches}"
         " --rows-per-batch {params.rows}"
         " --seed {params.seed}"

@@ -227,3 +227,32 @@ def test_two_experiments_of_one_name(config):
 def test_a_stride_as_long_as_the_context(config):
     config["evaluation"]["stride"] = 128
     assert mistake(config).startswith("evaluation.stride = 128: it must be below recipes.from_")
+
+
+def test_two_splits_of_one_file_are_no_overlap(config, tmp_path):
+    file = tmp_path / "both.jsonl"
+    file.write_text('{"text": "one", "split": "train"}\n' * 60_000)
+    spec = {"source": "files", "paths": str(file), "text": "text"}
+    config["corpora"] |= {
+        "learned": {**spec, "where": {"split": "train"}, "held_out": 0},
+        "asked": {**spec, "where": {"split": "test"}, "held_out": 1},
+    }
+    experiment(config, "pretraining")["train_sets"].append("learned")
+    experiment(config, "pretraining")["eval_sets"].append("asked")
+    checked(config)
+    config["corpora"]["asked"]["where"] = {"split": ["test", "train"]}
+    assert "shares the file" in mistake(config)
+
+
+def test_a_corpora_folder_that_is_not_there(config, monkeypatch):
+    config["corpora"]["licences"] = {"source": "files", "paths": "words.txt", "held_out": 1}
+    monkeypatch.delenv("SOMEWHERE", raising=False)
+    config["corpora_folder"] = "$SOMEWHERE/corpora"
+    assert mistake(config).startswith("corpora_folder = $SOMEWHERE/corpora: it names an environment variable")
+    config["corpora_folder"] = "/nowhere/at/all"
+    assert "there is no folder /nowhere/at/all" in mistake(config)
+
+
+def test_the_stride_of_a_recipe(config):
+    config["recipes"]["from_probe"]["evaluation"] = {"stride": 128}
+    assert mistake(config).startswith("recipes.from_probe.evaluation.stride = 128")

@@ -72,3 +72,29 @@ def test_only_existing_keeps_what_is_there(config, tmp_path):
     manifest.write_text("{}")
     assert plan.manifests("from_scratch") == [str(manifest)]
     assert {path.split("/")[-2] for path in plan.losses} == {"from_scratch"}
+
+
+def test_files_are_looked_up_in_the_corpora_folder(config, tmp_path, monkeypatch):
+    (tmp_path / "words.txt").write_text("one two three " * 30_000)
+    config["corpora"]["licences"] = {"source": "files", "paths": "words.txt", "held_out": 1}
+    config["corpora_folder"] = "$SOMEWHERE"
+    monkeypatch.setenv("SOMEWHERE", str(tmp_path))
+    plan = plan_of(config)
+    assert plan.corpora.files_read("licences") == [str(tmp_path / "words.txt")]
+    assert str(tmp_path) not in plan.config_json
+
+
+def test_a_recipe_may_be_evaluated_in_its_own_way(config):
+    config["recipes"]["from_probe"]["evaluation"] = {"tokens": None}
+    plan = plan_of(config)
+    assert plan.evaluation("from_probe") == {**plan.evaluation("from_scratch"), "tokens": None}
+    assert plan.evaluation("from_scratch")["tokens"] == 8192
+    assert '"tokens": null' in plan.evaluation_json("from_probe")
+    assert "evaluation" not in plan.recipe_json("from_probe", "sympy_pairs")
+
+
+def test_a_metric_that_reads_with_an_encoder_is_told_which(config):
+    config["alignment"] |= {"metrics": ["unigram_js", "sentence_embedding"], "encoder": "some/encoder"}
+    plan = plan_of(config)
+    assert plan.metric_encoder("sentence_embedding") == ["--encoder", "some/encoder"]
+    assert plan.metric_encoder("unigram_js") == []

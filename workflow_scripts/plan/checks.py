@@ -101,10 +101,12 @@ def _check_rows(config: dict[str, Any]) -> None:
         if context % length:
             raise UserError(f"{key} = {context}: it must be a multiple of rows.length = {length}")
     for name, recipe in config["recipes"].items():
-        if recipe["context"] <= config["evaluation"]["stride"]:
+        own = recipe.get("evaluation", {})
+        stride = own.get("stride", config["evaluation"]["stride"])
+        if recipe["context"] <= stride:
+            key = f"recipes.{name}.evaluation.stride" if "stride" in own else "evaluation.stride"
             raise UserError(
-                f"evaluation.stride = {config['evaluation']['stride']}: "
-                f"it must be below recipes.{name}.context = {recipe['context']}"
+                f"{key} = {stride}: it must be below recipes.{name}.context = {recipe['context']}"
             )
 
 

@@ -4,7 +4,7 @@ import json
 from functools import cached_property
 from typing import Any
 
-from workflow_scripts.plan.sources import input_files, packages_of
+from workflow_scripts.plan.sources import in_folder, input_files, packages_of
 
 
 class CorpusGraph:
@@ -12,7 +12,12 @@ class CorpusGraph:
 
     def __init__(self, config: dict[str, Any]):
         self.config = config
-        self.specs: dict[str, dict[str, Any]] = config["corpora"]
+        self.specs: dict[str, dict[str, Any]] = {
+            name: {**spec, "paths": in_folder(spec["paths"], config["corpora_folder"])}
+            if spec["source"] == "files"
+            else spec
+            for name, spec in config["corpora"].items()
+        }
 
     def parents(self, name: str) -> list[str]:
         """Corpora that this one is made from."""

@@ -67,7 +67,7 @@ def operations(plan: RunPlan) -> dict[str, float]:
         tokens = max(recipe["tokens"]) if one_run else sum(recipe["tokens"])
         trained += 6 * weights * tokens * recipe["epochs"] * n_seeds
         sets = sum(1 for name, _ in plan.evaluations if name == recipe_name)
-        windows = (config["evaluation"]["tokens"] or 1e6) * 1.5
+        windows = (plan.evaluation(recipe_name)["tokens"] or 1e6) * 1.5
         evaluated += 2 * weights * windows * sets * n_seeds * len(recipe["tokens"])
     probe = model_weights(plan, config["probe"]["model"])
     settings = config["alignment"]

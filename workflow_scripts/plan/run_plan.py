@@ -124,6 +124,14 @@ class RunPlan:
             return [self.set_rows(name) for name in self.sets]
         return [self.embedding(name, estimator) for name in self.sets]
 
+    def metric_encoder(self, metric: str) -> list[str]:
+        """Options that name the sentence encoder, for a metric that needs one."""
+        return (
+            ["--encoder", self.config["alignment"]["encoder"]]
+            if "encoder" in metric_class(metric).needs
+            else []
+        )
+
     def metric_times(self, metric: str) -> list[str]:
         """Files that say how long each embedding took; none for a metric that computes its own features."""
         estimator = metric_class(metric).estimator()
@@ -198,11 +206,17 @@ class RunPlan:
 
     def recipe_json(self, name: str, train_set: str) -> str:
         """A recipe as a training job is told it: with the layout settled, without the seeds."""
-        settings = {key: value for key, value in self.recipe(name).items() if key != "seeds"}
+        settings = {
+            key: value for key, value in self.recipe(name).items() if key not in ("seeds", "evaluation")
+        }
         return _json({**settings, "layout": self.layout(name, train_set)})
 
     def evaluation_json(self, recipe: str) -> str:
-        return _json({**self.config["evaluation"], "context": self.recipe(recipe)["context"]})
+        return _json({**self.evaluation(recipe), "context": self.recipe(recipe)["context"]})
+
+    def evaluation(self, recipe: str) -> dict[str, Any]:
+        """How the models of a recipe are evaluated: as the run says, but for what the recipe says."""
+        return {**self.config["evaluation"], **self.recipe(recipe).get("evaluation", {})}
 
     @property
     def experiments_json(self) -> str:

@@ -1,13 +1,32 @@
 """What a corpus' entry says of its source before anything is read: its files, its size at most, what it shares."""
 
 import gzip
+import os
 from pathlib import Path
 from typing import Any
+
+from workflow_scripts.command_line import UserError
 
 # Kinds of environment text that are read from the same files; each of the others has files of its own.
 _OF_MODULES = ("docstrings", "code", "pairs_docstring_code", "pairs_doctest")
 # Kinds that say nothing of the domain of a package.
 _OF_NO_DOMAIN = ("licences", "metadata")
+
+
+def in_folder(paths: str | list[str], folder: str | None) -> list[str]:
+    """Paths of a `files` corpus, relative ones below the run's `corpora_folder`."""
+    named = [paths] if isinstance(paths, str) else paths
+    if folder is None:
+        return list(named)
+    expanded = Path(os.path.expandvars(folder)).expanduser()
+    if "$" in str(expanded):
+        raise UserError(
+            f"corpora_folder = {folder}: it names an environment variable that is not set; set it, or write the "
+            "folder of your corpora there"
+        )
+    if not expanded.is_dir():
+        raise UserError(f"corpora_folder = {folder}: there is no folder {expanded}")
+    return [str(expanded / path) for path in named]
 
 
 def input_files(spec: dict[str, Any]) -> list[str]:
@@ -50,11 +69,24 @@ def shared_text(one: dict[str, Any], other: dict[str, Any]) -> str:
         same_files = one["kind"] == other["kind"] or {one["kind"], other["kind"]} <= set(_OF_MODULES)
         return shared_packages(one, other) if same_files else ""
     if one["source"] == "files":
+        if _other_rows(one, other):
+            return ""
         return _listed("the file", set(input_files(one)) & set(input_files(other)))
     if one["source"] == "hub":
         same = all(one.get(key) == other.get(key) for key in ("path", "name", "split"))
+        same = same and not _other_rows(one, other)
         return f"the data set {one['path']}" if same else ""
     return ""
+
+
+def _other_rows(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two corpora ask for different values of the same column, such as split: train and split: test."""
+    where, elsewhere = one.get("where", {}), other.get("where", {})
+    return any(_values(where[c]).isdisjoint(_values(elsewhere[c])) for c in set(where) & set(elsewhere))
+
+
+def _values(allowed: Any) -> set[str]:
+    return {str(value) for value in (allowed if isinstance(allowed, list) else [allowed])}
 
 
 def shared_domain(one: dict[str, Any], other: dict[str, Any]) -> str:
