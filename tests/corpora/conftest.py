@@ -59,7 +59,7 @@ class Handler(BaseHTTPRequestHandler):
         if name is None:
             self._answer(404, b"{}", {"X-Error-Code": "RepoNotFound"})
         elif name[1] == "owner/slow":
-            self.server.release.wait(30)
+            self.server.release.wait(900)
             self.close_connection = True
         elif name[1] == "owner/gated":
             self._answer(403, b"{}", {"X-Error-Code": "GatedRepo"})

@@ -60,7 +60,7 @@ def ask(endpoint: str, home: Path, questions: dict[str, dict[str, Any]]) -> dict
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert finished.returncode == 0, finished.stderr
@@ -105,7 +105,7 @@ def test_a_server_that_does_not_answer_is_left_in_time(answers):
         answers["slow"]["mistake"]
         == "hub corpus owner/slow: the server did not answer in time, after 2 attempts"
     )
-    assert answers["slow"]["seconds"] < 10
+    assert answers["slow"]["seconds"] < 300  # the server keeps a question for 900
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,14 @@ Frames = dict[str, pd.DataFrame]
 SCATTER = "#alignment_and_loss_pretraining"
 # A mark of Vega is faded when its opacity is that of `unless_isolated`.
 MARKS = ".mark-symbol path"
+PATIENCE = 120_000
+"""Milliseconds: what the page does after a click takes long on a busy machine, and is waited for, not timed."""
+# Every panel that can be seen is drawn, and every unfolded table is filled.
+SETTLED = """() => [...document.querySelectorAll(".panel:not([hidden])")]
+    .every(panel => panel.closest(".figure").open === false || panel.dataset.drawn === "yes")
+  && [...document.querySelectorAll("details.rows[open]")].every(rows => rows.querySelector("table"))"""
+# In the order of the document.
+OPACITIES = "marks => marks.map(mark => Number(mark.getAttribute('opacity') ?? 1))"
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +73,7 @@ class Opened:
         self.page = self.context.new_page()
         self.complaints: list[str] = []
         self.requests: list[str] = []
+        self.page.set_default_timeout(PATIENCE)
         self.page.on("console", lambda message: self.complaints.append(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request.url))
@@ -72,9 +81,21 @@ class Opened:
         self.page.wait_for_selector("html[data-ready=yes]")
 
     def opacities(self, selector: str) -> list[float]:
-        return self.page.eval_on_selector_all(
-            selector, "marks => marks.map(mark => Number(mark.getAttribute('opacity') ?? 1))"
+        return self.page.eval_on_selector_all(selector, OPACITIES)
+
+    def wait_for_opacities(self, selector: str, condition: str) -> list[float]:
+        """Opacities of the marks once they fulfil a condition in JavaScript: Vega draws after the click."""
+        self.page.wait_for_function(
+            f"selector => {{ const found = ({OPACITIES})([...document.querySelectorAll(selector)]);"
+            f" return {condition}; }}",
+            arg=selector,
         )
+        return self.opacities(selector)
+
+    def unfold_everything(self) -> None:
+        for summary in self.page.locator("summary").all():
+            summary.click()
+        self.page.wait_for_function(SETTLED)
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +150,7 @@ def test_a_check_is_drawn_when_it_is_unfolded(fresh: Opened) -> None:
     check = fresh.page.locator("#leave_one_out_pretraining")
     assert check.locator(".drawing svg").count() == 0
     check.locator("summary").first.click()
-    check.locator(".drawing svg").first.wait_for()
+    check.locator(".panel[data-drawn=yes] .drawing svg").first.wait_for()
     assert check.locator(f".drawing {MARKS}").count() > 5
 
 
@@ -139,39 +160,38 @@ def test_a_legend_entry_isolates_its_marks_in_every_panel(fresh: Opened) -> None
     before = fresh.opacities(marks)
     assert min(before) > 0.5
     button.click()
-    fresh.page.wait_for_timeout(200)
-    after = fresh.opacities(marks)
+    after = fresh.wait_for_opacities(marks, "found.some(opacity => opacity < 0.1)")
     assert button.get_attribute("aria-pressed") == "true"
     assert sum(opacity > 0.5 for opacity in after) == len(before) / 6
     assert sum(opacity < 0.1 for opacity in after) == len(before) * 5 / 6
     button.click()
-    fresh.page.wait_for_timeout(200)
-    assert fresh.opacities(marks) == before
+    assert fresh.wait_for_opacities(marks, "found.every(opacity => opacity > 0.5)") == before
 
 
 def test_the_keyboard_reaches_legends_and_two_of_them_cross(fresh: Opened, tables: Frames) -> None:
     for field, value in (("eval_set", "code"), ("train_set", "headers"), ("train_set", "vocabulary")):
         fresh.page.locator(f"{SCATTER} [data-field={field}] button[value={value}]").focus()
         fresh.page.keyboard.press("Enter")
-    fresh.page.wait_for_timeout(200)
+    metrics = tables["points"]["metric"].nunique()
+    fresh.wait_for_opacities(
+        f"{SCATTER} .drawing {MARKS}", f"found.filter(opacity => opacity > 0.5).length === {metrics}"
+    )
     pressed = fresh.page.locator(f"{SCATTER} button[aria-pressed=true]")
     assert [button.get_attribute("value") for button in pressed.all()] == ["code", "vocabulary"]
-    shown = [opacity for opacity in fresh.opacities(f"{SCATTER} .drawing {MARKS}") if opacity > 0.5]
-    assert len(shown) == tables["points"]["metric"].nunique()
 
 
 def test_hovering_names_the_point(fresh: Opened) -> None:
     fresh.page.locator(f"{SCATTER} .drawing {MARKS}").first.hover(force=True)
     tip = fresh.page.locator("#vg-tooltip-element.visible")
-    tip.wait_for()
-    assert re.search(r"trained on\s*\w+\s*evaluated on\s*\w+", tip.inner_text())
+    pattern = re.compile(r"trained on\s*\w+\s*evaluated on\s*\w+")
+    sync_api.expect(tip).to_contain_text(pattern, timeout=PATIENCE, use_inner_text=True)
 
 
 def test_another_measure_can_be_chosen(fresh: Opened) -> None:
     matrix = fresh.page.locator("#alignment_matrix")
     assert matrix.locator(".panel:visible .panel-title").all_inner_texts() == ["task2vec"]
     matrix.locator("select").select_option(label="unigram js")
-    matrix.locator(".panel:visible .drawing svg").wait_for()
+    matrix.locator(".panel[data-drawn=yes]:visible .drawing svg").wait_for()
     assert matrix.locator(".panel:visible .panel-title").all_inner_texts() == ["unigram js"]
 
 
@@ -195,7 +215,7 @@ def test_dark_follows_the_system_and_the_button(browser: "sync_api.Browser", htm
     assert opened.page.evaluate(background) == "rgb(20, 24, 27)"
     assert opened.page.evaluate(label) == "rgb(165, 174, 181)"
     opened.page.locator("#theme").click()
-    assert opened.page.evaluate(background) == "rgb(255, 255, 255)"
+    opened.page.wait_for_function(f"{background} === 'rgb(255, 255, 255)'")
     assert opened.page.evaluate(label) == "rgb(88, 96, 105)"
     assert opened.complaints == []
     opened.context.close()
@@ -203,9 +223,7 @@ def test_dark_follows_the_system_and_the_button(browser: "sync_api.Browser", htm
 
 def test_a_phone_never_scrolls_sideways(browser: "sync_api.Browser", html: Path) -> None:
     opened = Opened(browser, html, width=390)
-    for summary in opened.page.locator("summary").all():
-        summary.click()
-    opened.page.wait_for_timeout(300)
+    opened.unfold_everything()
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= 390
     wide = opened.page.evaluate("""() => [...document.querySelectorAll("main *")]
         .filter(e => e.getBoundingClientRect().right > 391 && !e.closest(".scroll, .table, pre"))
@@ -293,9 +311,7 @@ CONTRAST = """() => {
 
 
 def test_accessibility(fresh: Opened) -> None:
-    for summary in fresh.page.locator("summary:visible").all():
-        summary.click()
-    fresh.page.wait_for_timeout(300)
+    fresh.unfold_everything()
     assert fresh.page.evaluate(ACCESSIBILITY) == []
 
 
@@ -334,5 +350,5 @@ def test_a_name_that_looks_like_markup_stays_a_name(
     assert opened.complaints == []
     assert opened.page.locator(f"{SCATTER} b").count() == 0
     opened.page.locator(f"{SCATTER} details.rows summary").click()
-    assert opened.page.locator(f"{SCATTER} td", has_text=hostile).count() > 0
+    opened.page.locator(f"{SCATTER} td", has_text=hostile).first.wait_for()
     opened.context.close()

@@ -18,20 +18,27 @@ def outside_slurm(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
 
 
-def use_device(locks, log, seconds):
+def use_device(locks, log, four):
+    """Hold a device until four jobs hold one, and a little longer, so that a fifth would be seen."""
     with leased_devices(1, locks=locks) as leased:
         assert os.environ["CUDA_VISIBLE_DEVICES"] == leased[0]
         start = time.monotonic()
-        time.sleep(seconds)
+        four.wait(timeout=120)
+        time.sleep(0.1)
         log.put((leased[0], start, time.monotonic()))
 
 
+def hold_device(locks):
+    with leased_devices(1, locks=locks):
+        time.sleep(600)
+
+
 def test_eight_jobs_use_four_devices_four_at_a_time(tmp_path):
-    log = FORK.Queue()
-    jobs = [FORK.Process(target=use_device, args=(tmp_path, log, 0.3)) for _ in range(8)]
+    log, four = FORK.Queue(), FORK.Barrier(4)
+    jobs = [FORK.Process(target=use_device, args=(tmp_path, log, four)) for _ in range(8)]
     for job in jobs:
         job.start()
-    spans = [log.get(timeout=30) for _ in jobs]
+    spans = [log.get(timeout=240) for _ in jobs]
     for job in jobs:
         job.join()
     assert {device for device, _, _ in spans} == {"0", "1", "2", "3"}
@@ -43,9 +50,10 @@ def test_eight_jobs_use_four_devices_four_at_a_time(tmp_path):
 
 def test_a_killed_job_gives_its_device_back(tmp_path, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
-    job = FORK.Process(target=use_device, args=(tmp_path, FORK.Queue(), 60))
+    job = FORK.Process(target=hold_device, args=(tmp_path,))
     job.start()
     while not (tmp_path / "7.lock").exists():
+        assert job.is_alive()
         time.sleep(0.01)
     job.kill()
     job.join()
