@@ -32,7 +32,7 @@ rule describe_run:
         runtime=ask.runtime("describe_run"),
         gpu=ask.gpu("describe_run"),
     params:
-        config=plan.config_json,
+        config=lambda w: plan.config_json,
         code=code_hash("workflow_scripts.describe_run"),
     shell:
         "python -m workflow_scripts.describe_run"
