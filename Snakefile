@@ -1,5 +1,7 @@
 """Plumbline: does the alignment of training and evaluation data predict loss? One target per stage; see README."""
 
+import os
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -22,9 +24,19 @@ configfile: "config.yaml"
 
 try:
     plan = RunPlan(checked(config))
-    ask = RuleResources(plan.config["resources"])
+    ask = RuleResources(plan.config["resources"], plan.config["directories"]["scratch"])
 except UserError as mistake:
     raise WorkflowError(f"config: {mistake}")
+
+# Jobs read the Snakefile again where they run, so what is set here is set for their programs.
+if plan.config["directories"]["hub_cache"]:
+    os.environ["HF_HOME"] = os.path.expandvars(plan.config["directories"]["hub_cache"])
+
+workflow.localrules(*ask.local_rules)
+
+
+resource_scopes:
+    gpu="local",
 
 
 pathvars:
@@ -58,7 +70,8 @@ rule all:
 
 onstart:
     jobs = Counter(job.rule.name for job in workflow.dag.needrun_jobs())
-    print(forecast(plan, jobs, workflow.cores), flush=True)
+    at_once = workflow.cores if workflow.local_exec else workflow.nodes
+    print(forecast(plan, jobs, at_once), flush=True)
 
 
 onsuccess:
@@ -67,6 +80,7 @@ onsuccess:
 
 
 onerror:
-    # What can be said without the failed jobs is said: the page lists what is missing.
-    if workflow.execution_settings.keep_going and not plan.config["only_existing"]:
-        shell(plan.command_for_what_exists(workflow.cores))
+    # What can be said without the failed jobs is said: the page lists what is missing. Not after Ctrl-C: nothing failed.
+    keeps_going = workflow.execution_settings.keep_going
+    if keeps_going and workflow.scheduler.failed and not plan.config["only_existing"]:
+        shell(plan.command_for_what_exists(sys.argv[1:]))

@@ -31,11 +31,9 @@ rule compare_sets:
         metric=one_of(plan.config["alignment"]["metrics"]),
     conda:
         "../envs/cpu.yaml"
-    threads: ask.threads("compare_sets")
+    threads: ask.cpus("compare_sets")
     resources:
-        mem_mb=ask.mem_mb("compare_sets"),
-        runtime=ask.runtime("compare_sets"),
-        gpu=ask.gpu("compare_sets"),
+        **ask.all("compare_sets"),
     params:
         sets=lambda w, input: options("--set", plan.sets, input.sets),
         times=lambda w, input: options("--times", plan.sets, input.times) if input.times else [],
@@ -81,11 +79,9 @@ rule measure_covariates:
         "<results>/benchmarks/measure_covariates.tsv"
     conda:
         "../envs/cpu.yaml"
-    threads: ask.threads("measure_covariates")
+    threads: ask.cpus("measure_covariates")
     resources:
-        mem_mb=ask.mem_mb("measure_covariates"),
-        runtime=ask.runtime("measure_covariates"),
-        gpu=ask.gpu("measure_covariates"),
+        **ask.all("measure_covariates"),
     params:
         sets=lambda w, input: options("--set", plan.sets, input.sets),
         model=lambda w, input: folder_of(input.probe),
@@ -126,11 +122,9 @@ rule collect_alignment:
         "<results>/benchmarks/collect_alignment.tsv"
     conda:
         "../envs/cpu.yaml"
-    threads: ask.threads("collect_alignment")
+    threads: ask.cpus("collect_alignment")
     resources:
-        mem_mb=ask.mem_mb("collect_alignment"),
-        runtime=ask.runtime("collect_alignment"),
-        gpu=ask.gpu("collect_alignment"),
+        **ask.all("collect_alignment"),
     params:
         code=code_hash("workflow_scripts.collect_alignment"),
     shell:

@@ -29,11 +29,9 @@ rule correlate_losses:
         "<results>/benchmarks/correlate_losses.tsv"
     conda:
         "../envs/cpu.yaml"
-    threads: ask.threads("correlate_losses")
+    threads: ask.cpus("correlate_losses")
     resources:
-        mem_mb=ask.mem_mb("correlate_losses"),
-        runtime=ask.runtime("correlate_losses"),
-        gpu=ask.gpu("correlate_losses"),
+        **ask.all("correlate_losses"),
     params:
         experiments=plan.experiments_json,
         given=[word for metric in plan.baselines for word in ("--given", metric)],
@@ -76,11 +74,9 @@ rule choose_data:
         "<results>/benchmarks/choose_data.tsv"
     conda:
         "../envs/cpu.yaml"
-    threads: ask.threads("choose_data")
+    threads: ask.cpus("choose_data")
     resources:
-        mem_mb=ask.mem_mb("choose_data"),
-        runtime=ask.runtime("choose_data"),
-        gpu=ask.gpu("choose_data"),
+        **ask.all("choose_data"),
     params:
         experiments=plan.experiments_json,
         times=lambda w, input: options(
@@ -113,11 +109,9 @@ rule measure_exchange_rate:
         "<results>/benchmarks/measure_exchange_rate.tsv"
     conda:
         "../envs/cpu.yaml"
-    threads: ask.threads("measure_exchange_rate")
+    threads: ask.cpus("measure_exchange_rate")
     resources:
-        mem_mb=ask.mem_mb("measure_exchange_rate"),
-        runtime=ask.runtime("measure_exchange_rate"),
-        gpu=ask.gpu("measure_exchange_rate"),
+        **ask.all("measure_exchange_rate"),
     params:
         experiments=plan.experiments_json,
         threads=ask.threads("measure_exchange_rate"),
@@ -146,11 +140,9 @@ rule flip_switches:
         "<results>/benchmarks/flip_switches.tsv"
     conda:
         "../envs/cpu.yaml"
-    threads: ask.threads("flip_switches")
+    threads: ask.cpus("flip_switches")
     resources:
-        mem_mb=ask.mem_mb("flip_switches"),
-        runtime=ask.runtime("flip_switches"),
-        gpu=ask.gpu("flip_switches"),
+        **ask.all("flip_switches"),
     params:
         packed=lambda w, input: options("--packed", plan.switch_sets, input.packed),
         documents=lambda w, input: options("--documents", plan.switch_sets, input.documents),
@@ -195,11 +187,9 @@ rule weigh_switches:
         "<results>/benchmarks/weigh_switches.tsv"
     conda:
         "../envs/cpu.yaml"
-    threads: ask.threads("weigh_switches")
+    threads: ask.cpus("weigh_switches")
     resources:
-        mem_mb=ask.mem_mb("weigh_switches"),
-        runtime=ask.runtime("weigh_switches"),
-        gpu=ask.gpu("weigh_switches"),
+        **ask.all("weigh_switches"),
     params:
         experiment=lambda w: plan.config["switches"]["experiment"],
         threads=ask.threads("weigh_switches"),
@@ -241,11 +231,9 @@ rule analyse_published:
         "<results>/benchmarks/analyse_published.tsv"
     conda:
         "../envs/cpu.yaml"
-    threads: ask.threads("analyse_published")
+    threads: ask.cpus("analyse_published")
     resources:
-        mem_mb=ask.mem_mb("analyse_published"),
-        runtime=ask.runtime("analyse_published"),
-        gpu=ask.gpu("analyse_published"),
+        **ask.all("analyse_published"),
     params:
         folder=lambda w, input: folder_of(input[0]),
         seed=plan.config["seed"],

@@ -26,11 +26,9 @@ rule build_corpus:
         "<results>/benchmarks/build_corpus/{corpus}.tsv"
     conda:
         "../envs/cpu.yaml"
-    threads: ask.threads("build_corpus")
+    threads: ask.cpus("build_corpus")
     resources:
-        mem_mb=ask.mem_mb("build_corpus"),
-        runtime=ask.runtime("build_corpus"),
-        gpu=ask.gpu("build_corpus"),
+        **ask.all("build_corpus"),
     params:
         spec=lambda w: plan.corpora.spec_json(w.corpus),
         held_out=lambda w: plan.corpora.held_out(w.corpus),

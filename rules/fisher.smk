@@ -25,11 +25,9 @@ rule embed_batches:
         "<results>/benchmarks/embed_batches/{probe}.{estimator}.{set}.tsv"
     conda:
         "../envs/cpu.yaml"
-    threads: ask.threads("embed_batches")
+    threads: ask.cpus("embed_batches")
     resources:
-        mem_mb=ask.mem_mb("embed_batches"),
-        runtime=ask.runtime("embed_batches"),
-        gpu=ask.gpu("embed_batches"),
+        **ask.all("embed_batches"),
     params:
         folder=lambda w, input: folder_of(input.probe),
         estimator=lambda w: plan.estimator_json(w.estimator),

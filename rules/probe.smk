@@ -21,11 +21,9 @@ rule train_probe:
         "<results>/benchmarks/train_probe/{probe}.tsv"
     conda:
         "../envs/cpu.yaml"
-    threads: ask.threads("train_probe")
+    threads: ask.cpus("train_probe")
     resources:
-        mem_mb=ask.mem_mb("train_probe"),
-        runtime=ask.runtime("train_probe"),
-        gpu=ask.gpu("train_probe"),
+        **ask.all("train_probe"),
     params:
         folder=lambda w, output: folder_of(output.weights),
         tokenizer=lambda w, input: folder_of(input.tokenizer),
@@ -35,7 +33,7 @@ rule train_probe:
         seed=lambda w: plan.probe_seed(w.probe),
         checkpoints=lambda w: f"{plan.root}/store/checkpoints/probe/{w.probe}",
         device=plan.config["device"],
-        gpus=ask.gpu("train_probe"),
+        gpus=max(ask.gpus("train_probe"), 1),
         threads=ask.threads("train_probe"),
         code=code_hash("workflow_scripts.train_probe"),
     shell:
@@ -47,6 +45,7 @@ rule train_probe:
         " --settings {params.settings:q}"
         " --seed {params.seed}"
         " --checkpoints {params.checkpoints:q}"
+        " --checkpoint-seconds {resources.checkpoint_seconds}"
         " --device {params.device}"
         " --gpus {params.gpus}"
         " --threads {params.threads}"

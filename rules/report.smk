@@ -26,11 +26,9 @@ rule describe_run:
         "<results>/benchmarks/describe_run.tsv"
     conda:
         "../envs/cpu.yaml"
-    threads: ask.threads("describe_run")
+    threads: ask.cpus("describe_run")
     resources:
-        mem_mb=ask.mem_mb("describe_run"),
-        runtime=ask.runtime("describe_run"),
-        gpu=ask.gpu("describe_run"),
+        **ask.all("describe_run"),
     params:
         config=lambda w: plan.config_json,
         code=code_hash("workflow_scripts.describe_run"),
@@ -69,11 +67,9 @@ rule render_report:
         "<results>/benchmarks/render_report.tsv"
     conda:
         "../envs/cpu.yaml"
-    threads: ask.threads("render_report")
+    threads: ask.cpus("render_report")
     resources:
-        mem_mb=ask.mem_mb("render_report"),
-        runtime=ask.runtime("render_report"),
-        gpu=ask.gpu("render_report"),
+        **ask.all("render_report"),
     params:
         run=plan.config["run"],
         tables=options("--table", plan.report_tables, plan.report_tables.values()),

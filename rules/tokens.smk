@@ -28,11 +28,9 @@ rule make_tokenizer:
         "<results>/benchmarks/make_tokenizer.tsv"
     conda:
         "../envs/cpu.yaml"
-    threads: ask.threads("make_tokenizer")
+    threads: ask.cpus("make_tokenizer")
     resources:
-        mem_mb=ask.mem_mb("make_tokenizer"),
-        runtime=ask.runtime("make_tokenizer"),
-        gpu=ask.gpu("make_tokenizer"),
+        **ask.all("make_tokenizer"),
     params:
         folder=lambda w, output: folder_of(output.tokenizer),
         pretrained=plan.tokenizer_source,
@@ -62,11 +60,9 @@ rule tokenize_corpus:
         corpus=one_of(with_documents),
     conda:
         "../envs/cpu.yaml"
-    threads: ask.threads("tokenize_corpus")
+    threads: ask.cpus("tokenize_corpus")
     resources:
-        mem_mb=ask.mem_mb("tokenize_corpus"),
-        runtime=ask.runtime("tokenize_corpus"),
-        gpu=ask.gpu("tokenize_corpus"),
+        **ask.all("tokenize_corpus"),
     params:
         folder=lambda w, input: folder_of(input.tokenizer),
         length=plan.config["rows"]["length"],
@@ -101,11 +97,9 @@ rule mix_rows:
         corpus=one_of(mixtures),
     conda:
         "../envs/cpu.yaml"
-    threads: ask.threads("mix_rows")
+    threads: ask.cpus("mix_rows")
     resources:
-        mem_mb=ask.mem_mb("mix_rows"),
-        runtime=ask.runtime("mix_rows"),
-        gpu=ask.gpu("mix_rows"),
+        **ask.all("mix_rows"),
     params:
         fractions=lambda w: plan.corpora.fractions(w.corpus),
         unit=plan.mix_unit,
@@ -133,11 +127,9 @@ rule draw_random_rows:
         corpus=one_of(random_corpora),
     conda:
         "../envs/cpu.yaml"
-    threads: ask.threads("draw_random_rows")
+    threads: ask.cpus("draw_random_rows")
     resources:
-        mem_mb=ask.mem_mb("draw_random_rows"),
-        runtime=ask.runtime("draw_random_rows"),
-        gpu=ask.gpu("draw_random_rows"),
+        **ask.all("draw_random_rows"),
     params:
         folder=lambda w, input: folder_of(input.tokenizer),
         length=plan.config["rows"]["length"],

@@ -28,11 +28,9 @@ rule train_models:
         "<results>/benchmarks/train_models/{recipe}.{train_set}.seeds-{seeds}.tsv"
     conda:
         "../envs/cpu.yaml"
-    threads: ask.threads("train_models")
+    threads: ask.cpus("train_models")
     resources:
-        mem_mb=ask.mem_mb("train_models"),
-        runtime=ask.runtime("train_models"),
-        gpu=ask.gpu("train_models"),
+        **ask.all("train_models"),
     params:
         recipe=lambda w: plan.recipe_json(w.recipe, w.train_set),
         seeds=lambda w: w.seeds.split("-"),
@@ -40,7 +38,7 @@ rule train_models:
         tokenizer=lambda w, input: folder_of(input.tokenizer),
         checkpoints=lambda w: f"{plan.root}/store/checkpoints/{w.recipe}/{w.train_set}/{w.seeds}",
         device=plan.config["device"],
-        gpus=ask.gpu("train_models"),
+        gpus=max(ask.gpus("train_models"), 1),
         threads=ask.threads("train_models"),
         code=code_hash("workflow_scripts.train_models"),
     shell:
@@ -52,6 +50,7 @@ rule train_models:
         " {params.base:q}"
         " --tokenizer {params.tokenizer:q}"
         " --checkpoints {params.checkpoints:q}"
+        " --checkpoint-seconds {resources.checkpoint_seconds}"
         " --device {params.device}"
         " --gpus {params.gpus}"
         " --threads {params.threads}"
@@ -77,11 +76,9 @@ rule evaluate_models:
         "<results>/benchmarks/evaluate_models/{recipe}.{eval_set}.tsv"
     conda:
         "../envs/cpu.yaml"
-    threads: ask.threads("evaluate_models")
+    threads: ask.cpus("evaluate_models")
     resources:
-        mem_mb=ask.mem_mb("evaluate_models"),
-        runtime=ask.runtime("evaluate_models"),
-        gpu=ask.gpu("evaluate_models"),
+        **ask.all("evaluate_models"),
     params:
         settings=lambda w: plan.evaluation_json(w.recipe),
         budgets=lambda w: plan.budgets(w.recipe, w.eval_set),
@@ -123,11 +120,9 @@ rule collect_losses:
         "<results>/benchmarks/collect_losses.tsv"
     conda:
         "../envs/cpu.yaml"
-    threads: ask.threads("collect_losses")
+    threads: ask.cpus("collect_losses")
     resources:
-        mem_mb=ask.mem_mb("collect_losses"),
-        runtime=ask.runtime("collect_losses"),
-        gpu=ask.gpu("collect_losses"),
+        **ask.all("collect_losses"),
     params:
         experiments=plan.experiments_json,
         losses=lambda w, input: options(

@@ -1,5 +1,7 @@
 """What a job of each rule asks for, before the config overrides it."""
 
+import os
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +11,8 @@ from workflow_scripts.command_line import UserError
 # with room to spare; `gpu: 0` so that a cluster without cards never waits for one.
 _LIGHT = {"threads": 1, "mem_mb": 2000, "runtime": 30, "gpu": 0}
 _MODEL = {"threads": 1, "mem_mb": 3000, "runtime": 120, "gpu": 0}
+# What a killed training job loses at most.
+_TRAINING = {**_MODEL, "checkpoint_seconds": 300}
 
 DEFAULTS: dict[str, dict[str, int]] = {
     "build_corpus": _LIGHT,
@@ -16,12 +20,12 @@ DEFAULTS: dict[str, dict[str, int]] = {
     "tokenize_corpus": _LIGHT,
     "mix_rows": _LIGHT,
     "draw_random_rows": _LIGHT,
-    "train_probe": _MODEL,
+    "train_probe": _TRAINING,
     "embed_batches": _MODEL,
     "compare_sets": _MODEL,
     "measure_covariates": _MODEL,
     "collect_alignment": _LIGHT,
-    "train_models": _MODEL,
+    "train_models": _TRAINING,
     "evaluate_models": _MODEL,
     "collect_losses": _LIGHT,
     "correlate_losses": _LIGHT,
@@ -34,26 +38,73 @@ DEFAULTS: dict[str, dict[str, int]] = {
     "render_report": _LIGHT,
 }
 
+# Passed on as they stand; a rule that does not name one leaves it to the profile.
+_OF_THE_SITE = ("gpu_model", "gres", "slurm_partition", "slurm_extra")
+
 
 class RuleResources:
     """Resources of each rule: the defaults above, and what the config says instead."""
 
-    def __init__(self, overrides: dict[str, dict[str, int]]):
+    def __init__(self, overrides: dict[str, dict[str, Any]], scratch: str | None = None):
         unknown = sorted(set(overrides) - set(DEFAULTS))
         if unknown:
             raise UserError(f"resources.{unknown[0]}: there is no such rule; there are {', '.join(DEFAULTS)}")
-        self._of = {rule: {**DEFAULTS[rule], **overrides.get(rule, {})} for rule in DEFAULTS}
+        for rule, asked in overrides.items():
+            _check(rule, asked)
+        self._of: dict[str, dict[str, Any]] = {
+            rule: {**DEFAULTS[rule], **overrides.get(rule, {})} for rule in DEFAULTS
+        }
+        self._scratch = scratch or ""
+
+    def all(self, rule: str) -> dict[str, Any]:
+        """Everything that a job of the rule asks for beside its CPUs, as Snakemake's `resources` takes it."""
+        settings = self._of[rule]
+        asked = {"mem_mb": self._growing(settings["mem_mb"]), "runtime": settings["runtime"]}
+        asked |= {key: settings[key] for key in (*_OF_THE_SITE, "checkpoint_seconds") if key in settings}
+        if "gres" not in settings:  # Slurm takes one or the other.
+            asked["gpu"] = settings["gpu"]
+        if self._scratch:
+            asked["tmpdir"] = lambda wildcards: os.path.expandvars(self._scratch)
+        return asked
 
     def threads(self, rule: str) -> int:
+        """Threads that each process of a job computes with."""
         return self._of[rule]["threads"]
 
-    def mem_mb(self, rule: str) -> Callable[[Any, int], int]:
+    def cpus(self, rule: str) -> int:
+        """CPUs of a job: a job of several GPUs has a process for each."""
+        return self.threads(rule) * max(self.gpus(rule), 1)
+
+    def gpus(self, rule: str) -> int:
+        """GPUs of a job, however it asks for them."""
+        settings = self._of[rule]
+        return _gpus_of_gres(settings["gres"]) if "gres" in settings else settings["gpu"]
+
+    @property
+    def local_rules(self) -> list[str]:
+        """Rules whose jobs stay where Snakemake itself runs."""
+        return [rule for rule, settings in self._of.items() if settings.get("local", False)]
+
+    @staticmethod
+    def _growing(mem_mb: int) -> Callable[[Any, int], int]:
         """Memory in MB, doubled on each retry."""
-        return lambda wildcards, attempt: self._of[rule]["mem_mb"] * 2 ** (attempt - 1)
+        return lambda wildcards, attempt: mem_mb * 2 ** (attempt - 1)
 
-    def runtime(self, rule: str) -> int:
-        """Minutes."""
-        return self._of[rule]["runtime"]
 
-    def gpu(self, rule: str) -> int:
-        return self._of[rule]["gpu"]
+def _check(rule: str, asked: dict[str, Any]) -> None:
+    here = f"resources.{rule}"
+    if "gres" in asked and ("gpu" in asked or "gpu_model" in asked):
+        raise UserError(f"{here}.gres = {asked['gres']}: give either gres, or gpu with gpu_model")
+    if "gpu_model" in asked and not asked.get("gpu", 0):
+        raise UserError(f"{here}.gpu_model = {asked['gpu_model']}: give the number of GPUs in gpu, too")
+    if "checkpoint_seconds" in asked and "checkpoint_seconds" not in DEFAULTS[rule]:
+        training = ", ".join(name for name, settings in DEFAULTS.items() if "checkpoint_seconds" in settings)
+        raise UserError(f"{here}.checkpoint_seconds: only rules that train have it: {training}")
+
+
+def _gpus_of_gres(gres: str) -> int:
+    """GPUs in a generic resource: `gpu`, `gpu:2`, `gpu:a100`, `gpu:a100:2`; none in any other kind."""
+    kind, *rest = gres.split(":")
+    if kind != "gpu":
+        return 0
+    return int(rest[-1]) if rest and re.fullmatch(r"\d+", rest[-1]) else 1

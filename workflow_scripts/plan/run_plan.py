@@ -1,8 +1,9 @@
 """Which files a config asks for, and what each is made from."""
 
+import argparse
 import json
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -290,23 +291,48 @@ class RunPlan:
     @property
     def config_json(self) -> str:
         """The config as the page shows it, without what differs from machine to machine."""
-        private = ("results", "pathvars", "only_existing", "resources")
+        private = ("results", "pathvars", "only_existing", "resources", "directories")
         return _json({key: value for key, value in self.config.items() if key not in private})
 
     # -- what is there --------------------------------------------------------------------------------------
 
-    def command_for_what_exists(self, cores: int) -> str:
-        """The shell command that makes the page from what a failed run left, with the same config."""
+    def command_for_what_exists(self, given: Sequence[str]) -> str:
+        """The shell command that makes the page from what a failed run left, with the same config, where it ran.
+
+        `given` are the arguments of the failed run: a run on a cluster makes its page there, too.
+        """
         overlay = Path(self.root) / "store" / "only_existing.json"
         overlay.parent.mkdir(parents=True, exist_ok=True)
         overlay.write_text(_json({**self.config, "only_existing": True}), encoding="utf-8")
         # The failed run still holds the lock of the working directory.
-        return f"snakemake --nolock --cores {cores} --configfile {shlex.quote(str(overlay))} -- report"
+        return shlex.join(
+            ["snakemake", "--nolock", *execution_options(given), "--configfile", str(overlay), "--", "report"]
+        )
 
     def present(self, paths: Iterable[str]) -> list[str]:
         """The paths; under `only_existing` those that exist."""
         paths = list(paths)
         return [path for path in paths if Path(path).exists()] if self.config["only_existing"] else paths
+
+
+def execution_options(given: Sequence[str]) -> list[str]:
+    """Of the arguments of a snakemake call, those that say where and how many jobs run."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for names in (
+        ("--profile",),
+        ("--workflow-profile",),
+        ("--executor", "-e"),
+        ("--jobs", "-j"),
+        ("--cores", "-c"),
+    ):
+        parser.add_argument(*names, nargs="?")
+    chosen, _ = parser.parse_known_args(given)
+    return [
+        word
+        for name, value in vars(chosen).items()
+        if value is not None
+        for word in (f"--{name.replace('_', '-')}", value)
+    ]
 
 
 def _json(value: Any) -> str:
