@@ -129,3 +129,49 @@ def test_a_file_of_formal_pairs_is_read():
     found = documents(spec)
     assert 100 < len(found) < 371
     assert all(one.completion and ":" in one.completion for one in found)
+
+
+def test_documents_are_cut_at_characters(folder):
+    found = documents({"paths": str(folder / "rows.jsonl"), "text": "nl", "characters": 6})
+    assert [one.text for one in found] == ["one is", "two is", "four i"]
+    with pytest.raises(UserError, match="characters cuts plain text; it cannot stand beside prompt"):
+        documents(
+            {"paths": str(folder / "rows.csv"), "prompt": "nl", "completion": "formal", "characters": 6}
+        )
+
+
+def test_rows_joined_are_what_an_f_string_makes_of_a_batch(folder):
+    spec = {
+        "paths": str(folder / "rows.jsonl"),
+        "template": "informal {nl} formal {formal}",
+        "joined_rows": 2,
+    }
+    batch = {"nl": ["one is one", "two is two"], "formal": ["1 = 1", "2 = 2"]}
+    found = documents(spec)
+    assert found[0].text == f"informal {batch['nl']} formal {batch['formal']}"
+    assert len(found) == 2
+    (together,) = documents({**spec, "joined_rows": 512, "where": {"split": "test"}, "documents": 1})
+    assert together.text == "informal ['two is two', '', 'four is four'] formal ['2 = 2', '3 = 3', '4 = 4']"
+
+
+def test_a_list_of_objects_fills_the_template_once_for_each(tmp_path):
+    tactics = [{"state": "a = b", "tactic": "rw h"}, {"state": "b = b", "tactic": "rfl"}]
+    rows = [{"tactics": tactics}, {"tactics": []}, {"tactics": tactics[1:]}]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    spec = {
+        "paths": str(tmp_path / "rows.jsonl"),
+        "items": "tactics",
+        "template": "State: {state} Tactic: {tactic}",
+    }
+    assert [one.text for one in documents(spec)] == [
+        "State: a = b Tactic: rw h State: b = b Tactic: rfl",
+        "State: b = b Tactic: rfl",
+    ]
+
+
+def test_a_column_may_have_a_name_that_no_template_could_hold(tmp_path):
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"Statement:": "a text", "{x}": "another"}) + "\n")
+    path = str(tmp_path / "rows.jsonl")
+    assert [one.text for one in documents({"paths": path, "text": "Statement:"})] == ["a text"]
+    (pair,) = documents({"paths": path, "prompt": "Statement:", "completion": "{x}"})
+    assert (pair.prompt, pair.completion) == ("a text\n", "another")

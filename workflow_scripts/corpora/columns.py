@@ -4,14 +4,22 @@ A spec says it in one of four ways: `text` (a column; this is what counts when n
 (a plain text made of columns, such as "{title}. {abstract}"), `prompt` and `completion` (two columns, a line
 break between them), or `prompt_template` and `completion_template` ("informal statement {nl} " and
 "formal statement {formal}"). Nothing is added between two templates: the border is where the first one ends.
+
+Three more keys reproduce how others cut their data: `items` (a column with a list of objects; the template is
+filled once for each, joined by spaces), `characters` (documents are cut there), and `joined_rows` (so many rows
+fill the template at once, each column as a Python list: one text of them all).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from string import Formatter
 from typing import Any
 
 from workflow_scripts.command_line import UserError
 from workflow_scripts.corpora.documents import SourceDocument
+
+# What a side of a document is made of: a literal text, and the column that follows it, if there is one.
+Side = list[tuple[str, str | None]]
 
 _WAYS = (("text",), ("template",), ("prompt", "completion"), ("prompt_template", "completion_template"))
 
@@ -28,28 +36,33 @@ class RowReader:
             allowed = ", or ".join(" with ".join(way) for way in _WAYS)
             named = ", ".join(key for way in given for key in way if key in spec)
             raise UserError(f"{label}: {named} cannot stand as given; allowed are {allowed}")
-        self.sides = tuple(
-            self._template(key, spec.get(key, "text")) for key in (given[0] if given else ("text",))
-        )
-
-    def _template(self, key: str, value: str) -> str:
-        if key.endswith("template"):
-            return value
-        return f"{{{value}}}\n" if key == "prompt" else f"{{{value}}}"
+        self.sides = [_side(key, spec.get(key, "text")) for key in (given[0] if given else ("text",))]
+        self.items = spec.get("items")
+        self.characters = spec.get("characters")
+        self.joined_rows = spec.get("joined_rows")
+        if self.characters and len(self.sides) > 1:
+            raise UserError(f"{label}: characters cuts plain text; it cannot stand beside {given[0][0]}")
 
     def documents(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[SourceDocument]:
         """Documents of (name, row); rows that `where` does not admit or that lack a value are left out."""
-        for name, row in rows:
-            if not self._admits(row):
-                continue
+        rows = ((name, row) for name, row in rows if self._admits(row))
+        for name, row in self._joined(rows) if self.joined_rows else rows:
             source_object = str(self._value(row, self.object_column)) if self.object_column else name
-            filled = [self._fill(template, row) for template in self.sides]
-            if any(side is None for side in filled):
+            filled = [self._fill(side, row) for side in self.sides]
+            if any(text is None for text in filled):
                 continue
             if len(filled) == 2:
                 yield SourceDocument.pair(name, source_object, str(filled[0]), str(filled[1]))
             else:
-                yield SourceDocument(name, source_object, str(filled[0]))
+                yield SourceDocument(name, source_object, str(filled[0])[: self.characters])
+
+    def _joined(
+        self, rows: Iterator[tuple[str, Mapping[str, Any]]]
+    ) -> Iterator[tuple[str, dict[str, list[Any]]]]:
+        """Rows in groups as one row of lists each, named by the first; what an f-string makes of a whole batch."""
+        while group := list(islice(rows, self.joined_rows)):
+            columns = {column: [row[column] for _, row in group] for column in group[0][1]}
+            yield group[0][0], columns
 
     def _admits(self, row: Mapping[str, Any]) -> bool:
         for column, allowed in self.where.items():
@@ -58,10 +71,16 @@ class RowReader:
                 return False
         return True
 
-    def _fill(self, template: str, row: Mapping[str, Any]) -> str | None:
-        """The template with the row's values; None when one of them is missing or empty."""
+    def _fill(self, side: Side, row: Mapping[str, Any]) -> str | None:
+        """The side with the row's values; None when one of them is missing or empty."""
+        if self.items:
+            items = self._value(row, self.items) or []
+            return " ".join(filter(None, (self._filled(side, item) for item in items))) or None
+        return self._filled(side, row)
+
+    def _filled(self, side: Side, row: Mapping[str, Any]) -> str | None:
         parts: list[str] = []
-        for literal, column, _, _ in Formatter().parse(template):
+        for literal, column in side:
             parts.append(literal)
             if column is None:
                 continue
@@ -75,3 +94,10 @@ class RowReader:
         if column not in row:
             raise UserError(f"{self.label}: there is no column {column!r}; the columns are {', '.join(row)}")
         return row[column]
+
+
+def _side(key: str, value: str) -> Side:
+    """A template taken apart, or a column; a name of a column may hold what a template could not."""
+    if key.endswith("template"):
+        return [(literal, column) for literal, column, _, _ in Formatter().parse(value)]
+    return [("", value), ("\n", None)] if key == "prompt" else [("", value)]
