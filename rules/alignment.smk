@@ -42,7 +42,8 @@ rule compare_sets:
         tokenizer=lambda w, input: folder_of(input.tokenizer),
         batches=lambda w: plan.metric_batches(w.metric),
         encoder=lambda w: plan.metric_encoder(w.metric),
-        rows=plan.config["alignment"]["rows"],
+        rows=lambda w: plan.metric_rows(w.metric),
+        fewer_rows=lambda w: plan.metric_fewer_rows(w.metric),
         seed=plan.config["seed"],
         store=f"{plan.root}/store/metrics",
         threads=ask.threads("compare_sets"),
@@ -58,6 +59,7 @@ rule compare_sets:
         " {params.encoder:q}"
         " --batches {params.batches}"
         " --rows-per-batch {params.rows}"
+        " {params.fewer_rows}"
         " --seed {params.seed}"
         " --store {params.store:q}"
         " --threads {params.threads}"
@@ -69,7 +71,7 @@ rule compare_sets:
 rule measure_covariates:
     """What else differs between a training and an evaluation set: vocabulary, lengths, entropy, zero-shot loss."""
     input:
-        sets=[plan.set_rows(name) for name in plan.sets],
+        sets=[plan.measured_rows(name) for name in plan.sets],
         probe=f"{plan.probe}/model.safetensors",
     output:
         "<results>/alignment/covariates.parquet",

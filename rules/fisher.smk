@@ -34,8 +34,9 @@ rule embed_batches:
         head_epochs=lambda w: plan.config["estimators"][w.estimator]["head_epochs"],
         microbatch=lambda w: plan.config["estimators"][w.estimator]["microbatch"],
         batches=lambda w: plan.estimator_batches(w.estimator),
-        rows=plan.config["alignment"]["rows"],
-        sampling=plan.config["alignment"]["sampling"],
+        rows=lambda w: plan.estimator_rows(w.estimator),
+        fewer_rows=lambda w: plan.fewer_rows(w.estimator),
+        sampling=lambda w: plan.estimator_sampling(w.estimator),
         seed=plan.config["seed"],
         store=f"{plan.root}/store/embeddings",
         device=plan.config["device"],
@@ -51,6 +52,7 @@ rule embed_batches:
         " --microbatch {params.microbatch}"
         " --batches {params.batches}"
         " --rows-per-batch {params.rows}"
+        " {params.fewer_rows}"
         " --sampling {params.sampling}"
         " --seed {params.seed}"
         " --store {params.store:q}"

@@ -12,7 +12,7 @@ random_corpora = plan.corpora.needed_of("random_tokens")
 rule tokens:
     """Target: the rows of every set whose alignment is measured."""
     input:
-        [plan.set_rows(name) for name in plan.sets],
+        [plan.measured_rows(name) for name in plan.sets],
 
 
 rule make_tokenizer:

@@ -290,3 +290,17 @@ def test_killed_at_any_moment_it_resumes_and_ends_the_same(folder: Path, tmp_pat
     assert all(report["equal"] and report["untouched"] for report in reports)
     assert all(report["kept"] == report["finished"] for report in reports)
     assert len({report["finished"] for report in reports}) >= 3  # the kills met it at different stages
+
+
+def test_a_set_with_fewer_rows_gives_smaller_batches_when_asked(folder, tmp_path):
+    many = {"rows-per-batch": 512, "sampling": "same", "estimator": '{"name": "published"}'}
+    with pytest.raises(UserError, match="4 batches of 512 rows need 512 rows, and the set has 40"):
+        run(folder, tmp_path, tmp_path / "store", **many)
+    embed_batches.main([*options(folder, tmp_path, tmp_path / "store", **many), "--fewer-rows"])
+    table = read_frame(tmp_path / "embeddings.parquet")
+    assert [len(row_ids) for row_ids in table["row_ids"]] == [40] * 4
+    embed_batches.main(
+        [*options(folder, tmp_path, tmp_path / "store", **{"rows-per-batch": 512}), "--fewer-rows"]
+    )
+    table = read_frame(tmp_path / "embeddings.parquet")
+    assert [len(row_ids) for row_ids in table["row_ids"]] == [10] * 4

@@ -35,6 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--batches", type=int, default=8)
     parser.add_argument("--rows-per-batch", type=int, default=32)
+    parser.add_argument("--fewer-rows", action="store_true", help="allow smaller batches of embeddings")
     parser.add_argument("--seed", type=int, default=0, help="of the draw of batches")
     parser.add_argument("--store", required=True, type=Path, help="folder of finished pieces")
     parser.add_argument("--threads", type=int, default=1)
@@ -81,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     def batches_of(path: Path) -> list[Batch]:
         if metric_type.estimator():
-            return embedding_batches(path, arguments.batches, arguments.rows_per_batch)
+            return embedding_batches(path, arguments.batches, arguments.rows_per_batch, arguments.fewer_rows)
         decoder = tokenizer if "text" in metric_type.needs else None
         return row_batches(path, arguments.batches, arguments.rows_per_batch, arguments.seed, decoder)
 

@@ -6,7 +6,8 @@ corpus with the same rows never compute it again. MODEL is a folder or a name on
 
 ESTIMATOR is JSON: {"name": "corrected"} or {"name": "published"}, and any of label_shift, score_padding,
 square ("row" or "minibatch"), minibatch, tied_head, dropout, label_draws to override that field alone.
-With --sampling same, every batch has the same rows, as released, and label draws of its own.
+With --sampling same, every batch has the same rows, as released, and label draws of its own. With --fewer-rows, a
+set that has not enough rows for its batches gives smaller ones, as released.
 """
 
 import argparse
@@ -35,6 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--estimator", required=True, type=_json_object, help="name and overrides, as JSON")
     parser.add_argument("--batches", type=int, default=8)
     parser.add_argument("--rows-per-batch", type=int, default=32)
+    parser.add_argument("--fewer-rows", action="store_true", help="smaller batches for a set with fewer rows")
     parser.add_argument("--sampling", choices=["disjoint", "same"], default="disjoint")
     parser.add_argument("--head-epochs", type=int, default=0, help="epochs of fitting the output head")
     parser.add_argument("--seed", type=int, default=0, help="of the draw of batches and of labels")
@@ -80,10 +82,11 @@ def embed_set(arguments: argparse.Namespace, device: str) -> None:
     estimator = Estimator.from_options(arguments.estimator)
     rows = rows_of_set(arguments.rows)
     is_disjoint = arguments.sampling == "disjoint"
+    per_batch = arguments.rows_per_batch
+    if arguments.fewer_rows:
+        per_batch = min(per_batch, max(1, len(rows) // (arguments.batches if is_disjoint else 1)))
     try:
-        batches = batch_indices(
-            len(rows), arguments.batches, arguments.rows_per_batch, arguments.seed, is_disjoint
-        )
+        batches = batch_indices(len(rows), arguments.batches, per_batch, arguments.seed, is_disjoint)
     except ValueError as error:
         raise UserError(f"{arguments.rows}: {error}") from None
     model = probe_of(arguments.model, arguments.revision, device)

@@ -256,3 +256,15 @@ def test_a_corpora_folder_that_is_not_there(config, monkeypatch):
 def test_the_stride_of_a_recipe(config):
     config["recipes"]["from_probe"]["evaluation"] = {"stride": 128}
     assert mistake(config).startswith("recipes.from_probe.evaluation.stride = 128")
+
+
+def test_a_stand_in_that_does_not_exist(config):
+    config["alignment"]["measured_as"] = {"licences": "licence"}
+    assert "alignment.measured_as.licences = licence: there is none of this name; did you mean" in mistake(
+        config
+    )
+    config["alignment"]["measured_as"] = {}
+    config["estimators"]["published"]["measured_as"] = {"licenses": "licences"}
+    assert mistake(config).startswith(
+        "estimators.published.measured_as = licenses: there is none of this name"
+    )

@@ -1,4 +1,5 @@
 import copy
+import json
 
 from workflow_scripts.plan.checks import checked
 from workflow_scripts.plan.run_plan import RunPlan
@@ -98,3 +99,42 @@ def test_a_metric_that_reads_with_an_encoder_is_told_which(config):
     plan = plan_of(config)
     assert plan.metric_encoder("sentence_embedding") == ["--encoder", "some/encoder"]
     assert plan.metric_encoder("unigram_js") == []
+
+
+def test_a_set_may_be_measured_as_another(config):
+    config["corpora"]["one_licence"] = {
+        "source": "hub",
+        "path": "somebody/text",
+        "documents": 1,
+        "held_out": 1,
+    }
+    config["experiments"][0]["eval_sets"].append("one_licence")
+    config["alignment"]["measured_as"] = {"one_licence": "licences"}
+    config["estimators"]["published"]["measured_as"] = {"cpp_headers": "science_25"}
+    plan = plan_of(config)
+    assert plan.measured_rows("one_licence.eval") == plan.set_rows("licences.eval")
+    assert plan.embedding("one_licence.eval", "corrected") == plan.embedding("licences.eval", "corrected")
+    assert plan.embedding("cpp_headers.train", "published") == plan.embedding("science_25.train", "published")
+    assert "cpp_headers.train" in plan.embedding("cpp_headers.train", "corrected")
+    assert len(plan.metric_inputs("unigram_js")) == len(plan.sets) == len(plan.metric_times("task2vec"))
+
+
+def test_a_stand_in_is_built_though_no_experiment_names_it(config):
+    config["corpora"]["stand_in"] = {"source": "hub", "path": "somebody/text"}
+    assert "stand_in" not in plan_of(config).corpora.needed
+    config["estimators"]["published"]["measured_as"] = {"cpp_headers": "stand_in"}
+    assert "stand_in" in plan_of(config).corpora.with_documents
+
+
+def test_an_estimator_may_have_batches_of_its_own(config):
+    config["alignment"] |= {"batches": 4, "rows": 16}
+    config["estimators"]["published"] = {"batches": 100, "layout": "documents"}
+    assert plan_of(config).metric_batches("task2vec_published") == 4
+    config["estimators"]["published"] |= {"rows": 512, "sampling": "same", "fewer_rows": True}
+    plan = plan_of(config)
+    assert plan.metric_batches("task2vec_published") == 100
+    assert (plan.metric_rows("task2vec_published"), plan.metric_rows("task2vec")) == (512, 16)
+    assert plan.estimator_sampling("published") == "same"
+    assert plan.metric_fewer_rows("task2vec_published") == ["--fewer-rows"]
+    assert plan.metric_fewer_rows("unigram_js") == []
+    assert set(json.loads(plan.estimator_json("published"))) == {"name"}

@@ -79,8 +79,13 @@ def decoded(rows: Rows, tokenizer: "PreTrainedTokenizerBase") -> tuple[str, ...]
     return tuple(tokenizer.batch_decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
 
-def embedding_batches(path: str | Path, batches: int, rows_per_batch: int) -> list[Batch]:
-    """The first batches of a file of Fisher embeddings, drawn with the same seed as those of rows."""
+def embedding_batches(
+    path: str | Path, batches: int, rows_per_batch: int, fewer_rows: bool = False
+) -> list[Batch]:
+    """The first batches of a file of Fisher embeddings, drawn with the same seed as those of rows.
+
+    With `fewer_rows` they may be smaller than asked for, where the set was.
+    """
     if not Path(path).is_file():
         raise UserError(f"no file of embeddings at {path}")
     table = pq.ParquetFile(path).read().sort_by("batch").slice(0, batches)
@@ -93,7 +98,7 @@ def embedding_batches(path: str | Path, batches: int, rows_per_batch: int) -> li
     for row_ids, n_scored, embedding in zip(
         table.column("row_ids").to_pylist(), table.column("n_scored").to_pylist(), embeddings, strict=True
     ):
-        if len(row_ids) != rows_per_batch:
+        if len(row_ids) > rows_per_batch or (len(row_ids) < rows_per_batch and not fewer_rows):
             raise UserError(
                 f"{path} has batches of {len(row_ids)} rows, and --rows-per-batch asks for {rows_per_batch}"
             )

@@ -64,6 +64,12 @@ def _check_corpora(config: dict[str, Any]) -> None:
         raise UserError(
             "probe.corpora = []: name corpora to train it on, or weights in probe.model.pretrained"
         )
+    measures = {"alignment": config["alignment"]}
+    measures |= {f"estimators.{name}": estimator for name, estimator in config["estimators"].items()}
+    for key, part in measures.items():
+        for name, other in part["measured_as"].items():
+            _one_of(name, specs, f"{key}.measured_as")
+            _one_of(other, specs, f"{key}.measured_as.{name}")
     for name, spec in specs.items():
         for key in ("base", "fractions", "disjoint_from"):
             for other in [spec[key]] if key == "base" and key in spec else list(spec.get(key, [])):
@@ -238,6 +244,7 @@ def _check_sizes(config: dict[str, Any]) -> None:
         budget = max(experiment.get("tokens") or config["recipes"][experiment["recipe"]]["tokens"])
         for side, names in (("train", experiment["train_sets"]), ("eval", experiment["eval_sets"])):
             for name in names:
+                name = settings["measured_as"].get(name, name)
                 spec = graph.specs[graph.origin(name)]
                 if spec["source"] == "random_tokens":
                     most, unit = spec["rows"] * length, "tokens"

@@ -51,6 +51,8 @@ class CorpusGraph:
         names = {self.config["alignment"]["floor"], *self.reserved}
         for experiment in self.config["experiments"]:
             names |= {*experiment["train_sets"], *experiment["eval_sets"]}
+        for part in (self.config["alignment"], *self.config["estimators"].values()):
+            names |= {other for name, other in part["measured_as"].items() if name in names}
         waiting = list(names)
         while waiting:
             name = waiting.pop()

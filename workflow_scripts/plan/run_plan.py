@@ -14,7 +14,16 @@ from workflow_scripts.plan.corpus_graph import CorpusGraph
 ROW_SOURCES = ("mixture", "random_tokens")
 
 # Keys of an estimator in the config that are no fields of the estimator itself.
-_EMBEDDING_SETTINGS = ("layout", "head_epochs", "batches", "microbatch")
+_EMBEDDING_SETTINGS = (
+    "layout",
+    "head_epochs",
+    "batches",
+    "microbatch",
+    "rows",
+    "sampling",
+    "fewer_rows",
+    "measured_as",
+)
 
 
 class RunPlan:
@@ -95,8 +104,21 @@ class RunPlan:
     def floor(self) -> str:
         return f"{self.config['alignment']['floor']}.train"
 
+    def measured_as(self, set_name: str, estimator: str | None = None) -> str:
+        """The set that stands for one wherever alignment is measured: itself, unless the config names another."""
+        corpus, side = set_name.split(".")
+        stand_ins = dict(self.config["alignment"]["measured_as"])
+        if estimator is not None:
+            stand_ins |= self.config["estimators"][estimator]["measured_as"]
+        return f"{stand_ins.get(corpus, corpus)}.{side}"
+
+    def measured_rows(self, set_name: str) -> str:
+        """Rows that metrics and covariates read of a set."""
+        return self.set_rows(self.measured_as(set_name))
+
     def embedding(self, set_name: str, estimator: str) -> str:
-        return f"{self.root}/embeddings/{self.probes[0]}/{estimator}/{set_name}.parquet"
+        folder = f"{self.root}/embeddings/{self.probes[0]}/{estimator}"
+        return f"{folder}/{self.measured_as(set_name, estimator)}.parquet"
 
     @cached_property
     def estimators(self) -> list[str]:
@@ -109,20 +131,44 @@ class RunPlan:
         return _json({"name": name, **{k: v for k, v in settings.items() if k not in _EMBEDDING_SETTINGS}})
 
     def estimator_batches(self, name: str) -> int:
-        """Batches that an estimator embeds, at most those of the other metrics: batches are in the same order."""
-        asked, general = self.config["estimators"][name]["batches"], self.config["alignment"]["batches"]
-        return min(asked or general, general)
+        """Batches that an estimator embeds.
+
+        Where they are those of the other metrics, in the same order, they are no more than those.
+        """
+        settings, general = self.config["estimators"][name], self.config["alignment"]["batches"]
+        asked = settings["batches"] or general
+        return asked if settings["rows"] or settings["sampling"] else min(asked, general)
+
+    def estimator_rows(self, name: str) -> int:
+        """Rows of a batch that an estimator embeds."""
+        return self.config["estimators"][name]["rows"] or self.config["alignment"]["rows"]
+
+    def estimator_sampling(self, name: str) -> str:
+        return self.config["estimators"][name]["sampling"] or self.config["alignment"]["sampling"]
+
+    def fewer_rows(self, estimator: str | None) -> list[str]:
+        """The option that lets a set with few rows have smaller batches, where the estimator asks for it."""
+        asked = estimator is not None and self.config["estimators"][estimator]["fewer_rows"]
+        return ["--fewer-rows"] if asked else []
 
     def metric_batches(self, metric: str) -> int:
         """Batches that a metric compares."""
         estimator = metric_class(metric).estimator()
         return self.config["alignment"]["batches"] if estimator is None else self.estimator_batches(estimator)
 
+    def metric_rows(self, metric: str) -> int:
+        """Rows of a batch that a metric compares."""
+        estimator = metric_class(metric).estimator()
+        return self.config["alignment"]["rows"] if estimator is None else self.estimator_rows(estimator)
+
+    def metric_fewer_rows(self, metric: str) -> list[str]:
+        return self.fewer_rows(metric_class(metric).estimator())
+
     def metric_inputs(self, metric: str) -> list[str]:
         """What a metric reads of each set, in the order of `sets`: embeddings, or rows."""
         estimator = metric_class(metric).estimator()
         if estimator is None:
-            return [self.set_rows(name) for name in self.sets]
+            return [self.measured_rows(name) for name in self.sets]
         return [self.embedding(name, estimator) for name in self.sets]
 
     def metric_encoder(self, metric: str) -> list[str]:
@@ -139,7 +185,7 @@ class RunPlan:
         if estimator is None:
             return []
         folder = f"{self.root}/times/embed_batches/{self.probes[0]}/{estimator}"
-        return [f"{folder}/{name}.json" for name in self.sets]
+        return [f"{folder}/{self.measured_as(name, estimator)}.json" for name in self.sets]
 
     # -- training and losses --------------------------------------------------------------------------------
 
