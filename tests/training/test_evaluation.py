@@ -148,3 +148,34 @@ def test_settings_are_checked(values, told):
     with pytest.raises(UserError) as mistake:
         EvaluationSettings.from_dict(values)
     assert told in str(mistake.value)
+
+
+def test_all_documents_are_taken_without_a_cap(tokenizer):
+    documents = documents_of(*[TEXT * n for n in range(1, 9)])
+    settings = EvaluationSettings.from_dict({"tokens": None, "context": 16, "stride": 8})
+    assert {d.doc_id for d in choose_documents(documents, tokenizer, settings, "x").documents} == set(
+        documents["doc_id"]
+    )
+
+
+def test_packed_blocks_hold_the_documents_in_their_order(tokenizer, model):
+    documents = documents_of(TEXT * 2, ("the proof of ", "the lemma"), TEXT)
+    settings = EvaluationSettings.from_dict(
+        {"tokens": None, "context": 16, "stride": 8, "layout": "packed", "documents": None}
+    )
+    packed = choose_documents(documents, tokenizer, settings, "x")
+    whole = choose_documents(
+        documents, tokenizer, EvaluationSettings(tokens=None, context=16, stride=8), "x"
+    ).documents
+    stream = np.concatenate([next(d for d in whole if d.doc_id == f"d{i}").input_ids for i in range(3)])
+    n = len(stream) // 16
+    assert n >= 3
+    assert np.array_equal(np.concatenate([block.input_ids for block in packed.documents]), stream[: n * 16])
+    losses = loss_rows(packed, score(model, packed))
+    assert set(losses.loc[losses["part"] == "whole", "n_tokens"]) == {15}
+    one = EvaluationSettings.from_dict({"tokens": 20, "context": 16, "stride": 8, "layout": "packed"})
+    assert len(choose_documents(documents, tokenizer, one, "x").documents) == 1
+    with pytest.raises(UserError, match="do not fill one block of 16 tokens"):
+        choose_documents(documents_of("the"), tokenizer, one, "x")
+    with pytest.raises(UserError, match="layout is 'rows'; allowed are documents, packed"):
+        EvaluationSettings.from_dict({"layout": "rows"})

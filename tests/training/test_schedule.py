@@ -158,3 +158,9 @@ def test_equal_shares_are_equal_to_one_token_and_mixed():
         UserError, match="'b' has 160 tokens, and its share of 600 tokens over 3 corpora is 200"
     ):
         plan_equal_shares(sets, 600, 4, seed=0)
+
+
+def test_a_small_corpus_may_give_all_it_has():
+    schedule = plan_run(blocks_of([8] * 4), recipe_of(tokens=[33], epochs=2, fewer_tokens=True), 0, "x")
+    assert len(tokens_read(schedule)) == 2 * 32
+    assert schedule.readings == {33: schedule.n_steps}

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 PARTS = ("whole", "answer")
+LAYOUTS = ("documents", "packed")
 # What fits the caches of a processor, or keeps a GPU busy; and no more logits than 256 MiB or 1 GiB.
 TOKENS_PER_BATCH = {"cpu": 2_048, "cuda": 32_768}
 LOGITS_PER_BATCH = {"cpu": 1 << 26, "cuda": 1 << 28}
@@ -34,8 +35,8 @@ LOGITS_PER_BATCH = {"cpu": 1 << 26, "cuda": 1 << 28}
 class EvaluationSettings:
     """What is scored, and in which windows."""
 
-    tokens: int = 8192
-    """Documents are taken until they have this many tokens; longer ones are passed over."""
+    tokens: int | None = 8192
+    """Documents are taken until they have this many tokens; longer ones are passed over. Null: all of them."""
     context: int = 128
     """Longest window."""
     stride: int = 64
@@ -44,8 +45,10 @@ class EvaluationSettings:
     """`whole` documents, and the `answer` of pairs."""
     documents: str | None = None
     """Null: whole documents in seeded order up to the cap. `first`: the first document alone, as the paper did."""
+    layout: str = "documents"
+    """`documents`: each by itself. `packed`: joined in their order and cut at `context`, as the paper did."""
     seed: int = 0
-    """Draws the order of documents."""
+    """Draws the order of documents; packed ones keep theirs."""
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "EvaluationSettings":
@@ -56,6 +59,8 @@ class EvaluationSettings:
         settings = cls(**{**values, "parts": tuple(values.get("parts", PARTS))})
         for key, smallest in (("tokens", 2), ("context", 2), ("stride", 1), ("seed", 0)):
             value = getattr(settings, key)
+            if key == "tokens" and value is None:
+                continue
             if not isinstance(value, int) or isinstance(value, bool) or value < smallest:
                 raise UserError(f"evaluation: {key} is {value!r}; it must be a whole number from {smallest}")
         if settings.stride >= settings.context:
@@ -64,6 +69,8 @@ class EvaluationSettings:
             )
         if not settings.parts or not set(settings.parts) <= set(PARTS):
             raise UserError(f"evaluation: parts is {values['parts']!r}; allowed are {', '.join(PARTS)}")
+        if settings.layout not in LAYOUTS:
+            raise UserError(f"evaluation: layout is {settings.layout!r}; allowed are {', '.join(LAYOUTS)}")
         if settings.documents not in (None, "first"):
             raise UserError(f"evaluation: documents is {settings.documents!r}; allowed are null and 'first'")
         return settings
@@ -98,21 +105,24 @@ def choose_documents(
         raise UserError(f"evaluation set {name!r} has no documents")
     if settings.documents == "first":
         return EvaluationSet(list(encode_documents(tokenizer, documents.iloc[:1])), settings)
+    if settings.layout == "packed":
+        return EvaluationSet(_blocks(documents, tokenizer, settings, name), settings)
+    cap = float("inf") if settings.tokens is None else settings.tokens
     order = np.random.default_rng(settings.seed).permutation(len(documents))
     chosen: list[EncodedDocument] = []
     total = too_long = 0
     for document in encode_documents(tokenizer, documents.iloc[order], chunk=64):
         length = len(document.input_ids)
-        if length > settings.tokens:
+        if length > cap:
             too_long += 1
         elif length > 1:
             chosen.append(document)
             total += length
-            if total >= settings.tokens:
+            if total >= cap:
                 break
     if not chosen:
         raise UserError(
-            f"evaluation set {name!r}: none of its {len(documents)} documents has 2 to {settings.tokens} tokens"
+            f"evaluation set {name!r}: none of its {len(documents)} documents has 2 to {cap} tokens"
         )
     logger.info(
         "%s: %d documents, %d tokens; %d passed over as longer than the cap",
@@ -122,6 +132,33 @@ def choose_documents(
         too_long,
     )
     return EvaluationSet(chosen, settings)
+
+
+def _blocks(
+    documents: pd.DataFrame, tokenizer: "PreTrainedTokenizerBase", settings: EvaluationSettings, name: str
+) -> list[EncodedDocument]:
+    """Blocks of `context` tokens, as many as `tokens` admits; what is left at the end is dropped, as in training."""
+    context = settings.context
+    most = None if settings.tokens is None else max(1, settings.tokens // context)
+    blocks: list[EncodedDocument] = []
+    ids, answer = np.zeros(0, dtype=np.int32), np.zeros(0, dtype=bool)
+    for document in encode_documents(tokenizer, documents):
+        ids, answer = np.append(ids, document.input_ids), np.append(answer, document.answer)
+        while len(ids) >= context and len(blocks) != most:
+            block, of_answer = ids[:context], answer[:context]
+            n_bytes, n_answer_bytes = (
+                len(str(tokenizer.decode(part, skip_special_tokens=True)).encode())
+                for part in (block, block[of_answer])
+            )
+            blocks.append(
+                EncodedDocument(f"block/{len(blocks):06d}", block, of_answer, n_bytes, n_answer_bytes)
+            )
+            ids, answer = ids[context:], answer[context:]
+        if len(blocks) == most:
+            break
+    if not blocks:
+        raise UserError(f"evaluation set {name!r}: its documents do not fill one block of {context} tokens")
+    return blocks
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,8 @@ class Recipe:
     """Whether the seed draws which rows are read and in which order; otherwise rows are read in file order."""
     count: str = "real"
     """What a budget counts: `real` tokens, or `padded` ones (rows times row length, as the paper does)."""
+    fewer_tokens: bool = False
+    """Whether a set that is smaller than a budget gives all it has (as released) instead of being refused."""
     loss: str = "whole"
     """Which tokens are learnt: `whole` documents, or the `answer` of pairs alone."""
     precision: str = "auto"

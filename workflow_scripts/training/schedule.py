@@ -114,7 +114,7 @@ def plan_run(blocks: Blocks, recipe: Recipe, seed: int, name: str) -> Schedule:
     """The schedule of one training set: budgets read on the way (one epoch), or several passes over one budget."""
     budgets, epochs, shuffle, batch_rows = recipe.tokens, recipe.epochs, recipe.shuffle, recipe.batch_rows
     available = int(blocks.sizes.sum())
-    if max(budgets) > available:
+    if max(budgets) > available and not recipe.fewer_tokens:
         raise UserError(
             f"train set {name!r} has {available} tokens in {len(blocks)} rows of {blocks.input_ids.shape[1]}, "
             f"and the recipe asks for {max(budgets)}"
