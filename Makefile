@@ -7,7 +7,7 @@ SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES)
 QUICK := --configfile configs/quick.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce quick published test lint format bench clean
+.PHONY: help setup reproduce quick published test test-slurm lint format bench clean
 
 help: ## List the commands.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -26,6 +26,10 @@ published: setup ## Analyse the paper's own numbers; trains nothing.
 
 test: setup ## Run the tests.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
+
+test-slurm: setup ## Run the tests on a real Slurm of one node, which is installed (as root) and started for it.
+	@sh tests/slurm/install.sh
+	@PATH="$(CURDIR)/$(BIN):$$PATH" PLUMBLINE_SLURM=1 $(BIN)/python -m pytest tests/slurm
 
 lint: setup ## ruff, mypy, snakefmt and snakemake --lint.
 	@$(BIN)/ruff check .
