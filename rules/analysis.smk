@@ -217,6 +217,47 @@ rule published:
         "cat {input:q} 2> {log:q}"
 
 
+rule one_sentence:
+    """Target: print whether GPT-2 before fine-tuning has its published perplexity on one sentence alone."""
+    input:
+        "<results>/analysis/one_sentence.json",
+    log:
+        "<results>/logs/one_sentence.log",
+    localrule: True
+    conda:
+        "../envs/cpu.yaml"
+    shell:
+        "cat {input:q} 2> {log:q}"
+
+
+rule check_one_sentence:
+    """The published sentence scored with GPT-2: its weights come from the Hub, or from the folder of the probe."""
+    input:
+        "published/one_sentence.json",
+    output:
+        "<results>/analysis/one_sentence.json",
+    log:
+        "<results>/logs/check_one_sentence.log",
+    benchmark:
+        "<results>/benchmarks/check_one_sentence.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.cpus("check_one_sentence")
+    resources:
+        **ask.all("check_one_sentence"),
+    params:
+        model=plan.one_sentence_model,
+        threads=ask.threads("check_one_sentence"),
+        code=code_hash("workflow_scripts.check_one_sentence"),
+    shell:
+        "python -m workflow_scripts.check_one_sentence"
+        " --expected {input:q}"
+        " {params.model:q}"
+        " --threads {params.threads}"
+        " --output {output:q}"
+        " 2> {log:q}"
+
+
 rule analyse_published:
     """The published numbers through the same statistics as our own."""
     input:

@@ -138,3 +138,9 @@ def test_an_estimator_may_have_batches_of_its_own(config):
     assert plan.metric_fewer_rows("task2vec_published") == ["--fewer-rows"]
     assert plan.metric_fewer_rows("unigram_js") == []
     assert set(json.loads(plan.estimator_json("published"))) == {"name"}
+
+
+def test_a_pretrained_probe_stands_in_for_the_published_model(config):
+    assert plan_of(config).one_sentence_model == []
+    config["probe"]["model"] = {"pretrained": "/weights/gpt2"}
+    assert plan_of(config).one_sentence_model == ["--model", "/weights/gpt2"]

@@ -34,6 +34,7 @@ DEFAULTS: dict[str, dict[str, int]] = {
     "weigh_switches": _LIGHT,
     "measure_exchange_rate": _LIGHT,
     "analyse_published": _LIGHT,
+    "check_one_sentence": _MODEL,
     "describe_run": _LIGHT,
     "render_report": _LIGHT,
 }

@@ -315,6 +315,13 @@ class RunPlan:
         return {"switches": f"{self.root}/analysis/switches.parquet"} if self.present(measured) else {}
 
     @property
+    def one_sentence_model(self) -> list[str]:
+        """Options that name the model that stands in for GPT-2; none unless the probe is a pretrained one."""
+        model = self.config["probe"]["model"]
+        revision = ["--revision", model["revision"]] if model.get("revision") else []
+        return ["--model", model["pretrained"], *revision] if "pretrained" in model else []
+
+    @property
     def baselines(self) -> list[str]:
         """Cheap metrics that every other one is correlated given: does it add anything to them?"""
         return [metric for metric in self.config["alignment"]["metrics"] if metric in ("unigram_js",)]

@@ -1,0 +1,112 @@
+"""Is a published perplexity that of one sentence? Score the sentence with the published model and compare.
+
+EXPECTED is JSON: model, revision, sentence, perplexity, tolerance, source (published/one_sentence.json). The
+perplexity is exp of the mean negative log-likelihood of every token but the first, as in an evaluation without
+padding; it is given with an end-of-text token after the sentence, too, because documents of this workflow have one.
+"""
+
+import argparse
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from workflow_scripts.command_line import UserError, parser_for, run, set_threads
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from workflow_scripts.tokens.encode import EncodedDocument
+
+logger = logging.getLogger(__name__)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = parser_for(__doc__)
+    parser.add_argument("--expected", required=True, type=Path, help="what was published (JSON)")
+    parser.add_argument("--model", help="folder or Hub name that stands in for the published model")
+    parser.add_argument("--revision", help="revision of that model on the Hub")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--output", required=True, type=Path, help="what was found (JSON)")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    given = build_parser().parse_args(argv)
+    set_threads(given.threads)
+    from workflow_scripts.storage.tables import read_json, write_json
+    from workflow_scripts.training.models import library_versions
+
+    expected = read_json(given.expected)
+    name, revision = (
+        (given.model, given.revision) if given.model else (expected["model"], expected["revision"])
+    )
+    perplexity, with_end, tokens = perplexities(*_loaded(name, revision), expected["sentence"])
+    agrees = abs(perplexity - expected["perplexity"]) <= expected["tolerance"]
+    logger.info(
+        "%s gives perplexity %.4f on the sentence, and %.4f was published: %s",
+        name,
+        perplexity,
+        expected["perplexity"],
+        "the published value is of this one sentence" if agrees else "they differ",
+    )
+    found = {
+        "agrees": agrees,
+        "published": expected["perplexity"],
+        "tolerance": expected["tolerance"],
+        "perplexity": round(perplexity, 4),
+        "perplexity_with_end_of_text": round(with_end, 4),
+        "tokens": tokens,
+        "model": Path(name).name if Path(name).exists() else name,
+        "revision": revision,
+        "sentence": expected["sentence"],
+        "source": expected["source"],
+        "libraries": library_versions(),
+    }
+    write_json(found, given.output)
+
+
+def perplexities(
+    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", sentence: str
+) -> tuple[float, float, int]:
+    """exp(mean NLL) of a sentence by itself and with end-of-text after it, and its number of tokens."""
+    from workflow_scripts.training.evaluation import EvaluationSet, EvaluationSettings, score
+
+    ids = tokenizer(sentence, add_special_tokens=False)["input_ids"]
+    if len(ids) < 2:
+        raise UserError(f"the sentence {sentence!r} has {len(ids)} tokens; at least 2 are needed")
+    documents = [_document(ids), _document([*ids, tokenizer.eos_token_id])]
+    settings = EvaluationSettings(tokens=None, context=len(ids) + 1)
+    totals = score(model, EvaluationSet(documents, settings))["whole"]
+    alone, with_end = (
+        float(np.exp(nll / (len(document.input_ids) - 1)))
+        for nll, document in zip(totals, documents, strict=True)
+    )
+    return alone, with_end, len(ids)
+
+
+def _document(ids: list[int]) -> "EncodedDocument":
+    from workflow_scripts.tokens.encode import EncodedDocument
+
+    return EncodedDocument("sentence", np.array(ids, np.int32), np.ones(len(ids), dtype=bool), 0, 0)
+
+
+def _loaded(name: str, revision: str | None) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
+    from workflow_scripts.tokens.tokenizer import load_tokenizer
+    from workflow_scripts.training.models import load_model, quiet_transformers
+
+    quiet_transformers()
+    try:
+        return load_model(name, revision), load_tokenizer(name, revision)
+    except (UserError, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise UserError(
+            f"the weights of {name} cannot be had ({reason}); put a folder with GPT-2's model.safetensors, config.json "
+            "and tokenizer.json in their place: --model, or probe.model.pretrained in the config"
+        ) from error
+
+
+if __name__ == "__main__":
+    run(main)
