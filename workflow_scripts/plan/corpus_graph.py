@@ -4,6 +4,7 @@ import json
 from functools import cached_property
 from typing import Any
 
+from workflow_scripts.command_line import UserError
 from workflow_scripts.plan.sources import in_folder, input_files, packages_of
 
 
@@ -95,8 +96,13 @@ class CorpusGraph:
         )
 
     def files_read(self, name: str) -> list[str]:
-        """Files of the user that a corpus is read from."""
-        return input_files(self.specs[name])
+        """Files of the user that a corpus is read from; under `only_existing` none where they are gone."""
+        try:
+            return input_files(self.specs[name])
+        except UserError:
+            if not self.config["only_existing"]:
+                raise
+            return []
 
     def modules(self, name: str) -> list[str]:
         """The program that builds a corpus, and the module of its source, which it finds by name."""

@@ -1,0 +1,90 @@
+"""A run may be recorded in parts, and is laid out again as it was."""
+
+import copy
+
+import pandas as pd
+import pytest
+
+from workflow_scripts.command_line import UserError
+from workflow_scripts.records.keep import TABLES, joined, record, restore
+from workflow_scripts.storage.tables import read_frame, read_json, write_json, write_table
+
+CONFIG = {
+    "run": "made_up",
+    "probe": {"model": {"type": "gpt2", "settings": {"n_layer": 1}}},
+    "recipes": {"small": {"model": {"base": "probe"}, "tokens": [100], "seeds": [0]}},
+}
+
+
+@pytest.fixture
+def make_run(tmp_path):
+    def make(name, seed, loss, **config):
+        folder = tmp_path / name
+        for path, keys in TABLES.items():
+            row = dict.fromkeys(keys, "x") | ({"seed": seed} if "seed" in keys else {}) | {"value": loss}
+            write_table(pd.DataFrame([row]), folder / path)
+        settings = copy.deepcopy(CONFIG)
+        settings["recipes"]["small"]["seeds"] = [seed]
+        write_json({"config": settings | config}, folder / "report/provenance.json")
+        write_json({"missing": [], "not_finite": [{"seed": seed}]}, folder / "losses/missing.json")
+        write_json({"seconds": loss}, folder / f"times/train_models/small/x/seeds-{seed}.json")
+        return folder
+
+    return make
+
+
+def test_another_seed_joins_what_is_recorded(make_run, tmp_path):
+    kept = tmp_path / "kept"
+    record(make_run("one", 0, 5.0), kept)
+    record(make_run("other", 1, 4.0), kept)
+    losses = read_frame(kept / "losses/loss_summary.parquet")
+    assert losses[["seed", "value"]].to_numpy().tolist() == [[0, 5.0], [1, 4.0]]
+    assert read_frame(kept / "alignment/alignment.parquet")["value"].tolist() == [4.0]
+    assert read_json(kept / "config.json")["recipes"]["small"]["seeds"] == [0, 1]
+    assert read_json(kept / "losses/missing.json")["not_finite"] == [{"seed": 0}, {"seed": 1}]
+    assert len(list((kept / "times").rglob("*.json"))) == 2
+
+
+def test_the_same_seed_again_replaces_itself(make_run, tmp_path):
+    kept = tmp_path / "kept"
+    record(make_run("one", 0, 5.0), kept)
+    record(make_run("again", 0, 4.5), kept)
+    assert read_frame(kept / "losses/loss_summary.parquet")["value"].tolist() == [4.5]
+    assert read_json(kept / "losses/missing.json")["not_finite"] == [{"seed": 0}]
+
+
+def test_parts_of_different_runs_are_refused(make_run, tmp_path):
+    kept = tmp_path / "kept"
+    record(make_run("one", 0, 5.0), kept)
+    with pytest.raises(UserError, match="another run than the recorded one"):
+        record(make_run("other", 1, 4.0, run="elsewhere"), kept)
+    recipes = {"small": {"model": {"base": "probe"}, "tokens": [200], "seeds": [1]}}
+    with pytest.raises(UserError, match=r"recipes\.small differs"):
+        record(make_run("longer", 1, 4.0, recipes=recipes), kept)
+
+
+def test_an_unfinished_run_is_refused(make_run, tmp_path):
+    run = make_run("one", 0, 5.0)
+    (run / "alignment/covariates.parquet").unlink()
+    with pytest.raises(UserError, match=r"covariates\.parquet is not there"):
+        record(run, tmp_path / "kept")
+
+
+def test_a_restored_run_has_the_recorded_tables(make_run, tmp_path):
+    run, kept, again = make_run("one", 0, 5.0), tmp_path / "kept", tmp_path / "again"
+    record(run, kept)
+    config = restore(kept, again)
+    assert config["only_existing"] is True
+    assert config["pathvars"] == {"results": str(again)}
+    assert config["recipes"]["small"]["model"]["type"] is None
+    assert config["probe"]["model"]["settings"] == {"n_layer": 1}
+    for name in TABLES:
+        assert (again / name).read_bytes() == (run / name).read_bytes()
+    with pytest.raises(UserError, match="no run is recorded there"):
+        restore(tmp_path / "nothing", again)
+
+
+def test_joined_rows_are_in_the_order_of_their_keys():
+    kept = pd.DataFrame({"key": ["b", "c"], "value": [1, 2]})
+    new = pd.DataFrame({"key": ["c", "a"], "value": [3, 4]})
+    assert joined(kept, new, ["key"]).to_numpy().tolist() == [["a", 4], ["b", 1], ["c", 3]]

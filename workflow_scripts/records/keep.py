@@ -1,0 +1,110 @@
+"""What of a run is kept, how a later part of the same run joins it, and how it is laid out again.
+
+Kept is what the analysis starts from: alignments, covariates, losses averaged over documents, seconds. Rows of
+documents, weights and embeddings are not. A run may be made in parts, such as one seed at a time: rows that the
+new part has replace the recorded ones, the others stay.
+"""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from workflow_scripts.command_line import UserError
+from workflow_scripts.storage.tables import read_frame, read_json, write_json, write_table
+
+# Each table with the columns that tell its rows apart.
+TABLES = {
+    "alignment/alignment.parquet": ["metric", "source", "target"],
+    "alignment/alignment_cost.parquet": ["metric", "set"],
+    "alignment/covariates.parquet": ["source", "target"],
+    "losses/loss_summary.parquet": ["experiment", "train_set", "eval_set", "part", "tokens", "seed"],
+}
+# Tables that a run may lack, and that are one measurement as a whole.
+OPTIONAL = ("analysis/switch_alignments.parquet",)
+PROVENANCE = "report/provenance.json"
+MISSING = "losses/missing.json"
+TIMES = "times/train_models"
+CONFIG = "config.json"
+MODEL_KEYS = ("type", "settings", "pretrained", "revision", "base")
+
+
+def record(run: Path, recorded: Path) -> None:
+    """Keep the small tables of a run, joined to those that an earlier part of it left."""
+    absent = [name for name in (*TABLES, PROVENANCE, MISSING) if not (run / name).is_file()]
+    if absent:
+        raise UserError(f"{run}/{absent[0]} is not there: finish the run before it is recorded")
+    config = read_json(run / PROVENANCE)["config"]
+    if (recorded / CONFIG).is_file():
+        config = _joined_config(read_json(recorded / CONFIG), config)
+    for name, keys in TABLES.items():
+        table = read_frame(run / name)
+        if (recorded / name).is_file():
+            table = joined(read_frame(recorded / name), table, keys)
+        write_table(table, recorded / name)
+    for name in OPTIONAL:
+        if (run / name).is_file():
+            _copy(run / name, recorded / name)
+    for path in sorted((run / TIMES).rglob("*.json")):
+        _copy(path, recorded / path.relative_to(run))
+    _copy(run / PROVENANCE, recorded / PROVENANCE)
+    write_json(_joined_missing(recorded / MISSING, run / MISSING), recorded / MISSING)
+    write_json(config, recorded / CONFIG)
+
+
+def joined(kept: pd.DataFrame, new: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """The new rows, and the kept ones whose keys are not among them."""
+    is_new = pd.MultiIndex.from_frame(kept[keys]).isin(pd.MultiIndex.from_frame(new[keys]))
+    whole = pd.concat([kept[~is_new], new], ignore_index=True) if not is_new.all() else new
+    return whole.sort_values(keys, kind="stable", ignore_index=True)
+
+
+def restore(recorded: Path, run: Path) -> dict[str, Any]:
+    """Lay a recorded run out as the workflow would; the config with which the workflow goes on from there."""
+    if not (recorded / CONFIG).is_file():
+        raise UserError(f"{recorded}: no run is recorded there ({CONFIG} is missing)")
+    for name in (*TABLES, *OPTIONAL, PROVENANCE, MISSING):
+        if (recorded / name).is_file():
+            _copy(recorded / name, run / name)
+    shutil.copytree(recorded / TIMES, run / TIMES, dirs_exist_ok=True)
+    config = read_json(recorded / CONFIG)
+    for part in (config["probe"], *config["recipes"].values()):
+        # The config is read over the default one, whose keys of a model would stay: null takes them away.
+        part["model"] = {**dict.fromkeys(MODEL_KEYS), **part["model"]}
+    return {**config, "only_existing": True, "corpora_folder": None, "pathvars": {"results": str(run)}}
+
+
+def _joined_config(kept: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """The config of both parts; they may differ in the seeds of their recipes alone."""
+    for key in sorted({*kept, *new}):
+        if key != "recipes" and kept.get(key) != new.get(key):
+            raise UserError(
+                f"the run has another {key} than the recorded one, so their tables are not parts of one run; "
+                "record it in a folder of its own"
+            )
+    recipes = {}
+    for name in sorted({*kept["recipes"], *new["recipes"]}):
+        one, other = kept["recipes"].get(name), new["recipes"].get(name)
+        if one and other and {**one, "seeds": []} != {**other, "seeds": []}:
+            raise UserError(f"recipes.{name} differs from the recorded one in more than its seeds")
+        seeds = {*(one or {}).get("seeds", []), *(other or {}).get("seeds", [])}
+        recipes[name] = {**(other or one or {}), "seeds": sorted(seeds)}
+    return {**new, "recipes": recipes}
+
+
+def _joined_missing(kept: Path, new: Path) -> dict[str, list[Any]]:
+    """Models without a usable loss, of both parts."""
+    parts = [read_json(path) for path in (kept, new) if path.is_file()]
+    return {
+        key: [
+            entry for part in parts for entry in part[key] if part is parts[-1] or entry not in parts[-1][key]
+        ]
+        for key in parts[-1]
+    }
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
