@@ -175,3 +175,9 @@ def test_a_column_may_have_a_name_that_no_template_could_hold(tmp_path):
     assert [one.text for one in documents({"paths": path, "text": "Statement:"})] == ["a text"]
     (pair,) = documents({"paths": path, "prompt": "Statement:", "completion": "{x}"})
     assert (pair.prompt, pair.completion) == ("a text\n", "another")
+
+
+def test_the_first_documents_can_be_skipped(folder):
+    spec = {"paths": str(folder / "rows.jsonl"), "text": "nl"}
+    assert [one.text for one in documents({**spec, "skip": 1})] == ["two is two", "four is four"]
+    assert [one.text for one in documents({**spec, "skip": 1, "documents": 1})] == ["two is two"]

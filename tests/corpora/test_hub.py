@@ -111,11 +111,13 @@ def test_a_server_that_does_not_answer_is_left_in_time(answers):
 @pytest.mark.parametrize(
     ("question", "said"),
     [
-        ("no revision", "there is no revision 'v9'"),
+        ("no revision", "there is no revision 'v9'; leave `revision` out for the newest"),
         ("no split", "Available splits: ['train']"),
-        ("gated", "the data set is gated"),
-        ("moved", "has moved to owner/plain"),
+        ("gated", "the data set is gated; accept its terms"),
+        ("gated", "or put in `path` another data set of these texts, or a folder with a copy"),
+        ("moved", "has moved to owner/plain; write `path: owner/plain`"),
         ("missing", "no such data set"),
+        ("missing", "put in `path` another data set of these texts, or a folder with a copy"),
     ],
 )
 def test_what_a_user_can_put_right_is_said_in_one_line(answers, question, said):
@@ -178,3 +180,14 @@ def test_equal_rows_get_names_of_their_own(repository):
 def test_a_configuration_that_is_not_there_is_named(repository):
     with pytest.raises(UserError, match="'coq' not found"):
         list(hub.read({"path": str(repository), "name": "coq", "text": "nl"}).documents)
+
+
+def test_a_data_set_that_is_a_program_is_not_run(tmp_path):
+    folder = tmp_path / "made"
+    folder.mkdir()
+    (folder / "made.py").write_text("raise SystemExit('this must not run')\n")
+    (folder / "train.jsonl").write_text('{"text": "x"}\n')
+    with pytest.raises(
+        UserError, match=r"never run; read the Hub's own copy of it .`revision: refs/convert/parquet`"
+    ):
+        list(hub.read({"path": str(folder)}).documents)

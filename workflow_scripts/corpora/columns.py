@@ -40,11 +40,16 @@ class RowReader:
         self.items = spec.get("items")
         self.characters = spec.get("characters")
         self.joined_rows = spec.get("joined_rows")
+        first, most = spec.get("skip", 0), spec.get("documents")
+        self.wanted = (first, None if most is None else first + most)
         if self.characters and len(self.sides) > 1:
             raise UserError(f"{label}: characters cuts plain text; it cannot stand beside {given[0][0]}")
 
     def documents(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[SourceDocument]:
-        """Documents of (name, row); rows that `where` does not admit or that lack a value are left out."""
+        """The wanted documents of (name, row); rows that `where` does not admit or that lack a value are left out."""
+        return islice(self._all_documents(rows), *self.wanted)
+
+    def _all_documents(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[SourceDocument]:
         rows = ((name, row) for name, row in rows if self._admits(row))
         for name, row in self._joined(rows) if self.joined_rows else rows:
             source_object = str(self._value(row, self.object_column)) if self.object_column else name

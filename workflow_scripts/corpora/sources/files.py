@@ -5,7 +5,6 @@ import gzip
 import json
 import os
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ def read(spec: dict[str, Any]) -> Reading:
     files = matching_files(spec)
     reader = RowReader(spec, "files corpus")
     rows = ((name, row) for path, short in files.items() for name, row in _named_rows(path, short))
-    documents: Iterator[SourceDocument] = islice(reader.documents(rows), spec.get("documents"))
+    documents: Iterator[SourceDocument] = reader.documents(rows)
     provenance = {
         "source": "files: " + ", ".join(files.values()),
         "revision": content_key(files={short: file_digest(path) for path, short in files.items()}),

@@ -11,7 +11,6 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +24,7 @@ logger = logging.getLogger(__name__)
 _TIMEOUT_SECONDS = 30.0
 _ATTEMPTS = 5
 _SHUFFLE_BUFFER = 10_000
+_IN_ITS_PLACE = "put in `path` another data set of these texts, or a folder with a copy"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 _Result = TypeVar("_Result")
@@ -50,7 +50,7 @@ def read(spec: dict[str, Any]) -> Reading:
 
     def documents() -> list[SourceDocument]:
         rows = _rows(spec, split, str(folder)) if on_disk else _rows(spec, split, path, revision)
-        return list(islice(reader.documents(_named(rows, f"{label}/{split}")), spec.get("documents")))
+        return list(reader.documents(_named(rows, f"{label}/{split}")))
 
     subset = f", {spec['name']}" if spec.get("name") else ""
     provenance = {
@@ -105,7 +105,7 @@ def _resolve(path: str, revision: str | None) -> tuple[str, str | None]:
         return revision, None
     info = HfApi().dataset_info(path, revision=revision)
     if info.id != path:
-        raise UserError(f"hub corpus {path}: the data set has moved to {info.id}; name that")
+        raise UserError(f"hub corpus {path}: the data set has moved to {info.id}; write `path: {info.id}`")
     licence = info.card_data.get("license") if info.card_data else None
     return str(info.sha), ", ".join(licence) if isinstance(licence, list) else licence
 
@@ -200,18 +200,28 @@ def _explained(error: Exception, path: str, spec: Mapping[str, Any]) -> Exceptio
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
     if any(isinstance(cause, GatedRepoError) for cause in causes) or "gated" in text:
         return UserError(
-            f"{label}: the data set is gated; accept its terms on its page and log in (hf auth login)"
+            f"{label}: the data set is gated; accept its terms on its page and log in (hf auth login), "
+            f"or {_IN_ITS_PLACE}"
         )
     if any(isinstance(cause, RevisionNotFoundError) for cause in causes):
-        return UserError(f"{label}: there is no revision {spec.get('revision')!r}")
+        return UserError(
+            f"{label}: there is no revision {spec.get('revision')!r}; leave `revision` out for the newest"
+        )
     if any(isinstance(cause, RepositoryNotFoundError | DatasetNotFoundError) for cause in causes):
         return UserError(
-            f"{label}: there is no such data set, or it has moved, or it is private; no folder either"
+            f"{label}: there is no such data set, or it has moved, or it is private; no folder either; {_IN_ITS_PLACE}"
         )
     if any(isinstance(cause, OfflineModeIsEnabled) for cause in causes):
-        return UserError(f"{label}: it is not in the local cache, and HF_HUB_OFFLINE forbids to download it")
+        return UserError(
+            f"{label}: it is not in the local cache, and HF_HUB_OFFLINE forbids to download it; {_IN_ITS_PLACE}"
+        )
     if any(isinstance(cause, HFValidationError) for cause in causes):
         return UserError(f"{label}: this is neither a folder nor a name of the form owner/name")
+    if "scripts are no longer supported" in text:
+        return UserError(
+            f"{label}: it is a program that makes the data, and such programs are never run; read the Hub's own "
+            f"copy of it (`revision: refs/convert/parquet`, without `name`), or {_IN_ITS_PLACE}"
+        )
     if isinstance(error, ValueError) and re.match(r"(Bad|Unknown) split|BuilderConfig|Config name", text):
         return UserError(f"{label}: {text}")
     return error
