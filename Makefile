@@ -7,7 +7,7 @@ SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES)
 QUICK := --configfile configs/quick.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce quick published test test-slurm lint format bench clean
+.PHONY: help setup reproduce quick published results record test test-slurm lint format bench clean
 
 help: ## List the commands.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -23,6 +23,17 @@ quick: setup ## The same rules in small, in under three minutes.
 
 published: setup ## Analyse the paper's own numbers; trains nothing.
 	@$(SNAKEMAKE) published
+
+results: setup ## Rebuild pages, figures and tables of docs/RESULTS.md from the recorded runs.
+	@for config in docs/results/*/config.json; do \
+	    run=$$(basename $$(dirname $$config)); \
+	    $(BIN)/python -m workflow_scripts.restore_results --recorded docs/results/$$run \
+	        --run results/recorded/$$run --config results/recorded/$$run.json && \
+	    $(SNAKEMAKE) report --configfile results/recorded/$$run.json || exit 1; done
+	@$(BIN)/python -m workflow_scripts.write_results --runs results/recorded --document docs/RESULTS.md
+
+record: setup ## Keep the small tables of a finished run in docs/results: make record RUN=real.
+	@$(BIN)/python -m workflow_scripts.record_results --run results/$(RUN) --recorded docs/results/$(RUN)
 
 test: setup ## Run the tests.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest

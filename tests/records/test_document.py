@@ -1,0 +1,93 @@
+"""The numbers of a document come from the tables, and a marker that asks for what is not there says so."""
+
+import pandas as pd
+import pytest
+
+from workflow_scripts.command_line import UserError
+from workflow_scripts.records.document import BLOCK, TABLES, figures_named, of_number, written
+from workflow_scripts.storage.tables import write_table
+
+PANEL = {"experiment": "one", "part": "whole", "tokens": 100}
+
+
+@pytest.fixture
+def runs(tmp_path):
+    correlation = [
+        {**PANEL, "metric": metric, "scope": scope, "statistic": statistic}
+        | {"value": value, "ci_low": low, "ci_high": -0.1}
+        for metric, value, low in (("weak", -0.2, -0.5), ("strong", -0.9, -0.99))
+        for scope in ("pooled", "within_eval", "double_centred")
+        for statistic in ("pearson_r", "partial_r_given_unigram_js")
+    ]
+    choice = {**PANEL, "candidates": "all", "eval_set": None, "top1": 0.5, "regret": 0.1}
+    choice |= {"regret_low": float("nan"), "regret_high": float("nan")}
+    cost = {**PANEL, "candidates": "all", "eval_set": None, "cost_seconds": 3.0}
+    difference = {**PANEL, "scope": "double_centred", "metric": "weak", "other": "strong"}
+    difference |= {"r_metric": -0.2, "r_other": -0.9, "difference": 0.7, "ci_low": 0.5, "ci_high": 0.8}
+    losses = [
+        {**PANEL, "train_set": name, "eval_set": "e", "seed": seed, "loss": loss}
+        for name, seed, loss in (("a", 0, 4.0), ("a", 1, 5.0), ("b", 0, 3.0))
+    ]
+    for name, rows in {
+        "analysis/correlation": correlation,
+        "analysis/choice": [{**choice, "metric": metric} for metric in ("weak", "strong")],
+        "analysis/choice_cost": [{**cost, "metric": metric} for metric in ("weak", "strong")],
+        "analysis/metric_differences": [difference],
+        "losses/loss_summary": losses,
+    }.items():
+        write_table(pd.DataFrame(rows), tmp_path / "made" / f"{name}.parquet")
+    return tmp_path
+
+
+def block(words: str, inside: str = "") -> str:
+    return f"<!-- table made {words} -->\n{inside}<!-- end of table -->\n"
+
+
+def test_a_league_has_the_best_predictor_first(runs):
+    text = written("Before.\n" + block("league experiment=one", "| old |\n") + "After.\n", runs)
+    lines = text.splitlines()
+    assert lines[0] == "Before."
+    assert lines[-1] == "After."
+    assert "old" not in text
+    assert lines[4].startswith("| strong | −0.90 | −0.90 (−0.99 to −0.10) |")
+    assert lines[5].startswith("| weak |")
+    assert lines[5].endswith("| 0.50 | 0.100 | 3.0 |")
+
+
+def test_writing_twice_changes_nothing(runs):
+    once = written(block("losses experiment=one"), runs)
+    assert "| a | 4.50 |" in once
+    assert "| b | 3.00 |" in once
+    assert written(once, runs) == once
+
+
+def test_a_difference_is_told_from_the_side_that_is_asked_for(runs):
+    assert "| strong | weak | −0.90 | −0.20 | −0.70 (−0.80 to −0.50) |" in written(
+        block("differences experiment=one metric=strong"), runs
+    )
+    assert "| weak | strong | −0.20 | −0.90 | 0.70 (0.50 to 0.80) |" in written(
+        block("differences experiment=one metric=weak"), runs
+    )
+
+
+def test_what_is_not_there_is_named(runs):
+    with pytest.raises(UserError, match="table standings: there is none of this name"):
+        written(block("standings experiment=one"), runs)
+    with pytest.raises(UserError, match="nothing is recorded of experiment=other"):
+        written(block("league experiment=other"), runs)
+    with pytest.raises(UserError, match=r"exchange_rate\.parquet, which is not there"):
+        written(block("exchange experiment=one"), runs)
+
+
+def test_numbers_have_a_real_minus_sign_and_gaps_a_dash():
+    assert of_number(-0.456) == "−0.46"
+    assert of_number(float("nan")) == "–"
+
+
+def test_the_results_show_recorded_runs_alone(root):
+    text = (root / "docs" / "RESULTS.md").read_text(encoding="utf-8")
+    recorded = {path.parent.name for path in (root / "docs" / "results").glob("*/config.json")}
+    asked = {match["run"] for match in BLOCK.finditer(text)} | {run for run, _ in figures_named(text)}
+    assert asked <= recorded
+    assert {match["name"] for match in BLOCK.finditer(text)} <= set(TABLES)
+    assert all((root / "docs" / "results" / run / figure).is_file() for run, figure in figures_named(text))

@@ -1,0 +1,229 @@
+"""The numbers of docs/RESULTS.md, written between markers from the tables of a recorded run.
+
+A marker names the run, the table and what it is of; what stands between it and the end is replaced:
+
+    <!-- table real league experiment=formal part=answer -->
+    <!-- end of table -->
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from workflow_scripts.command_line import UserError
+from workflow_scripts.storage.tables import read_frame
+
+BLOCK = re.compile(
+    r"(?P<begin><!-- table (?P<run>\S+) (?P<name>\w+)(?P<options>(?: \w+=\S+)*) -->\n)"
+    r".*?"
+    r"(?P<end><!-- end of table -->)",
+    re.DOTALL,
+)
+FIGURE = re.compile(r"\(results/(?P<run>[^/)]+)/(?P<figure>[^/)]+\.svg)\)")
+NOTHING = "–"
+
+Analysis = Callable[[str], pd.DataFrame]
+
+
+def written(text: str, runs: Path) -> str:
+    """The document with every table made anew; `runs` holds a folder per run."""
+
+    def replaced(match: re.Match[str]) -> str:
+        options = dict(word.split("=", 1) for word in match["options"].split())
+        maker = TABLES.get(match["name"])
+        if maker is None:
+            raise UserError(
+                f"table {match['name']}: there is none of this name; there are {', '.join(TABLES)}"
+            )
+        folder = runs / match["run"]
+
+        def table(name: str) -> pd.DataFrame:
+            if not (folder / f"{name}.parquet").is_file():
+                raise UserError(f"table {match['name']} needs {folder}/{name}.parquet, which is not there")
+            return read_frame(folder / f"{name}.parquet")
+
+        return match["begin"] + markdown(maker(table, options)) + match["end"]
+
+    return BLOCK.sub(replaced, text)
+
+
+def figures_named(text: str) -> list[tuple[str, str]]:
+    """(run, file name) of every figure of a recorded run that the document shows."""
+    return sorted({(match["run"], match["figure"]) for match in FIGURE.finditer(text)})
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """Text columns to the left, what `of_number` wrote to the right."""
+    left = [i == 0 for i in range(table.shape[1])]
+    lines = [list(table.columns), ["---" if to_left else "--:" for to_left in left]]
+    lines += [list(map(str, row)) for row in table.itertuples(index=False)]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def of_number(value: float, digits: int = 2) -> str:
+    """A number with a real minus sign, or a dash where there is none."""
+    return NOTHING if pd.isna(value) else f"{value:.{digits}f}".replace("-", "−")
+
+
+def with_interval(row: Mapping[str, float], value: str, low: str, high: str, digits: int = 2) -> str:
+    """0.81 (0.70 to 0.92), or the number alone where it has no interval."""
+    if pd.isna(row[low]) or pd.isna(row[high]):
+        return of_number(row[value], digits)
+    return (
+        f"{of_number(row[value], digits)} ({of_number(row[low], digits)} to {of_number(row[high], digits)})"
+    )
+
+
+def of_panel(frame: pd.DataFrame, options: Mapping[str, str]) -> pd.DataFrame:
+    """Rows of one experiment and part, at the asked or the largest budget."""
+    chosen = frame[
+        (frame["experiment"] == options["experiment"]) & (frame["part"] == options.get("part", "whole"))
+    ]
+    if chosen.empty:
+        raise UserError(f"nothing is recorded of {' '.join(f'{k}={v}' for k, v in options.items())}")
+    tokens = int(options.get("tokens", chosen["tokens"].max()))
+    return chosen[chosen["tokens"] == tokens]
+
+
+def league(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
+    """How well each metric predicts loss, and how well it chooses training data, the best predictor first."""
+    correlation = (
+        of_panel(table("analysis/correlation"), options)
+        .set_index(["scope", "statistic", "metric"])
+        .sort_index()
+    )
+    choice = of_panel(table("analysis/choice"), options)
+    choice = choice[(choice["candidates"] == "all") & choice["eval_set"].isna()].set_index("metric")
+    cost = of_panel(table("analysis/choice_cost"), options)
+    cost = cost[(cost["candidates"] == "all") & cost["eval_set"].isna()].set_index("metric")
+    centred = correlation.loc[("double_centred", "pearson_r")]
+    rows = []
+    for metric in centred["value"].sort_values().index:
+        given = ("within_eval", "partial_r_given_unigram_js", metric)
+        rows.append(
+            {
+                "metric": metric,
+                "pooled r": of_number(correlation.loc[("pooled", "pearson_r", metric), "value"]),
+                "within r": _interval(correlation.loc[("within_eval", "pearson_r", metric)]),
+                "double-centred r": _interval(centred.loc[metric]),
+                "within r, given unigram_js": (
+                    _interval(correlation.loc[given]) if given in correlation.index else NOTHING
+                ),
+                "best set chosen": of_number(choice.loc[metric, "top1"]),
+                "regret, nats": with_interval(choice.loc[metric], "regret", "regret_low", "regret_high", 3),
+                "seconds": of_number(cost.loc[metric, "cost_seconds"], 1),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def budgets(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
+    """Correlation of every metric with loss at each budget: does the order change with more tokens?"""
+    frame = table("analysis/correlation")
+    scope = options.get("scope", "double_centred")
+    chosen = frame[
+        (frame["experiment"] == options["experiment"])
+        & (frame["part"] == options.get("part", "whole"))
+        & (frame["scope"] == scope)
+        & (frame["statistic"] == "pearson_r")
+    ]
+    wide = chosen.pivot_table(index="metric", columns="tokens", values="value")
+    wide = wide.sort_values(wide.columns[-1])
+    shown = wide.map(of_number).rename(columns=lambda tokens: f"{tokens:,} tokens")
+    return shown.reset_index()
+
+
+def differences(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
+    """Difference of the correlations of two metrics on the same resamples; below zero the first goes closer."""
+    frame = of_panel(table("analysis/metric_differences"), options)
+    frame = frame[frame["scope"] == options.get("scope", "double_centred")]
+    ours = options["metric"].split(",")
+    # A pair is stored once; it is told from the side of the metric that is asked for.
+    turned = frame.rename(
+        columns={"metric": "other", "other": "metric", "r_metric": "r_other", "r_other": "r_metric"}
+    )
+    turned = turned.assign(
+        difference=-frame["difference"], ci_low=-frame["ci_high"], ci_high=-frame["ci_low"]
+    )
+    both = pd.concat([frame, turned], ignore_index=True)
+    rows = []
+    for metric in ours:
+        own = both[(both["metric"] == metric) & ~both["other"].isin(ours)]
+        for _, row in own.sort_values("difference").iterrows():
+            rows.append(
+                {
+                    "metric": metric,
+                    "against": row["other"],
+                    "r": of_number(row["r_metric"]),
+                    "its r": of_number(row["r_other"]),
+                    "difference": with_interval(row, "difference", "ci_low", "ci_high"),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def exchange(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
+    """Tokens needed, at each share of the target, for the loss of the pure target at the smallest budget."""
+    frame = table("analysis/exchange_rate")
+    frame = frame[
+        (frame["experiment"] == options["experiment"]) & (frame["part"] == options.get("part", "whole"))
+    ]
+    frame = frame.sort_values("fraction", ascending=False)
+    return pd.DataFrame(
+        {
+            "share of the target": [f"{100 * fraction:.0f}%" for fraction in frame["fraction"]],
+            "training set": list(frame["train_set"]),
+            "tokens needed": list(frame["label"]),
+            "95% interval": [
+                NOTHING
+                if pd.isna(row["k_low"])
+                else f"{of_number(row['k_low'])} to {of_number(row['k_high'])}"
+                for _, row in frame.iterrows()
+            ],
+            "runs": list(frame["n_runs"]),
+        }
+    )
+
+
+def switches(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
+    """What each defect of the released algorithm moves, corrected alone and brought back alone."""
+    frame = table("analysis/switches")
+    return pd.DataFrame(
+        {
+            "variant": list(frame["variant"]),
+            "mean alignment": [of_number(value, 3) for value in frame["alignment_mean"]],
+            "change": [
+                with_interval(
+                    row,
+                    "change_of_alignment",
+                    "change_of_alignment_low",
+                    "change_of_alignment_high",
+                    3,
+                )
+                for _, row in frame.iterrows()
+            ],
+            "Kendall tau of the ranking": [of_number(value) for value in frame["kendall_tau"]],
+            "pooled r": [of_number(value) for value in frame["r_pooled"]],
+            "within r": [of_number(value) for value in frame["r_within_eval"]],
+        }
+    )
+
+
+def losses(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
+    """Loss in nats per token, a row per training set, a column per evaluation set, means over seeds."""
+    frame = of_panel(table("losses/loss_summary"), options)
+    wide = frame.pivot_table(index="train_set", columns="eval_set", values="loss", sort=False)
+    wanted = options.get("eval_sets")
+    wide = wide[wanted.split(",")] if wanted else wide
+    return wide.map(of_number).reset_index().rename(columns={"train_set": "trained on"})
+
+
+def _interval(row: pd.Series) -> str:
+    return with_interval(row, "value", "ci_low", "ci_high")
+
+
+TABLES: dict[str, Callable[[Analysis, Mapping[str, str]], pd.DataFrame]] = {
+    maker.__name__: maker for maker in (league, budgets, differences, exchange, switches, losses)
+}
