@@ -18,6 +18,7 @@ from workflow_scripts.training.processes import (
     execution_of,
     is_main_process,
     is_worker,
+    join_slurm_tasks,
     joined_processes,
     run_in_processes,
 )
@@ -46,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = sys.argv[1:] if argv is None else list(argv)
     given = build_parser().parse_args(arguments)
     set_threads(given.threads)
+    join_slurm_tasks()
     from workflow_scripts.training.devices import claimed_device
 
     with claimed_device(given.device, given.gpus) as device:

@@ -18,6 +18,7 @@ from workflow_scripts.training.processes import (
     execution_of,
     is_main_process,
     is_worker,
+    join_slurm_tasks,
     joined_processes,
     run_in_processes,
 )
@@ -49,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if "pretrained" in given.model:
         copy_pretrained(given)
         return
+    join_slurm_tasks()
     from workflow_scripts.training.devices import claimed_device
 
     with claimed_device(given.device, given.gpus) as device:

@@ -3,11 +3,12 @@
 Everything it makes lies in one folder, and its ports are free ones, so that several can run side by side and a Slurm
 that the machine belongs to is left alone. It needs the packages slurm-wlm and munge, and no systemd.
 
-    python tests/slurm/one_node_slurm.py start FOLDER    # then: . FOLDER/environment.sh
+    python tests/slurm/one_node_slurm.py start FOLDER    # prints the variables; in a shell: . FOLDER/environment.sh
     python tests/slurm/one_node_slurm.py stop FOLDER
 """
 
 import argparse
+import json
 import os
 import shlex
 import shutil
@@ -15,7 +16,7 @@ import signal
 import socket
 import subprocess
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -80,7 +81,7 @@ class OneNodeSlurm:
 
     folder: Path
     gpus: int = 2
-    cpus: int = field(default_factory=lambda: max(4, os.cpu_count() or 1))
+    cpus: int = 4  # may exceed the machine's
     mem_mb: int = 24_000  # what Slurm hands out; it does not look at the machine's own
 
     @property
@@ -287,11 +288,12 @@ def main() -> None:
     )
     parser.add_argument("action", choices=["start", "stop"])
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--cpus", type=int, default=4)
     given = parser.parse_args()
-    cluster = OneNodeSlurm(given.folder.resolve())
+    cluster = OneNodeSlurm(given.folder.resolve(), cpus=given.cpus)
     if given.action == "start":
         cluster.start()
-        print(f". {cluster.folder}/environment.sh")
+        print(json.dumps(cluster.environment))
     else:
         cluster.stop()
 

@@ -1,4 +1,4 @@
-"""One process or several: a program that starts itself again through `accelerate launch`."""
+"""One process or several: a program that starts itself again through `accelerate launch`, or that Slurm did."""
 
 import argparse
 import os
@@ -43,14 +43,36 @@ def add_execution_options(parser: argparse.ArgumentParser) -> None:
 
 
 def execution_of(given: argparse.Namespace, device: str) -> Execution:
-    """The options as they apply on this kind of device."""
-    processes = max(given.gpus, 1) if device == "cuda" else given.processes
+    """The options as they apply on this kind of device; processes that are there already are counted."""
+    asked = max(given.gpus, 1) if device == "cuda" else given.processes
+    processes = int(os.environ["WORLD_SIZE"]) if is_worker() else asked
     return Execution(device, processes, given.threads, given.checkpoint_steps, given.checkpoint_seconds)
 
 
 def is_worker() -> bool:
-    """Whether this process is one of several that `accelerate launch` started."""
+    """Whether this process is one of several that `accelerate launch` or Slurm started."""
     return "LOCAL_RANK" in os.environ
+
+
+def join_slurm_tasks() -> None:
+    """Where `srun --ntasks` started this program several times, say who is who as `accelerate launch` would have."""
+    tasks = os.environ.get("SLURM_STEP_NUM_TASKS", "1")
+    if tasks == "1" or is_worker():
+        return
+    first_node = "127.0.0.1"
+    if os.environ["SLURM_STEP_NUM_NODES"] != "1":
+        listed = ["scontrol", "show", "hostnames", os.environ["SLURM_STEP_NODELIST"]]
+        first_node = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split()[0]
+    # A task that sees its own GPU alone has to take the first.
+    own_gpu = len(os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")) == 1
+    step = int(os.environ["SLURM_JOB_ID"]) * 31 + int(os.environ["SLURM_STEP_ID"])
+    os.environ |= {
+        "RANK": os.environ["SLURM_PROCID"],
+        "LOCAL_RANK": "0" if own_gpu else os.environ["SLURM_LOCALID"],
+        "WORLD_SIZE": tasks,
+        "MASTER_ADDR": first_node,
+        "MASTER_PORT": str(20_000 + step % 20_000),  # the same in every task, another in every step
+    }
 
 
 def is_main_process() -> bool:
