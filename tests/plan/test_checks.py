@@ -264,6 +264,8 @@ def test_a_stand_in_that_does_not_exist(config):
         config
     )
     config["alignment"]["measured_as"] = {}
+    config["estimators"]["published"]["measured_as"] = {"licences": "licences.test"}
+    assert "licences = licences.test: the side must be train or eval" in mistake(config)
     config["estimators"]["published"]["measured_as"] = {"licenses": "licences"}
     assert mistake(config).startswith(
         "estimators.published.measured_as = licenses: there is none of this name"

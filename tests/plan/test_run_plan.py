@@ -110,12 +110,16 @@ def test_a_set_may_be_measured_as_another(config):
     }
     config["experiments"][0]["eval_sets"].append("one_licence")
     config["alignment"]["measured_as"] = {"one_licence": "licences"}
-    config["estimators"]["published"]["measured_as"] = {"cpp_headers": "science_25"}
+    config["estimators"]["published"]["measured_as"] = {
+        "cpp_headers": "science_25",
+        "arrow_headers": "cpp_headers.train",
+    }
     plan = plan_of(config)
     assert plan.measured_rows("one_licence.eval") == plan.set_rows("licences.eval")
     assert plan.embedding("one_licence.eval", "corrected") == plan.embedding("licences.eval", "corrected")
     assert plan.embedding("cpp_headers.train", "published") == plan.embedding("science_25.train", "published")
     assert "cpp_headers.train" in plan.embedding("cpp_headers.train", "corrected")
+    assert "cpp_headers.train" in plan.embedding("arrow_headers.eval", "published")
     assert len(plan.metric_inputs("unigram_js")) == len(plan.sets) == len(plan.metric_times("task2vec"))
 
 

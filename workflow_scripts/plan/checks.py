@@ -70,7 +70,9 @@ def _check_corpora(config: dict[str, Any]) -> None:
     for key, part in measures.items():
         for name, other in part["measured_as"].items():
             _one_of(name, specs, f"{key}.measured_as")
-            _one_of(other, specs, f"{key}.measured_as.{name}")
+            _one_of(other.split(".")[0], specs, f"{key}.measured_as.{name}")
+            if other.split(".")[1:] not in ([], ["train"], ["eval"]):
+                raise UserError(f"{key}.measured_as.{name} = {other}: the side must be train or eval")
     for name, spec in specs.items():
         for key in ("base", "fractions", "disjoint_from"):
             for other in [spec[key]] if key == "base" and key in spec else list(spec.get(key, [])):
@@ -245,7 +247,7 @@ def _check_sizes(config: dict[str, Any]) -> None:
         budget = max(experiment.get("tokens") or config["recipes"][experiment["recipe"]]["tokens"])
         for side, names in (("train", experiment["train_sets"]), ("eval", experiment["eval_sets"])):
             for name in names:
-                name = settings["measured_as"].get(name, name)
+                name = settings["measured_as"].get(name, name).split(".")[0]
                 spec = graph.specs[graph.origin(name)]
                 if spec["source"] == "random_tokens":
                     most, unit = spec["rows"] * length, "tokens"

@@ -53,7 +53,7 @@ class CorpusGraph:
         for experiment in self.config["experiments"]:
             names |= {*experiment["train_sets"], *experiment["eval_sets"]}
         for part in (self.config["alignment"], *self.config["estimators"].values()):
-            names |= {other for name, other in part["measured_as"].items() if name in names}
+            names |= {other.split(".")[0] for name, other in part["measured_as"].items() if name in names}
         waiting = list(names)
         while waiting:
             name = waiting.pop()
@@ -92,7 +92,7 @@ class CorpusGraph:
         """What the source of a corpus is told; names and sides of other corpora are passed apart."""
         spec = self.specs[name]
         return json.dumps(
-            {key: spec[key] for key in sorted(spec) if key not in ("held_out", "disjoint_from")}
+            {key: spec[key] for key in sorted(spec) if key not in ("held_out", "disjoint_from", "download_mb")}
         )
 
     def files_read(self, name: str) -> list[str]:

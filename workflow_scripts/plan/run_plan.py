@@ -110,7 +110,8 @@ class RunPlan:
         stand_ins = dict(self.config["alignment"]["measured_as"])
         if estimator is not None:
             stand_ins |= self.config["estimators"][estimator]["measured_as"]
-        return f"{stand_ins.get(corpus, corpus)}.{side}"
+        stand_in = stand_ins.get(corpus, corpus)
+        return stand_in if "." in stand_in else f"{stand_in}.{side}"
 
     def measured_rows(self, set_name: str) -> str:
         """Rows that metrics and covariates read of a set."""
