@@ -39,6 +39,9 @@ resource_scopes:
     gpu="local",
 
 
+container: plan.config["container"]
+
+
 pathvars:
     results=plan.root,
 
@@ -66,6 +69,10 @@ rule all:
     default_target: True
     input:
         rules.report.input,
+
+
+if workflow.output_settings.dryrun:
+    print(forecast(plan, None, workflow.cores or 1), flush=True)
 
 
 onstart:

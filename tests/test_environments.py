@@ -1,11 +1,13 @@
 """The pins: one lock file, and conda environments that say the same."""
 
+import importlib.metadata
 import re
 import subprocess
 import tomllib
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 
 def pins(lines):
@@ -19,6 +21,51 @@ def lock(root):
     return pins((root / "requirements.lock").read_text().splitlines())
 
 
+def normal(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def installed_for(requirements):
+    """Packages that the requirements lead to in this environment, however far."""
+    waiting, seen = [Requirement(text) for text in requirements], {}
+    while waiting:
+        wanted = waiting.pop()
+        known = seen.setdefault(normal(wanted.name), set())
+        extras = {"", *wanted.extras} - known
+        known |= extras
+        for text in importlib.metadata.requires(wanted.name) or [] if extras else []:
+            needed = Requirement(text)
+            if needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in extras):
+                waiting.append(needed)
+    return set(seen)
+
+
+@pytest.mark.parametrize("name", ["cpu", "gpu"])
+def test_conda_environments_are_pinned_and_leave_nothing_out(root, name):
+    environment = yaml.safe_load((root / "envs" / f"{name}.yaml").read_text())
+    assert set(environment) == {"name", "channels", "dependencies"}
+    assert environment["channels"] == ["conda-forge", "nodefaults"]
+    *plain, last = environment["dependencies"]
+    assert list(last) == ["pip"] and len(last["pip"]) == len(set(last["pip"]))
+    packages = dict(re.fullmatch(r"(\w+)(?:=([\d.]+))?", text).groups() for text in plain)
+    assert packages.keys() == {"python", "pip"} | ({"__cuda"} if name == "gpu" else set())
+    assert all(version for package, version in packages.items() if package != "__cuda")
+    runtime = tomllib.loads((root / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert installed_for(runtime) == {normal(package) for package in pins(last["pip"])}
+
+
+def test_the_image_has_the_lock_file_and_the_python_of_the_conda_environments(root):
+    text = (root / "envs" / "plumbline.def").read_text()
+    sections = re.findall(r"^%(\w+)", text, flags=re.MULTILINE)
+    assert sections == ["files", "post", "environment"]
+    assert "requirements.lock /opt/requirements.lock" in text
+    assert "pip install --no-cache-dir --requirement /opt/requirements.lock" in text
+    python = re.search(r"^From: python:([\d.]+)-", text, flags=re.MULTILINE)[1]
+    for name in ("cpu", "gpu"):
+        environment = yaml.safe_load((root / "envs" / f"{name}.yaml").read_text())
+        assert f"python={python}" in environment["dependencies"]
+
+
 @pytest.mark.parametrize("name", ["cpu", "gpu"])
 def test_conda_environments_equal_the_lock_file(root, lock, name):
     environment = yaml.safe_load((root / "envs" / f"{name}.yaml").read_text())
@@ -30,8 +77,6 @@ def test_conda_environments_equal_the_lock_file(root, lock, name):
 
 
 def test_the_lock_admits_what_the_project_asks_for(root, lock):
-    from packaging.requirements import Requirement
-
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     locked = {name.lower(): version for name, version in lock.items()}
     for text in [*project["dependencies"], *project["optional-dependencies"]["dev"]]:
