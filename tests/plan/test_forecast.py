@@ -1,8 +1,9 @@
 import copy
 
 from workflow_scripts.plan.checks import checked
-from workflow_scripts.plan.forecast import downloads, forecast, operations
+from workflow_scripts.plan.forecast import STAGES, downloads, forecast, stage_costs
 from workflow_scripts.plan.run_plan import RunPlan
+from workflow_scripts.plan.work import disk_bytes, operations, planned_jobs, text_bytes
 
 
 def plan_of(config) -> RunPlan:
@@ -33,3 +34,61 @@ def test_what_comes_from_the_hub_is_named(config):
 def test_a_folder_is_no_download(config, tmp_path):
     config["probe"]["model"] = {"pretrained": str(tmp_path)}
     assert downloads(plan_of(config)) == []
+
+
+def test_without_a_gpu_nothing_is_said_of_one(config):
+    text = forecast(plan_of(config), None, cores=2)
+    assert "GPU" not in text
+    assert "for the report, with nothing made yet" in text
+
+
+def test_gpu_hours_follow_from_the_work_of_the_stages(config):
+    config["device"] = "cuda"
+    config["gpu_hour_price"] = 2
+    plan = plan_of(config)
+    costs = stage_costs(plan, planned_jobs(plan))
+    assert set(STAGES) < set(costs)
+    for stage in ("training", "evaluation", "embeddings"):
+        assert costs[stage].gpu_seconds > 0
+    assert costs["corpora"].gpu_seconds == costs["tokens"].gpu_seconds == 0
+    config["recipes"]["from_scratch"]["tokens"] = [10**13]
+    config["experiments"][0]["tokens"] = config["experiments"][2]["tokens"] = [10**13]
+    config["corpora"] = {
+        name: {key: value for key, value in spec.items() if key != "limit_bytes"}
+        for name, spec in config["corpora"].items()
+    }
+    long = plan_of(config)
+    hours = stage_costs(long, planned_jobs(long))["training"].gpu_seconds / 3600
+    flops = operations(long)["train_models"]
+    assert abs(hours - flops / (312e12 * 0.25) / 3600) < 0.1 * hours
+    text = forecast(long, None, cores=2)
+    assert "reckoned, not measured: 25% of an A100" in text
+    assert "at 2 an hour" in text
+    assert "  training " in text
+
+
+def test_a_rule_that_is_partly_to_run_costs_its_share(config):
+    plan = plan_of(config)
+    planned = planned_jobs(plan)
+    whole = stage_costs(plan, {"embed_batches": planned["embed_batches"]})["embeddings"]
+    half = stage_costs(plan, {"embed_batches": planned["embed_batches"] // 2})["embeddings"]
+    assert 0.3 < half.cpu_seconds / whole.cpu_seconds < 0.7
+
+
+def test_sizes_that_the_config_states_are_added_up(config):
+    config["corpora"]["licences"] = {"source": "hub", "path": "somebody/texts", "held_out": 1}
+    before = forecast(plan_of(config), None, cores=2)
+    assert "about 0 MB, and 1 data sets or parts of unknown size: data set somebody" in before
+    config["corpora"]["licences"]["download_mb"] = 70
+    plan = plan_of(config)
+    assert "downloads  about 70 MB: data set somebody/texts" in forecast(plan, None, cores=2)
+    assert text_bytes(plan, "licences") == 70e6
+    assert "download_mb" not in plan.corpora.spec_json("licences")
+
+
+def test_more_models_take_more_disk(config):
+    before = disk_bytes(plan_of(config))
+    config["recipes"]["from_scratch"]["seeds"] = [0, 1, 2, 3, 4, 5]
+    after = disk_bytes(plan_of(config))
+    assert after["training"] > 1.4 * before["training"]
+    assert after["corpora"] == before["corpora"]

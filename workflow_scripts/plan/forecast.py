@@ -1,15 +1,30 @@
-"""What a run will cost, said before it starts: jobs, time, disk, downloads.
+"""What a run will cost, said before it starts: jobs, hours of CPUs and GPUs by stage, disk, downloads.
 
-Time is reckoned from the config alone: floating-point operations of the models over the speed of this machine,
-measured for a moment, and a start-up time per job. It is meant to tell minutes from hours.
+Everything is reckoned from the config, nothing is measured but the speed of one core of this machine: floating-point
+operations over a speed, bytes of text over a speed, and a start-up time per job. It is meant to tell minutes from
+hours and days.
 """
 
+import math
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from workflow_scripts.plan.run_plan import RunPlan
+from workflow_scripts.plan.work import disk_bytes, operations, planned_jobs, text_seconds
+
+STAGES = {
+    "corpora": ("build_corpus",),
+    "tokens": ("make_tokenizer", "tokenize_corpus", "mix_rows", "draw_random_rows"),
+    "probe": ("train_probe",),
+    "embeddings": ("embed_batches",),
+    "alignment": ("compare_sets", "measure_covariates", "collect_alignment"),
+    "training": ("train_models",),
+    "evaluation": ("evaluate_models", "collect_losses"),
+}
+_LAST_STAGE = "analysis"
 
 # Seconds of start-up and of small work per job, measured on a 2-core machine; rules not named take the last.
 _START_UP = {
@@ -27,91 +42,104 @@ _OTHER_START_UP = 2.0
 
 # Share of the speed of a plain matrix product that small models reach: measured, 2 x 64 to 4 x 192 models.
 _CPU_EFFICIENCY = 0.5
-_GPU_FLOPS = 1.5e14
+
+# Operations per second of an A100: its data sheet's peak in bfloat16 (training, evaluation) and in TF32 (embeddings),
+# and the share of it that models of 50M to 124M weights are taken to reach. An H100 is two to three times as fast.
+_GPU_EFFICIENCY = 0.25
+_GPU_PEAK = {
+    "train_models": 312e12,
+    "evaluate_models": 312e12,
+    "embed_batches": 156e12,
+    "flip_switches": 156e12,
+}
 
 
-def forecast(plan: RunPlan, jobs: Mapping[str, int], cores: int) -> str:
-    """A few lines on what the jobs of a run will take."""
-    gpu = plan.config["device"] == "cuda"
-    speed = _GPU_FLOPS if gpu else matrix_speed() * _CPU_EFFICIENCY
-    work = operations(plan)
-    seconds: dict[str, float] = {}
-    planned = {**_planned_jobs(plan)}
+@dataclass
+class StageCost:
+    """What the jobs of one stage take."""
+
+    jobs: int = 0
+    gpu_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    rules: dict[str, float] = field(default_factory=dict)
+
+
+def forecast(plan: RunPlan, jobs: Mapping[str, int] | None, cores: int) -> str:
+    """A few lines on what the jobs of a run will take; of all its jobs, where none are given."""
+    counted = dict(planned_jobs(plan) if jobs is None else jobs)
+    costs = stage_costs(plan, counted)
+    cores = max(cores, 1)
+    disk = disk_bytes(plan)
+    gpu = sum(cost.gpu_seconds for cost in costs.values())
+    cpu = sum(cost.cpu_seconds for cost in costs.values()) / cores
+    seconds = {rule: amount for cost in costs.values() for rule, amount in cost.rules.items()}
+    on_gpu = gpu_rules(plan)
+    longest = ", ".join(
+        f"{rule} {_duration(seconds[rule] / (1 if rule in on_gpu else cores))}"
+        for rule in sorted(seconds, key=lambda rule: -seconds[rule])[:3]
+    )
+    on_cores = f"{cores} core" + ("s" if cores > 1 else "")
+    where = (
+        f"{_duration(gpu)} of one GPU and {_duration(cpu)} of {on_cores}"
+        if gpu
+        else f"{_duration(cpu)} on {on_cores}"
+    )
+    known, unknown = download_bytes(plan)
+    lines = [
+        f"run {plan.config['run']}",
+        f"  jobs       {sum(counted.values())}"
+        + (" for the report, with nothing made yet" if jobs is None else ""),
+        f"  time       about {where} ({longest})",
+    ]
+    if gpu:
+        lines.append(f"  cost       {_cost(plan, gpu)}")
+    lines.append(f"  disk       about {_size(sum(disk.values()))} in {plan.root}/")
+    lines.append(f"  downloads  {_downloads(plan, known, unknown)}")
+    if gpu:
+        lines += _stage_table(costs, disk)
+    return "\n".join(lines)
+
+
+def stage_costs(plan: RunPlan, jobs: Mapping[str, int]) -> dict[str, StageCost]:
+    """What each stage takes; of a rule that is only partly to run, its share of the work."""
+    core = matrix_speed() * _CPU_EFFICIENCY
+    work, texts, planned = operations(plan), text_seconds(plan), planned_jobs(plan)
+    stage_of = {rule: stage for stage, rules in STAGES.items() for rule in rules}
+    on_gpu = gpu_rules(plan)
+    costs = {stage: StageCost() for stage in (*STAGES, _LAST_STAGE)}
     for rule, count in jobs.items():
-        share = count / max(planned.get(rule, count), 1)
-        seconds[rule] = count * _START_UP.get(rule, _OTHER_START_UP) + share * work.get(rule, 0.0) / speed
-    total = sum(seconds.values()) / max(cores, 1)
-    longest = sorted(seconds, key=lambda rule: -seconds[rule])[:3]
-    parts = ", ".join(f"{rule} {_duration(seconds[rule] / max(cores, 1))}" for rule in longest)
-    device = "a GPU" if gpu else f"{cores} core" + ("s" if cores > 1 else "")
-    return "\n".join(
-        [
-            f"run {plan.config['run']}",
-            f"  jobs       {sum(jobs.values())}",
-            f"  time       about {_duration(total)} on {device} ({parts})",
-            f"  disk       about {_size(disk_bytes(plan))} in {plan.root}/",
-            f"  downloads  {', '.join(downloads(plan)) or 'none'}",
-        ]
-    )
+        cost = costs[stage_of.get(rule, _LAST_STAGE)]
+        cost.jobs += count
+        share = min(count / max(planned.get(rule, count), 1), 1.0)
+        speed = _GPU_PEAK[rule] * _GPU_EFFICIENCY if rule in on_gpu else core
+        seconds = share * (work.get(rule, 0.0) / speed + texts.get(rule, 0.0))
+        seconds += count * _START_UP.get(rule, _OTHER_START_UP)
+        cost.rules[rule] = seconds
+        if rule in on_gpu:
+            cost.gpu_seconds += seconds
+        else:
+            cost.cpu_seconds += seconds
+    return costs
 
 
-def operations(plan: RunPlan) -> dict[str, float]:
-    """Floating-point operations per rule: 6 per weight and token in training, 2 in evaluation."""
-    config = plan.config
-    trained = evaluated = 0.0
-    for recipe_name, _, seeds in plan.training:
-        recipe = plan.recipe(recipe_name)
-        weights = model_weights(plan, recipe["model"])
-        n_seeds = len(seeds.split("-"))
-        one_run = recipe["epochs"] == 1 and recipe["schedule"] == "constant"
-        tokens = max(recipe["tokens"]) if one_run else sum(recipe["tokens"])
-        trained += 6 * weights * tokens * recipe["epochs"] * n_seeds
-        sets = sum(1 for name, _ in plan.evaluations if name == recipe_name)
-        windows = (plan.evaluation(recipe_name)["tokens"] or 1e6) * 1.5
-        evaluated += 2 * weights * windows * sets * n_seeds * len(recipe["tokens"])
-    probe = model_weights(plan, config["probe"]["model"])
-    settings = config["alignment"]
-    embedded = settings["batches"] * settings["rows"] * config["rows"]["length"] * len(plan.sets)
-    passes = sum(
-        2 + config["estimators"][name].get("label_draws", 4) * 4 + config["estimators"][name]["head_epochs"]
-        for name in plan.estimators
-    )
-    return {
-        "train_models": trained,
-        "evaluate_models": evaluated,
-        "train_probe": 0
-        if "pretrained" in config["probe"]["model"]
-        else 6 * probe * config["probe"]["tokens"],
-        "embed_batches": probe * embedded * passes,
-        "measure_covariates": 2 * probe * embedded,
-    }
+def gpu_rules(plan: RunPlan) -> set[str]:
+    """Rules whose models run on a GPU; `auto` takes one where it is, which is not known beforehand."""
+    return set(_GPU_PEAK) if plan.config["device"] == "cuda" else set()
 
 
-def model_weights(plan: RunPlan, model: Mapping[str, Any]) -> float:
-    """Weights of a model from its settings; pretrained ones whose size the config does not say count as 124M."""
-    if "base" in model:
-        return model_weights(plan, plan.config["probe"]["model"])
-    if "pretrained" in model:
-        return 124e6
-    settings = model.get("settings", {})
-    width = settings.get("n_embd", settings.get("hidden_size", 768))
-    layers = settings.get("n_layer", settings.get("num_hidden_layers", 12))
-    return float(12 * layers * width**2 + plan.config["tokenizer"]["vocabulary"] * width)
-
-
-def disk_bytes(plan: RunPlan) -> float:
-    """Weights of all models in float32, embeddings, and an allowance per corpus."""
-    models = sum(
-        model_weights(plan, plan.recipe(recipe)["model"])
-        * 4
-        * len(plan.recipe(recipe)["tokens"])
-        * len(seeds.split("-"))
-        for recipe, _, seeds in plan.training
-    )
-    probe = model_weights(plan, plan.config["probe"]["model"])
-    coordinates = plan.config["tokenizer"]["vocabulary"] + probe**0.5 * 12
-    embeddings = 8 * coordinates * plan.config["alignment"]["batches"] * len(plan.sets) * len(plan.estimators)
-    return models + 4 * probe + embeddings + 6e6 * len(plan.corpora.with_documents)
+def download_bytes(plan: RunPlan) -> tuple[float, int]:
+    """Bytes of what the config says the size of, GPT-2 among it, and the number of data sets it says nothing of."""
+    known, unknown = 0.0, 0
+    sets: dict[tuple[str, ...], float] = {}
+    for name in plan.corpora.needed:
+        spec = plan.corpora.specs[name]
+        if spec["source"] == "hub" and not Path(spec["path"]).exists():
+            key = tuple(str(spec.get(part)) for part in ("path", "name", "revision", "split"))
+            sets[key] = max(sets.get(key, -1.0), spec.get("download_mb", -1.0))
+    for megabytes in sets.values():
+        known += max(megabytes, 0.0) * 1e6
+        unknown += megabytes < 0
+    return known + 550e6 * sum(name.startswith("model ") for name in downloads(plan)), unknown
 
 
 def downloads(plan: RunPlan) -> list[str]:
@@ -144,18 +172,39 @@ def matrix_speed() -> float:
         return 2 * 384**3 * count / (time.perf_counter() - start)
 
 
-def _planned_jobs(plan: RunPlan) -> dict[str, int]:
-    return {
-        "train_models": len(plan.training),
-        "evaluate_models": len(plan.evaluations),
-        "train_probe": 1,
-        "embed_batches": len(plan.sets) * len(plan.estimators),
-    }
+def _cost(plan: RunPlan, gpu_seconds: float) -> str:
+    hours = gpu_seconds / 3600
+    price = plan.config["gpu_hour_price"]
+    money = f", {hours * price:,.0f} at {price:g} an hour" if price else ""
+    peaks = "312 TFLOP/s in bfloat16, 156 in TF32"
+    return f"about {hours:.1f} GPU hours{money}; reckoned, not measured: {_GPU_EFFICIENCY:.0%} of an A100 ({peaks})"
+
+
+def _downloads(plan: RunPlan, known: float, unknown: int) -> str:
+    names = downloads(plan)
+    if not names:
+        return "none"
+    more = f", and {unknown} data sets or parts of unknown size" if unknown else ""
+    return f"about {_size(known)}{more}: {', '.join(names)}"
+
+
+def _stage_table(costs: Mapping[str, StageCost], disk: Mapping[str, float]) -> list[str]:
+    lines = [f"  {'stage':<12}{'jobs':>6}{'GPU':>10}{'one core':>10}{'disk':>10}"]
+    for stage, cost in costs.items():
+        lines.append(
+            f"  {stage:<12}{cost.jobs:>6}{_or_none(cost.gpu_seconds, _duration):>10}"
+            f"{_or_none(cost.cpu_seconds, _duration):>10}{_or_none(disk.get(stage, 0.0), _size):>10}"
+        )
+    return lines
+
+
+def _or_none(amount: float, text: Any) -> str:
+    return text(amount) if amount else "-"
 
 
 def _duration(seconds: float) -> str:
     if seconds < 90:
-        return f"{seconds:.0f} s"
+        return f"{math.ceil(seconds)} s"
     if seconds < 5400:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"

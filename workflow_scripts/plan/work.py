@@ -1,0 +1,201 @@
+"""How much work the stages of a run are, reckoned from its config: operations, text, bytes on disk, jobs."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from workflow_scripts.metrics.registry import metric_class
+from workflow_scripts.plan.run_plan import RunPlan
+from workflow_scripts.plan.sources import largest_bytes
+
+# What one core reads: building hashes and compares texts, the tokenizer encodes them.
+_BUILT_PER_SECOND = 10e6
+_TOKENIZED_PER_SECOND = 2.5e6
+_BYTES_PER_TOKEN = 4.2  # GPT-2 on English prose
+_BYTES_ON_DISK = 5.0  # of a token: its id and its mask
+_UNKNOWN_TEXT = 5e6  # of a corpus that does not say how large it is
+_DOCUMENT = 2e3  # bytes of a document of a data set that says how many
+_SECONDS_PER_COORDINATE = 3e-10  # of a distance of two embeddings: 45 microseconds for 134,993
+_FLIPS = 18  # variants that the switches measure, each on all its sets
+_UNTOLD_TOKENS = 1e6  # of an evaluation set that is taken whole
+
+
+def operations(plan: RunPlan) -> dict[str, float]:
+    """Floating-point operations per rule: 6 per weight and token in training, 2 in evaluation."""
+    config = plan.config
+    trained = evaluated = 0.0
+    for recipe_name, _, seeds in plan.training:
+        recipe = plan.recipe(recipe_name)
+        weights = model_weights(plan, recipe["model"])
+        n_seeds = len(seeds.split("-"))
+        one_run = recipe["epochs"] == 1 and recipe["schedule"] == "constant"
+        tokens = max(recipe["tokens"]) if one_run else sum(recipe["tokens"])
+        trained += 6 * weights * tokens * recipe["epochs"] * n_seeds
+        sets = sum(1 for name, _ in plan.evaluations if name == recipe_name)
+        windows = (plan.evaluation(recipe_name)["tokens"] or _UNTOLD_TOKENS) * 1.5
+        evaluated += 2 * weights * windows * sets * n_seeds * len(recipe["tokens"])
+    probe = model_weights(plan, config["probe"]["model"])
+    settings = config["alignment"]
+    row_tokens = settings["batches"] * settings["rows"] * config["rows"]["length"]
+    return {
+        "train_models": trained,
+        "evaluate_models": evaluated,
+        "train_probe": 0
+        if "pretrained" in config["probe"]["model"]
+        else 6 * probe * config["probe"]["tokens"],
+        "embed_batches": sum(
+            probe * _passes(plan, estimator) * rows * config["rows"]["length"]
+            for estimator in plan.estimators
+            for rows in _embedded_rows(plan, estimator).values()
+        ),
+        "flip_switches": probe
+        * _flipped_tokens(plan)
+        * (6 + 6 * (config["switches"] or {}).get("head_epochs", 0)),
+        "measure_covariates": 2 * probe * row_tokens * len(plan.sets),
+    }
+
+
+def text_seconds(plan: RunPlan) -> dict[str, float]:
+    """Seconds of one core, per rule, that go to texts and to distances rather than to models."""
+    built = sum(text_bytes(plan, name) for name in plan.corpora.with_documents)
+    tokenized = sum(text_bytes(plan, path.split("/")[-2]) for path in rows_files(plan))
+    pairs = len(plan.sets) * (len(plan.sets) + 1) / 2
+    of_estimators = [e for m in plan.config["alignment"]["metrics"] if (e := metric_class(m).estimator())]
+    compared = sum(plan.estimator_batches(estimator) ** 2 for estimator in of_estimators)
+    return {
+        "build_corpus": built / _BUILT_PER_SECOND,
+        "tokenize_corpus": tokenized / _TOKENIZED_PER_SECOND,
+        "compare_sets": pairs * compared * coordinates(plan) * _SECONDS_PER_COORDINATE,
+    }
+
+
+def disk_bytes(plan: RunPlan) -> dict[str, float]:
+    """Bytes that each stage leaves behind: texts, tokens, weights in float32, embeddings in table and store."""
+    of_text = {name: text_bytes(plan, name) for name in plan.corpora.with_documents}
+    trained = [
+        (model_weights(plan, plan.recipe(recipe)["model"]), len(plan.recipe(recipe)["tokens"]), seeds)
+        for recipe, _, seeds in plan.training
+    ]
+    embeddings = sum(
+        plan.estimator_batches(estimator) * len(_embedded_rows(plan, estimator))
+        for estimator in plan.estimators
+    )
+    tokens = sum(text_bytes(plan, path.split("/")[-2]) for path in rows_files(plan)) / _BYTES_PER_TOKEN
+    return {
+        "corpora": sum(of_text.values()),
+        "tokens": tokens * _BYTES_ON_DISK,
+        "probe": 4 * model_weights(plan, plan.config["probe"]["model"]),
+        "embeddings": 2 * 4 * coordinates(plan) * embeddings,
+        "training": sum(4 * weights * budgets * len(seeds.split("-")) for weights, budgets, seeds in trained),
+    }
+
+
+def planned_jobs(plan: RunPlan) -> dict[str, int]:
+    """Jobs of the report by rule, when nothing has been made yet."""
+    files = rows_files(plan)
+    row_corpora = {*plan.corpora.needed_of("mixture"), *plan.corpora.needed_of("random_tokens")}
+    kinds = Counter(
+        plan.corpora.specs[corpus]["source"] if (corpus := path.split("/")[-2]) in row_corpora else "text"
+        for path in files
+    )
+    once = ["make_tokenizer", "measure_covariates", "collect_alignment", "collect_losses", "correlate_losses"]
+    once += ["choose_data", "measure_exchange_rate", "analyse_published", "describe_run", "render_report"]
+    if plan.config["switches"]:
+        once += ["flip_switches", "weigh_switches"]
+    return {
+        "build_corpus": len(plan.corpora.with_documents),
+        "tokenize_corpus": kinds["text"],
+        "mix_rows": kinds["mixture"],
+        "draw_random_rows": kinds["random_tokens"],
+        "train_probe": 1,
+        "embed_batches": sum(len(_embedded_rows(plan, estimator)) for estimator in plan.estimators),
+        "compare_sets": len(plan.config["alignment"]["metrics"]),
+        "train_models": len(plan.training),
+        "evaluate_models": len(plan.evaluations),
+        **dict.fromkeys(once, 1),
+    }
+
+
+def rows_files(plan: RunPlan) -> list[str]:
+    """Every table of token rows that something reads."""
+    files = {plan.measured_rows(name) for name in plan.sets}
+    files |= {
+        plan.set_rows(plan.measured_as(name, estimator), plan.config["estimators"][estimator]["layout"])
+        for name in plan.sets
+        for estimator in plan.estimators
+    }
+    files |= {plan.rows(name, "train", plan.layout(recipe, name)) for recipe, name, _ in plan.training}
+    files |= {plan.rows(name, "train") for name in plan.corpora.of_probe}
+    files |= {path for layout in ("packed", "documents") for path in plan.switch_rows(layout)}
+    waiting = list(files)
+    while waiting:  # a mixture reads the rows of its parts
+        *_, corpus, name = waiting.pop().split("/")
+        if plan.corpora.specs[corpus]["source"] == "mixture":
+            split, layout, _ = name.split(".")
+            for part in plan.corpora.parents(corpus):
+                path = plan.set_rows(f"{part}.{split}", layout)
+                if path not in files:
+                    files.add(path)
+                    waiting.append(path)
+    return sorted(files)
+
+
+def text_bytes(plan: RunPlan, name: str) -> float:
+    """Bytes of a corpus, as far as its entry says; of a mixture and of random tokens none that are read."""
+    spec = plan.corpora.specs[plan.corpora.origin(name)]
+    if spec["source"] in ("mixture", "random_tokens"):
+        return 0.0
+    if "download_mb" in spec:
+        return spec["download_mb"] * 1e6
+    if "documents" in spec:
+        return spec["documents"] * _DOCUMENT
+    return float(largest_bytes(spec) or _UNKNOWN_TEXT)
+
+
+def model_weights(plan: RunPlan, model: Mapping[str, Any]) -> float:
+    """Weights of a model from its settings; pretrained ones whose size the config does not say count as 124M."""
+    if "base" in model:
+        return model_weights(plan, plan.config["probe"]["model"])
+    if "pretrained" in model:
+        return 124e6
+    settings = model.get("settings", {})
+    width = settings.get("n_embd", settings.get("hidden_size", 768))
+    layers = settings.get("n_layer", settings.get("num_hidden_layers", 12))
+    return float(12 * layers * width**2 + plan.config["tokenizer"]["vocabulary"] * width)
+
+
+def coordinates(plan: RunPlan) -> float:
+    """Numbers of an embedding: a token each, and the rows of the body's matrices."""
+    return (
+        plan.config["tokenizer"]["vocabulary"] + model_weights(plan, plan.config["probe"]["model"]) ** 0.5 * 8
+    )
+
+
+def _passes(plan: RunPlan, estimator: str) -> float:
+    """Operations per weight and token: a pass forward, one backward per label draw, and the fit of the head."""
+    settings = plan.config["estimators"][estimator]
+    published = estimator == "published"
+    tied = settings.get("tied_head", published)  # then the fit goes through the whole model
+    draws = settings.get("label_draws", 1 if published else 4)
+    return 2 + 4 * draws + settings["head_epochs"] * (6 if tied else 1)
+
+
+def _embedded_rows(plan: RunPlan, estimator: str) -> dict[str, int]:
+    """Rows that are embedded of each set, all batches together; fewer where a set is known to have fewer."""
+    found = {}
+    for name in plan.sets:
+        measured = plan.measured_as(name, estimator)
+        rows = plan.estimator_rows(estimator)
+        documents = plan.corpora.specs[measured.split(".")[0]].get("documents")
+        if plan.fewer_rows(estimator) and documents:
+            rows = min(rows, documents)
+        found[measured] = rows * plan.estimator_batches(estimator)
+    return found
+
+
+def _flipped_tokens(plan: RunPlan) -> float:
+    switches = plan.config["switches"]
+    if not switches:
+        return 0.0
+    rows = len(plan.switch_sets) * switches["batches"] * switches["rows"]
+    return float(rows * plan.config["rows"]["length"] * _FLIPS)
