@@ -45,7 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--times", required=True, type=Path, help="seconds, in all and of each batch (JSON)")
     parser.add_argument("--variance", type=Path, help="what label draws and rows leave, by kind (Parquet)")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument("--precision", choices=["auto", "float32", "bfloat16"], default="auto")
+    parser.add_argument("--precision", choices=["auto", "float32", "tf32", "bfloat16"], default="auto")
     parser.add_argument(
         "--microbatch",
         type=_microbatch,
@@ -97,7 +97,7 @@ def embed_set(arguments: argparse.Namespace, device: str) -> None:
             estimator,
             arguments.head_epochs,
             arguments.seed + (0 if is_disjoint else number),
-            resolve_precision(arguments.precision, model.device),
+            resolve_precision(arguments.precision),
         )
         for number in range(arguments.batches)
     ]

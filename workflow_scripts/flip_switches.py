@@ -53,7 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="of the draw of batches and of labels")
     parser.add_argument("--store", required=True, type=Path, help="folder of finished batches")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument("--precision", choices=["auto", "float32", "bfloat16"], default="auto")
+    parser.add_argument("--precision", choices=["auto", "float32", "tf32", "bfloat16"], default="auto")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", required=True, type=Path, help="alignment of batch pairs (Parquet)")
     parser.add_argument("--times", required=True, type=Path, help="seconds of embedding (JSON)")
@@ -192,7 +192,7 @@ def embedded_sets(
     from workflow_scripts.fisher.kept import Settings, embed_in_turn
     from workflow_scripts.storage.content_store import ContentStore
 
-    precision = resolve_precision(arguments.precision, model.device)
+    precision = resolve_precision(arguments.precision)
     wanted = list(dict.fromkeys(variant.embedded for variant in variants()))
     rows, settings = [], []
     for embedded in wanted:

@@ -1,20 +1,28 @@
 """Arithmetic and micro-batch that suit the device."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 DEFAULT_MICROBATCH = 8
 _LARGEST_MICROBATCH = 256
 _SHARE_OF_FREE_MEMORY = 0.7
 
 
-def resolve_precision(name: str, device: torch.device) -> str:
-    """float32, tf32 or bfloat16: `auto` is TF32 on a GPU and float32 elsewhere."""
-    if name == "auto":
-        return "tf32" if device.type == "cuda" else "float32"
-    return name
+def resolve_precision(name: str) -> str:
+    """float32, tf32 or bfloat16. `auto` is float32 everywhere.
+
+    Both sides of a comparison need the same arithmetic, and what a coarser one moves depends on probe and device:
+    it is for the user to name one, once `benchmarks/precision.py` has shown how far it moves the alignment there.
+    """
+    return "float32" if name == "auto" else name
 
 
 def wide(x: torch.Tensor) -> torch.Tensor:
@@ -48,3 +56,17 @@ def automatic_microbatch(embed_two_rows: Callable[[], object], device: torch.dev
     torch.cuda.empty_cache()
     rows = int(torch.cuda.mem_get_info(device)[0] * _SHARE_OF_FREE_MEMORY) // per_row
     return 1 << max(0, min(rows, _LARGEST_MICROBATCH).bit_length() - 1)
+
+
+def halved_until_it_fits(compute: Callable[[int], Result], microbatch: int) -> tuple[Result, int]:
+    """The result of the largest micro-batch that memory holds, from the given one down, and that micro-batch."""
+    while True:
+        try:
+            return compute(microbatch), microbatch
+        except torch.OutOfMemoryError:
+            if microbatch == 1:
+                raise
+        # Out of the handler, whose traceback holds on to the tensors of the pass that failed.
+        microbatch //= 2
+        torch.cuda.empty_cache()
+        logger.warning("out of GPU memory: going on with %d rows in a pass", microbatch)

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from transformers import PreTrainedModel
 from workflow_scripts.fisher.capture import Route, survey
 from workflow_scripts.fisher.embedding import ARITHMETIC, measure
 from workflow_scripts.fisher.estimator import Estimator
-from workflow_scripts.fisher.hardware import arithmetic
+from workflow_scripts.fisher.hardware import arithmetic, halved_until_it_fits
 from workflow_scripts.fisher.layout import layout
 from workflow_scripts.storage.content_store import ContentStore, content_key
 from workflow_scripts.tokens.rows import Rows
@@ -89,8 +90,10 @@ def embed_in_turn(
         found = store.get(key)
         is_kept = found is not None
         if found is None:
-            found = _computed(model, route, batch, setting, modules, microbatch)
-            store.put(key, found)
+            compute = partial(_computed, model, route, batch, setting, modules)
+            computed, microbatch = halved_until_it_fits(compute, microbatch)
+            store.put(key, computed)
+            found = computed
             tokens_done += tokens
         if is_kept:
             logger.info("batch %d of %d: kept from before", number, len(batches))

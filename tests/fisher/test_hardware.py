@@ -1,0 +1,131 @@
+"""Micro-batch and precision, on a pretended GPU."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import PreTrainedModel
+
+from workflow_scripts.fisher import kept
+from workflow_scripts.fisher.estimator import Estimator
+from workflow_scripts.fisher.hardware import (
+    DEFAULT_MICROBATCH,
+    arithmetic,
+    automatic_microbatch,
+    halved_until_it_fits,
+    resolve_precision,
+)
+from workflow_scripts.fisher.kept import Settings, embed_in_turn
+from workflow_scripts.storage.content_store import ContentStore
+from workflow_scripts.tokens.mixture import random_rows
+
+GPU = torch.device("cuda")
+MIB = 1 << 20
+
+
+@pytest.fixture
+def pretend(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
+    """A GPU whose free memory, and memory at the peak of two rows above what was held before, are given in MiB."""
+
+    def set_up(free: int, two_rows: int) -> None:
+        held = 100 * MIB
+        answers = {
+            "reset_peak_memory_stats": None,
+            "memory_allocated": held,
+            "max_memory_allocated": held + two_rows * MIB,
+            "empty_cache": None,
+            "mem_get_info": (free * MIB, 2 * free * MIB),
+        }
+        for name, answer in answers.items():
+            monkeypatch.setattr(torch.cuda, name, lambda *_, answer=answer: answer)
+
+    return set_up
+
+
+@pytest.mark.parametrize(
+    ("free", "two_rows", "expected"),
+    [
+        (1000, 20, 64),  # 70 rows of 10 MiB in 700 MiB
+        (1000, 22, 32),  # 63 rows of 11 MiB
+        (140_000, 20, 256),  # never more than 256
+        (10, 100, 1),  # not even one by this account: tried nevertheless
+        (1000, 0, 256),  # too small to be seen
+    ],
+)
+def test_the_microbatch_is_the_largest_power_of_two_that_free_memory_holds(
+    pretend: Callable[[int, int], None], free: int, two_rows: int, expected: int
+) -> None:
+    pretend(free, two_rows)
+    tried = []
+    assert automatic_microbatch(lambda: tried.append(2), GPU) == expected
+    assert tried == [2]
+
+
+def test_a_cpu_has_a_fixed_microbatch() -> None:
+    assert automatic_microbatch(lambda: pytest.fail("nothing is to be tried"), torch.device("cpu")) == (
+        DEFAULT_MICROBATCH
+    )
+
+
+def test_out_of_memory_halves_the_microbatch_until_it_fits() -> None:
+    tried = []
+
+    def compute(rows: int) -> str:
+        tried.append(rows)
+        if rows > 3:
+            raise torch.OutOfMemoryError("pretended")
+        return "done"
+
+    assert halved_until_it_fits(compute, 16) == ("done", 2)
+    assert tried == [16, 8, 4, 2]
+
+
+def test_a_row_that_does_not_fit_is_an_error() -> None:
+    def compute(_rows: int) -> None:
+        raise torch.OutOfMemoryError("pretended")
+
+    with pytest.raises(torch.OutOfMemoryError):
+        halved_until_it_fits(compute, 4)
+
+
+def test_batches_that_run_out_of_memory_are_embedded_all_the_same(
+    probe: Callable[..., PreTrainedModel],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    model = probe("gpt2").float()
+    rows = random_rows(8, 12, model.config.vocab_size, set(), 0, "noise.train")
+    batches = [np.arange(4), np.arange(4, 8)]
+    settings = [Settings(Estimator.corrected(), 0, 0, "float32")] * 2
+
+    def embeddings(store: str, microbatch: int) -> np.ndarray:
+        done = embed_in_turn(model, rows, batches, settings, ContentStore(tmp_path / store), microbatch)
+        return np.stack([batch.embedding for batch in done])
+
+    undisturbed = embeddings("undisturbed", 4)
+    measure, tried = kept.measure, []
+
+    def forgetful(*arguments, microbatch: int, **options):
+        tried.append(microbatch)
+        if microbatch > 1:
+            raise torch.OutOfMemoryError("pretended")
+        return measure(*arguments, microbatch=microbatch, **options)
+
+    monkeypatch.setattr(kept, "measure", forgetful)
+    np.testing.assert_allclose(embeddings("disturbed", 4), undisturbed, rtol=1e-5)
+    assert tried == [4, 2, 1, 1]  # the second batch does not try what failed before
+    assert "going on with 1 rows in a pass" in caplog.text
+
+
+def test_precision_is_float32_unless_another_is_named() -> None:
+    assert resolve_precision("auto") == "float32"
+    assert resolve_precision("tf32") == "tf32"
+    before = torch.get_float32_matmul_precision()
+    with arithmetic("tf32", torch.device("cpu")):
+        assert torch.get_float32_matmul_precision() == "high"
+    with arithmetic("float32", torch.device("cpu")):
+        assert torch.get_float32_matmul_precision() == "highest"
+    assert torch.get_float32_matmul_precision() == before
