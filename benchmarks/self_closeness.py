@@ -82,7 +82,6 @@ TRAINING = {
     "schedule": "cosine",
     "warmup_steps": 50,
 }
-HEAD_EPOCHS = {"corrected": 0, "published": 5}
 SIDES = ("train", "eval")
 MOST_DOCUMENTS = 4000  # of a side: more than its batches need
 FEW_BATCHES = 4  # of mixtures, of cut documents, and of the published estimator
@@ -101,9 +100,12 @@ def documents(folder: Path, corpus: str) -> pd.DataFrame:
 class Bench:
     """The files of one benchmark, made when they are asked for."""
 
-    def __init__(self, work: Path, corpora: Path, batches: int, rows_per_batch: int, threads: int):
+    def __init__(
+        self, work: Path, corpora: Path, batches: int, rows_per_batch: int, head_epochs: int, threads: int
+    ):
         self.work, self.corpora, self.threads = work, corpora, threads
         self.batches, self.rows_per_batch = batches, rows_per_batch
+        self.head_epochs = {"corrected": 0, "published": head_epochs}
         self.store = work / "store"
 
     @property
@@ -201,7 +203,7 @@ class Bench:
                 "estimator": json.dumps({"name": estimator}),
                 "batches": batches,
                 "rows-per-batch": self.rows_per_batch,
-                "head-epochs": HEAD_EPOCHS[estimator],
+                "head-epochs": self.head_epochs[estimator],
                 "store": self.store,
                 "output": output,
                 "times": times,
@@ -210,6 +212,10 @@ class Bench:
             }
             embed_batches.main(as_options(options))
         return output, times
+
+    def epochs(self, metric: type[Metric]) -> int | None:
+        estimator = metric.estimator()
+        return self.head_epochs[estimator] if estimator else None
 
     def aligned(
         self, metric: type[Metric], sets: dict[str, Path], batches: int, output: str
@@ -334,6 +340,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--metrics", nargs="+", help="all but those that need an encoder, unless named")
     parser.add_argument("--batches", type=int, default=8)
     parser.add_argument("--rows-per-batch", type=int, default=32)
+    parser.add_argument("--head-epochs", type=int, default=5, help="of the published estimator")
     parser.add_argument("--seeds", type=int, default=5, help="of mixtures")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args(argv)
@@ -342,7 +349,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     set_threads(arguments.threads)
     corpora_folder = Path(os.environ["PLUMBLINE_SHARED"]) / "corpora"
     bench = Bench(
-        arguments.work, corpora_folder, arguments.batches, arguments.rows_per_batch, arguments.threads
+        arguments.work,
+        corpora_folder,
+        arguments.batches,
+        arguments.rows_per_batch,
+        arguments.head_epochs,
+        arguments.threads,
     )
     names = arguments.metrics or [
         name for name in metric_names() if "encoder" not in metric_class(name).needs
@@ -362,7 +374,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         ]
         sets = {f"{corpus}.{side}": halves[corpus, side] for corpus in known for side in SIDES}
         table, seconds = bench.aligned(metric, sets, batches, "halves")
-        show(kind="cost", metric=name, sets=len(sets), batches=batches, seconds=round(seconds, 1))
+        given = {"sets": len(sets), "batches": batches, "head_epochs": bench.epochs(metric)}
+        show(kind="cost", metric=name, **given, seconds=round(seconds, 1))
         if len(known) < len(corpora):
             show(kind="left_out", metric=name, corpora=sorted(set(corpora) - set(known)))
         for row in self_closeness(table, known):
