@@ -91,6 +91,12 @@ def finished(root, tmp_path_factory) -> Checkout:
     return checkout
 
 
+@pytest.fixture(scope="module")
+def copied_checkout(root, tmp_path_factory) -> Path:
+    """A copy of this checkout in which nothing has run."""
+    return Checkout.copy_of(root, tmp_path_factory.mktemp("copy")).folder
+
+
 @pytest.fixture(scope="session")
 def quick(root) -> dict:
     """The overlay of the quick run."""
