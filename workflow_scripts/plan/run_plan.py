@@ -345,7 +345,15 @@ class RunPlan:
     @property
     def config_json(self) -> str:
         """The config as the page shows it, without what differs from machine to machine."""
-        private = ("results", "pathvars", "only_existing", "resources", "directories", "container", "gpu_hour_price")
+        private = (
+            "results",
+            "pathvars",
+            "only_existing",
+            "resources",
+            "directories",
+            "container",
+            "gpu_hour_price",
+        )
         return _json({key: value for key, value in self.config.items() if key not in private})
 
     # -- what is there --------------------------------------------------------------------------------------
