@@ -60,7 +60,7 @@ class Running:
     def output(self) -> str:
         return self.output_file.read_text(errors="replace")
 
-    def finish(self, seconds: float = 400) -> str:
+    def finish(self, seconds: float = 900) -> str:
         """Wait for a good end, and return what was said."""
         code = self.process.wait(timeout=seconds)
         assert code == 0, self.output[-8000:]
@@ -155,13 +155,13 @@ def quick_runs(new_checkout) -> QuickRuns:
     on_this_machine = local.start("report", on_slurm=False)
     on_slurm = cluster.start("report", "--resources", "gpu=1", "mem_mb=8000", config={"resources": ON_GPUS})
     try:
-        on_this_machine.finish(600)
-        return QuickRuns(local, cluster, on_slurm.finish(600))
+        on_this_machine.finish()
+        return QuickRuns(local, cluster, on_slurm.finish())
     finally:
         for running in (on_this_machine, on_slurm):
             if running.process.poll() is None:
                 running.process.send_signal(signal.SIGINT)
-                running.process.wait(60)
+                running.process.wait(120)
 
 
 @pytest.fixture(scope="session")

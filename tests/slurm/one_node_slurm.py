@@ -25,8 +25,8 @@ PARTITION = "main"
 GPU_MODEL = "pretended"
 PROGRAMS = ("munged", "mungekey", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol")
 
-# Chosen for tests: a job that is requeued may start after seconds instead of two minutes (cred_expire), a silent node
-# is down after ten, and memory is looked at every second. Without control groups Slurm watches memory by polling.
+# Chosen for tests: nothing waits for long, and what jobs have is looked at every second, since without control groups
+# Slurm watches memory by polling.
 SLURM_CONF = """\
 ClusterName=one_node
 SlurmctldHost={host}(127.0.0.1)
@@ -35,7 +35,7 @@ SlurmdUser={user}
 SlurmctldPort={controller_port}
 SlurmdPort={node_port}
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge.socket,cred_expire=15
+AuthInfo=socket={folder}/munge.socket
 CredType=cred/munge
 SlurmctldPidFile={folder}/slurmctld.pid
 SlurmdPidFile={folder}/slurmd.pid
@@ -59,7 +59,6 @@ SchedulerParameters=batch_sched_delay=0,sched_interval=1,sched_min_interval=0,bf
 SlurmdParameters=config_overrides
 MpiDefault=none
 ReturnToService=2
-SlurmdTimeout=10
 MinJobAge=3600
 InactiveLimit=0
 KillWait=20
@@ -83,6 +82,10 @@ class OneNodeSlurm:
     gpus: int = 2
     cpus: int = 4  # may exceed the machine's
     mem_mb: int = 24_000  # what Slurm hands out; it does not look at the machine's own
+
+    @property
+    def node(self) -> str:
+        return socket.gethostname().split(".")[0]
 
     @property
     def environment(self) -> dict[str, str]:
@@ -129,12 +132,23 @@ class OneNodeSlurm:
         self.wait_until(lambda: self.pid(name) is None, f"end of {name}", seconds=20)
 
     def kill_node(self) -> None:
-        """What pulling the plug does: the node's daemon and every process of its jobs are gone at once."""
-        doomed = {psutil.Process(pid) for pid in self.job_processes()}
-        doomed |= {above for process in doomed for above in process.parents() if above.name() == "slurmstepd"}
+        """What pulling the plug does: the node's daemon and every process of its jobs are gone, and that is noticed."""
+        processes = {psutil.Process(pid) for pid in self.job_processes()}
+        parents = {above for process in processes for above in process.parents()}
         self.stop_daemon("slurmd", signal.SIGKILL)
-        for process in doomed:
+        # Slurm's own processes first, or they would still tell of the end of the others.
+        for process in [above for above in parents if above.name() == "slurmstepd"] + list(processes):
             process.kill()
+        self.run("scontrol", "update", f"NodeName={self.node}", "State=DOWN", "Reason=no answer")
+
+    def revive_node(self) -> None:
+        self.start_daemon("slurmd")
+        self.run("scontrol", "update", f"NodeName={self.node}", "State=RESUME")
+
+    def start_requeued(self, job: str) -> None:
+        """A job that is requeued rests for two minutes; this one need not."""
+        self.wait_until(lambda: self.jobs()[job] == "PENDING", f"{job} is in the queue again", 120)
+        self.run("scontrol", "update", f"JobId={job}", "StartTime=now")
 
     def job_processes(self, job: str = "") -> list[int]:
         """Process ids of a running job, or of all."""
@@ -203,7 +217,7 @@ class OneNodeSlurm:
         ports = _free_ports(2)
         (self.folder / "slurm.conf").write_text(
             SLURM_CONF.format(
-                host=socket.gethostname().split(".")[0],
+                host=self.node,
                 user=subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip(),
                 folder=self.folder,
                 controller_port=ports[0],

@@ -52,7 +52,7 @@ def weights(slurm, inputs, root):
             *("--wrap", f"export PYTHONPATH={shlex.quote(str(root))}; {launch} {shlex.join(program)}"),
         ).strip()
         done = ("COMPLETED", "FAILED")
-        state = slurm.wait_until(lambda: (now := slurm.jobs()[job]) in done and now, f"end of {name}", 120)
+        state = slurm.wait_until(lambda: (now := slurm.jobs()[job]) in done and now, f"end of {name}", 600)
         assert state == "COMPLETED", log.read_text()
         return [model["weights_sha256"] for model in read_json(out / "manifest.json")["models"]]
 
