@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,7 @@ class Checkout:
 
     folder: Path
     cluster: OneNodeSlurm
+    runs: list[Running] = field(default_factory=list)
 
     @property
     def results(self) -> Path:
@@ -103,7 +104,15 @@ class Checkout:
                 # Without this a run that a background shell started could not be stopped by SIGINT.
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
             )
-        return Running(process, output_file)
+        self.runs.append(Running(process, output_file))
+        return self.runs[-1]
+
+    def stop(self) -> None:
+        """End what a failed test left running, as Ctrl-C does."""
+        for running in self.runs:
+            if running.process.poll() is None:
+                running.process.send_signal(signal.SIGINT)
+                running.process.wait(120)
 
 
 @pytest.fixture(scope="session")
@@ -117,8 +126,9 @@ def slurm() -> Iterator[OneNodeSlurm]:
 
 
 @pytest.fixture(scope="session")
-def new_checkout(root: Path, slurm: OneNodeSlurm, tmp_path_factory) -> Callable[[str], Checkout]:
+def new_checkout(root: Path, slurm: OneNodeSlurm, tmp_path_factory) -> Iterator[Callable[[str], Checkout]]:
     """Copies the tracked files; another checkout's results can be taken along, with their times."""
+    made = []
 
     def make(name: str, results_of: Checkout | None = None, without: tuple[str, ...] = ()) -> Checkout:
         folder = tmp_path_factory.mktemp(name)
@@ -135,9 +145,12 @@ def new_checkout(root: Path, slurm: OneNodeSlurm, tmp_path_factory) -> Callable[
         checkout = Checkout(folder, slurm)
         if results_of is not None:
             shutil.copytree(results_of.results, checkout.results, ignore=shutil.ignore_patterns(*without))
+        made.append(checkout)
         return checkout
 
-    return make
+    yield make
+    for checkout in made:
+        checkout.stop()
 
 
 @dataclass
@@ -154,14 +167,8 @@ def quick_runs(new_checkout) -> QuickRuns:
     local, cluster = new_checkout("local"), new_checkout("cluster")
     on_this_machine = local.start("report", on_slurm=False)
     on_slurm = cluster.start("report", "--resources", "gpu=1", "mem_mb=8000", config={"resources": ON_GPUS})
-    try:
-        on_this_machine.finish()
-        return QuickRuns(local, cluster, on_slurm.finish())
-    finally:
-        for running in (on_this_machine, on_slurm):
-            if running.process.poll() is None:
-                running.process.send_signal(signal.SIGINT)
-                running.process.wait(120)
+    on_this_machine.finish()
+    return QuickRuns(local, cluster, on_slurm.finish())
 
 
 @pytest.fixture(scope="session")

@@ -143,7 +143,7 @@ class OneNodeSlurm:
 
     def revive_node(self) -> None:
         self.start_daemon("slurmd")
-        self.run("scontrol", "update", f"NodeName={self.node}", "State=RESUME")
+        self.wait_until(lambda: self.node_state() in ("idle", "mix", "alloc"), "the node is back", 120)
 
     def start_requeued(self, job: str) -> None:
         """A job that is requeued rests for two minutes; this one need not."""

@@ -75,10 +75,7 @@ def undisturbed(prepared):
     checkout = prepared("undisturbed")
     targets = [*map(embedding, SETS.values()), *map(manifest, TRAIN_SETS.values())]
     running = checkout.start(*targets, config=LONGER, on_slurm=False)
-    yield checkout, running
-    if running.process.poll() is None:
-        running.process.send_signal(signal.SIGINT)
-        running.process.wait(PATIENCE)
+    return checkout, running
 
 
 @pytest.fixture(scope="module")
