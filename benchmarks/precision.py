@@ -1,0 +1,103 @@
+"""How far does coarser arithmetic move the alignment?
+
+    PLUMBLINE_SHARED=<folder> python -m benchmarks.precision --work <folder> [--device cuda] [--precision tf32]
+
+Embeds both halves of some corpora with the probe of `benchmarks.self_closeness` (made in the work folder where it is
+not there yet), in float32 and in the other precision, from the same rows and with the same numbers for the label
+draws. Prints one JSON line for all coordinates and one for those of the body: the largest and the mean absolute move
+of the alignment of a half to a held-out half, and `passes`: none moves by .001 or more. TF32 is a matter of GPUs.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.self_closeness import MUST_WIN, SIDES, Bench, as_options
+from workflow_scripts import embed_batches
+from workflow_scripts.command_line import UserError, parser_for, run, set_threads
+
+LIMIT = 0.001
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = parser_for(__doc__)
+    parser.add_argument("--work", required=True, type=Path, help="folder for everything that is made")
+    parser.add_argument("--corpora", nargs="+", default=list(MUST_WIN))
+    parser.add_argument("--precision", choices=["tf32", "bfloat16"], default="bfloat16")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="cpu")
+    parser.add_argument("--batches", type=int, default=4)
+    parser.add_argument("--rows-per-batch", type=int, default=32)
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args(argv)
+    if not os.environ.get("PLUMBLINE_SHARED"):
+        raise UserError("PLUMBLINE_SHARED is not set: it names the folder that holds corpora/")
+    set_threads(arguments.threads)
+    from workflow_scripts.fisher import distance_matrix, layout
+    from workflow_scripts.fisher.distance import embedding_blocks
+
+    corpora = Path(os.environ["PLUMBLINE_SHARED"]) / "corpora"
+    bench = Bench(arguments.work, corpora, arguments.batches, arguments.rows_per_batch, 0, arguments.threads)
+
+    def embeddings(corpus: str, side: str, precision: str) -> np.ndarray:
+        output = arguments.work / "precision" / f"{corpus}.{side}.{precision}.parquet"
+        options = {
+            "rows": bench.half(corpus, side, "packed"),
+            "model": bench.probe,
+            "estimator": '{"name": "corrected"}',
+            "batches": arguments.batches,
+            "rows-per-batch": arguments.rows_per_batch,
+            "precision": precision,
+            "device": arguments.device,
+            "store": bench.store,
+            "output": output,
+            "times": output.with_suffix(".json"),
+            "threads": arguments.threads,
+        }
+        embed_batches.main(as_options(options))
+        return np.concatenate(list(embedding_blocks(output)))
+
+    precisions = ("float32", arguments.precision)
+    found = {
+        (corpus, side, precision): embeddings(corpus, side, precision)
+        for corpus in arguments.corpora
+        for side in SIDES
+        for precision in precisions
+    }
+    pieces = layout(embed_batches.probe_of(str(bench.probe), None, "cpu"))
+    of_the_body = np.concatenate([np.r_[c] for _, kind, c in pieces if kind not in ("token", "position")])
+    for part, kept in (("all", slice(None)), ("body", of_the_body)):
+        exact, coarse = (
+            np.array(
+                [
+                    [
+                        1
+                        - distance_matrix(found[a, "train", p][:, kept], found[b, "eval", p][:, kept]).mean()
+                        for b in arguments.corpora
+                    ]
+                    for a in arguments.corpora
+                ]
+            )
+            for p in precisions
+        )
+        moves = np.abs(coarse - exact)
+        print(
+            json.dumps(
+                {
+                    "coordinates": part,
+                    "precision": arguments.precision,
+                    "device": arguments.device,
+                    "pairs": moves.size,
+                    "largest_move": round(float(moves.max()), 5),
+                    "mean_move": round(float(moves.mean()), 5),
+                    "passes": bool(moves.max() < LIMIT),
+                }
+            ),
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    run(main)
