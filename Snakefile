@@ -37,6 +37,7 @@ workflow.localrules(*ask.local_rules)
 
 resource_scopes:
     gpu="local",
+    turn="local",
 
 
 container: plan.config["container"]

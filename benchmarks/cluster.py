@@ -47,10 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
         try:
             local, _ = timed(given, ["--cores", str(given.cores)], folder / "local", {})
-            capped = ["--resources", "gpu=1", f"mem_mb={2000 * given.cores}"]
-            on_slurm, output = timed(
-                given, [*ON_SLURM, *capped], folder / "results", json.loads(started.stdout)
-            )
+            on_slurm, output = timed(given, ON_SLURM, folder / "results", json.loads(started.stdout))
         finally:
             subprocess.run([sys.executable, str(HARNESS), "stop", str(folder / "slurm")], check=True)
     slurm_jobs = len(re.findall("submitted with SLURM jobid", output))

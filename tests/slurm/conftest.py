@@ -166,7 +166,7 @@ class QuickRuns:
 def quick_runs(new_checkout) -> QuickRuns:
     local, cluster = new_checkout("local"), new_checkout("cluster")
     on_this_machine = local.start("report", on_slurm=False)
-    on_slurm = cluster.start("report", "--resources", "gpu=1", "mem_mb=8000", config={"resources": ON_GPUS})
+    on_slurm = cluster.start("report", config={"resources": ON_GPUS})
     on_this_machine.finish()
     return QuickRuns(local, cluster, on_slurm.finish())
 

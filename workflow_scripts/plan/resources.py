@@ -64,6 +64,7 @@ class RuleResources:
         asked |= {key: settings[key] for key in (*_OF_THE_SITE, "checkpoint_seconds") if key in settings}
         if "gres" not in settings:  # Slurm takes one or the other.
             asked["gpu"] = settings["gpu"]
+        asked["turn"] = 1  # There is one turn in a Slurm job, so that grouped jobs come one after the other.
         if self._scratch:
             asked["tmpdir"] = lambda wildcards: os.path.expandvars(self._scratch)
         return asked
