@@ -119,10 +119,15 @@ class Checkout:
 def slurm() -> Iterator[OneNodeSlurm]:
     # The socket of munge must have a short path.
     cluster = OneNodeSlurm(Path(tempfile.mkdtemp(prefix="slurm-", dir="/tmp")))
+    # The daemons would outlive tests that are ended from outside.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     cluster.start()
-    yield cluster
-    cluster.stop()
-    shutil.rmtree(cluster.folder)
+    try:
+        yield cluster
+    finally:
+        cluster.stop()
+        shutil.rmtree(cluster.folder)
+        signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture(scope="session")

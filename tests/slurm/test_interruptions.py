@@ -1,6 +1,8 @@
 """Jobs that are cancelled, requeued or killed in the middle, run out of memory or time, or lose their node."""
 
 import os
+import re
+import shutil
 import signal
 from pathlib import Path
 
@@ -180,6 +182,37 @@ def test_a_job_over_its_memory_is_retried_with_more(slurm, prepared):
     assert (checkout.folder / embedding(name)).is_file()
 
 
+def test_a_job_over_its_time_says_so(prepared):
+    checkout = prepared("time")
+    slow = {
+        "estimators": {"corrected": {"label_draws": 3000}},
+        "resources": {"embed_batches": {"runtime": 1}},
+    }
+    name = "cpp_headers.train"
+    running = checkout.start(embedding(name), "--retries", "0", "--no-hooks", config=slow)
+    assert running.process.wait(PATIENCE) != 0
+    assert "SLURM status is: 'TIMEOUT'" in running.output
+    (job,) = running.submitted(name)
+    log = next((checkout.folder / ".snakemake" / "slurm_logs").rglob(f"{job}.log")).read_text()
+    assert "DUE TO TIME LIMIT" in log
+
+
+def test_after_a_failure_the_page_of_what_exists_is_made_on_the_cluster_too(new_checkout, quick_runs):
+    checkout = new_checkout("failed", quick_runs.local)
+    failed = checkout.folder / manifest("science_50")
+    shutil.rmtree(failed.parent)
+    page = checkout.results / "report" / "index.html"
+    page.unlink()
+    starved = {"resources": {"train_models": {"mem_mb": 60}}}
+    running = checkout.start("report", "--retries", "0", config=starved)
+    assert running.process.wait(PATIENCE) != 0
+    assert len(running.submitted("science_50_0")) == 1
+    assert page.is_file()
+    assert not failed.exists()
+    said_later = running.output.split("Error in rule train_models")[1]
+    assert re.search(r"submitted with SLURM jobid \d+ \(log: \S*analysis", said_later)
+
+
 def test_a_stopped_run_cancels_its_jobs_and_the_next_adopts_what_is_finished(slurm, prepared):
     checkout = prepared("stopped")
     names = list(SETS.values())
@@ -198,7 +231,9 @@ def test_a_stopped_run_cancels_its_jobs_and_the_next_adopts_what_is_finished(slu
     assert jobs
     slurm.wait_until(lambda: {slurm.jobs()[job] for job in jobs} == {"CANCELLED"}, "all cancelled", PATIENCE)
     assert not (checkout.folder / targets[1]).exists()
-    assert "only_existing" not in running.output
+    assert not (
+        checkout.results / "store" / "only_existing.json"
+    ).exists()  # Nothing failed: no page of what is there.
 
     again = checkout.start(*targets[1:], config=longer)
     again.finish()
