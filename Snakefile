@@ -1,6 +1,5 @@
 """Plumbline: does the alignment of training and evaluation data predict loss? One target per stage; see README."""
 
-import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -29,9 +28,7 @@ except UserError as mistake:
     raise WorkflowError(f"config: {mistake}")
 
 # Jobs read the Snakefile again where they run, so what is set here is set for their programs.
-if plan.config["directories"]["hub_cache"]:
-    os.environ["HF_HOME"] = os.path.expandvars(plan.config["directories"]["hub_cache"])
-
+plan.set_hub_cache()
 workflow.localrules(*ask.local_rules)
 
 

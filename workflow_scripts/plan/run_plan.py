@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import shlex
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -355,6 +356,11 @@ class RunPlan:
             "gpu_hour_price",
         )
         return _json({key: value for key, value in self.config.items() if key not in private})
+
+    def set_hub_cache(self) -> None:
+        """Where the programs that this process starts keep what they download."""
+        if self.config["directories"]["hub_cache"]:
+            os.environ["HF_HOME"] = os.path.expandvars(self.config["directories"]["hub_cache"])
 
     # -- what is there --------------------------------------------------------------------------------------
 
