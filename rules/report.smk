@@ -1,8 +1,14 @@
-"""The report: one self-contained page, and its figures as files.
+"""The report: what a run says at its start, one self-contained page, and its figures as files.
 
 in:  analysis/*.parquet, alignment/*.parquet, losses/loss_summary.parquet, the manifests
 out: report/index.html, report/figures/, report/provenance.json
 """
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+from workflow_scripts.plan.forecast import forecast
 
 
 rule report:
@@ -84,3 +90,25 @@ rule render_report:
         " --page {output.page:q}"
         " --figures {output.figures:q}"
         " 2> {log:q}"
+
+
+if workflow.output_settings.dryrun:
+    print(forecast(plan, None, workflow.cores or 1), flush=True)
+
+
+onstart:
+    jobs = Counter(job.rule.name for job in workflow.dag.needrun_jobs())
+    at_once = workflow.cores if workflow.local_exec else workflow.nodes
+    print(forecast(plan, jobs, at_once), flush=True)
+
+
+onsuccess:
+    if Path(plan.page).exists():
+        print(f"report: {plan.page}")
+
+
+onerror:
+    # What can be said without the failed jobs is said: the page lists what is missing. Not after Ctrl-C: nothing failed.
+    keeps_going = workflow.execution_settings.keep_going
+    if keeps_going and workflow.scheduler.failed and not plan.config["only_existing"]:
+        shell(plan.command_for_what_exists(sys.argv[1:]))
