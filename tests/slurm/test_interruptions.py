@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -185,7 +186,7 @@ def test_a_job_over_its_memory_is_retried_with_more(slurm, prepared):
 def test_a_job_over_its_time_says_so(prepared):
     checkout = prepared("time")
     slow = {
-        "estimators": {"corrected": {"label_draws": 3000}},
+        "estimators": {"corrected": {"head_epochs": 20_000}},
         "resources": {"embed_batches": {"runtime": 1}},
     }
     name = "cpp_headers.train"
@@ -201,6 +202,7 @@ def test_after_a_failure_the_page_of_what_exists_is_made_on_the_cluster_too(new_
     checkout = new_checkout("failed", quick_runs.local)
     failed = checkout.folder / manifest("science_50")
     shutil.rmtree(failed.parent)
+    shutil.rmtree(checkout.results / "losses")
     page = checkout.results / "report" / "index.html"
     page.unlink()
     starved = {"resources": {"train_models": {"mem_mb": 60}}}
@@ -256,6 +258,9 @@ def test_a_node_that_dies_and_comes_back(slurm, prepared):
     assert slurm.node_state().startswith("down")
     (job,) = running.submitted()
     slurm.revive_node()
+    time.sleep(
+        10
+    )  # The node is first told to end what it had of the job, which must not hit the job's new start.
     slurm.start_requeued(job)
     running.finish()
     assert running.submitted() == [job]  # Slurm itself started it again
