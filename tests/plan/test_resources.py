@@ -95,6 +95,8 @@ def test_the_page_of_a_failed_run_is_made_where_the_run_was():
     assert execution_options(given) == options
     assert execution_options(["--profile=site", "-n"]) == ["--profile", "site"]
     assert execution_options(["report"]) == []
+    of_slurm = ["--slurm-requeue", "--slurm-status-command", "squeue", "--slurm-logdir=logs"]
+    assert execution_options(["report", *of_slurm, "--nolock"]) == of_slurm
 
 
 def dry_run(root, tmp_path, overlay):

@@ -394,13 +394,17 @@ def execution_options(given: Sequence[str]) -> list[str]:
         ("--cores", "-c"),
     ):
         parser.add_argument(*names, nargs="?")
-    chosen, _ = parser.parse_known_args(given)
-    return [
+    chosen, others = parser.parse_known_args(given)
+    options = [
         word
         for name, value in vars(chosen).items()
         if value is not None
         for word in (f"--{name.replace('_', '-')}", value)
     ]
+    for option, following in zip(others, [*others[1:], "-"], strict=True):
+        if option.startswith("--slurm-"):
+            options += [option] if following.startswith("-") else [option, following]
+    return options
 
 
 def _json(value: Any) -> str:
