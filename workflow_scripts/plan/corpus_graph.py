@@ -92,7 +92,11 @@ class CorpusGraph:
         """What the source of a corpus is told; names and sides of other corpora are passed apart."""
         spec = self.specs[name]
         return json.dumps(
-            {key: spec[key] for key in sorted(spec) if key not in ("held_out", "disjoint_from", "download_mb")}
+            {
+                key: spec[key]
+                for key in sorted(spec)
+                if key not in ("held_out", "disjoint_from", "download_mb")
+            }
         )
 
     def files_read(self, name: str) -> list[str]:
