@@ -11,8 +11,8 @@ a Fisher diagonal, the coordinates that are compared, and how:
 
 Prints one JSON line a variant (correlation with loss, within evaluation sets and double-centred, and regret), and
 then `chosen`: over random halves of the evaluation sets, the variant of the highest double-centred correlation on
-one half, what it gives on the other, and what task2vec and the other metrics of the run give there. With --output,
-the variants as a table.
+one half, what it gives on the other, and what task2vec and the other metrics of the run give there. With
+--output analysis/fisher_variants.parquet of the run, both as a table that is recorded with it.
 """
 
 import json
@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from workflow_scripts.command_line import parser_for, set_threads
 from workflow_scripts.embed_batches import probe_of, rows_of_set
 from workflow_scripts.fisher import Estimator, layout, measure
+from workflow_scripts.records.keep import joined
 from workflow_scripts.statistics.correlation import Centring, correlation
 from workflow_scripts.storage.tables import read_frame, read_json, write_table
 from workflow_scripts.tokens.batches import batch_indices
@@ -205,7 +206,7 @@ def main() -> None:
     parser.add_argument("--part", default="whole")
     parser.add_argument("--fisher", nargs="+", default=["drawn", "real", "fitted"])
     parser.add_argument("--work", type=Path, help="embeddings of other Fishers are kept here")
-    parser.add_argument("--output", type=Path, help="the variants and what choosing gives (Parquet)")
+    parser.add_argument("--output", type=Path, help="Parquet, joined to those of other experiments")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     set_threads(arguments.threads)
@@ -239,6 +240,8 @@ def main() -> None:
     rows += [{"of": "all sets", "name": name, **skill(grid, run.loss)} for name, grid in variants.items()]
     if arguments.output:
         table = pd.DataFrame(rows).assign(experiment=arguments.experiment, part=arguments.part)
+        if arguments.output.is_file():
+            table = joined(read_frame(arguments.output), table, ["experiment", "part"])
         write_table(table, arguments.output)
 
 

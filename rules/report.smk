@@ -92,14 +92,15 @@ rule render_report:
         " 2> {log:q}"
 
 
-if workflow.output_settings.dryrun:
+if workflow.output_settings.dryrun and not plan.config["only_existing"]:
     print(forecast(plan, None, workflow.cores or 1), flush=True)
 
 
 onstart:
     jobs = Counter(job.rule.name for job in workflow.dag.needrun_jobs())
     at_once = workflow.cores if workflow.local_exec else workflow.nodes
-    print(forecast(plan, jobs, at_once), flush=True)
+    if not plan.config["only_existing"]:  # what the text is made of may be gone
+        print(forecast(plan, jobs, at_once), flush=True)
 
 
 onsuccess:

@@ -220,10 +220,36 @@ def losses(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
     return wide.map(of_number).reset_index().rename(columns={"train_set": "trained on"})
 
 
+def variants(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
+    """Skill on the half of the evaluation sets that did not choose: mean over splits, and where 95% of them lie."""
+    frame = table("analysis/fisher_variants")
+    frame = frame[
+        (frame["experiment"] == options["experiment"])
+        & (frame["part"] == options.get("part", "whole"))
+        & (frame["of"] == "other half")
+    ].sort_values("double_centred_r")
+    return pd.DataFrame(
+        {
+            "measure": list(frame["name"]),
+            **{
+                shown: [
+                    with_interval(row, name, f"{name}_low", f"{name}_high", digits)
+                    for _, row in frame.iterrows()
+                ]
+                for shown, name, digits in (
+                    ("double-centred r", "double_centred_r", 2),
+                    ("within r", "within_r", 2),
+                    ("regret, nats", "regret", 3),
+                )
+            },
+        }
+    )
+
+
 def _interval(row: pd.Series) -> str:
     return with_interval(row, "value", "ci_low", "ci_high")
 
 
 TABLES: dict[str, Callable[[Analysis, Mapping[str, str]], pd.DataFrame]] = {
-    maker.__name__: maker for maker in (league, budgets, differences, exchange, switches, losses)
+    maker.__name__: maker for maker in (league, budgets, differences, exchange, switches, losses, variants)
 }

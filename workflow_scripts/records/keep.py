@@ -23,7 +23,7 @@ TABLES = {
     "losses/loss_summary.parquet": ["experiment", "train_set", "eval_set", "part", "tokens", "seed"],
 }
 # Tables that a run may lack, and that are one measurement as a whole.
-OPTIONAL = ("analysis/switch_alignments.parquet",)
+OPTIONAL = ("analysis/switch_alignments.parquet", "analysis/fisher_variants.parquet")
 PROVENANCE = "report/provenance.json"
 MISSING = "losses/missing.json"
 TIMES = "times/train_models"
