@@ -270,3 +270,12 @@ def test_a_stand_in_that_does_not_exist(config):
     assert mistake(config).startswith(
         "estimators.published.measured_as = licenses: there is none of this name"
     )
+
+
+def test_the_rows_of_a_pass_are_a_number_or_automatic(config):
+    config["estimators"]["corrected"]["microbatch"] = "auto"
+    assert checked(config)["estimators"]["corrected"]["microbatch"] == "auto"
+    config["estimators"]["corrected"]["microbatch"] = "all"
+    assert mistake(config).startswith("estimators.corrected.microbatch")
+    config["estimators"]["corrected"]["microbatch"] = 0
+    assert mistake(config).endswith("must be at least 1")
