@@ -1,0 +1,30 @@
+"""What every program does alike."""
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+_PROGRAM = """
+import resource
+from workflow_scripts.command_line import run
+
+def main(arguments):
+    for _ in range(5):
+        b"x" * 2**26  # every page is written, and freed at once
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+
+{call}
+"""
+
+
+def _page_faults(call: str) -> int:
+    program = _PROGRAM.format(call=call)
+    return int(subprocess.run([sys.executable, "-c", program], check=True, capture_output=True).stdout)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's allocator has the setting")
+def test_memory_freed_by_a_program_is_used_again() -> None:
+    pages = 5 * 2**26 // 4096
+    assert _page_faults("main(None)") - _page_faults("run(main)") > pages / 2
