@@ -5,6 +5,12 @@ out: probe/<probe>/
 """
 
 
+rule probe:
+    """Target: the probe that metrics use and fine-tuning starts from."""
+    input:
+        f"{plan.probe}/model.safetensors",
+
+
 rule train_probe:
     """Train a probe on corpora that no experiment uses, or copy a pretrained one."""
     input:

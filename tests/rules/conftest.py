@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 # Jobs without work of their own: targets, and tables put together from other tables.
-TARGETS = {"all", "report", "corpora", "tokens", "embeddings", "alignment", "training", "analysis"}
+TARGETS = {"all", "report", "corpora", "tokens", "probe", "embeddings", "alignment", "training", "analysis"}
 AGGREGATES = {
     "compare_sets",
     "measure_covariates",
