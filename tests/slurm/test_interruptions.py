@@ -19,6 +19,9 @@ SETS = dict(
 )
 TRAIN_SETS = dict(zip(WAYS, ("scientific_docstrings", "cpp_headers", "science_50"), strict=True))
 
+# In place of the profile's groups: each embedding is a Slurm job, to be stopped alone.
+EMBEDDINGS_ALONE = ("--groups", "tokenize_corpus=tokens")
+
 # Batches of a second or two, and training of some ten seconds with a checkpoint in every second.
 LONGER = {
     "alignment": {"batches": 12},
@@ -85,7 +88,7 @@ def undisturbed(prepared):
 def embedded(slurm, prepared, undisturbed):
     """Three embedding jobs, each interrupted in its own way after some batches; what the store held then."""
     checkout = prepared("embedded")
-    running = checkout.start(*map(embedding, SETS.values()), config=LONGER)
+    running = checkout.start(*map(embedding, SETS.values()), *EMBEDDINGS_ALONE, config=LONGER)
     before = {}
     for way, name in SETS.items():
         log = f"seed-0.corrected.{name}"
@@ -164,10 +167,23 @@ def test_slurm_starts_a_requeued_job_and_snakemake_the_others(embedded):
     assert "CANCELLED" in output
 
 
-def test_a_job_over_its_memory_is_retried_with_more(slurm, prepared):
+@pytest.fixture(scope="module")
+def over_time(prepared):
+    """A job of one minute that needs many: started here, awaited by who needs it."""
+    slow = {
+        "estimators": {"corrected": {"head_epochs": 20_000}},
+        "resources": {"embed_batches": {"runtime": 1}},
+    }
+    checkout = prepared("time")
+    target = embedding("cpp_headers.train")
+    return checkout, checkout.start(target, *EMBEDDINGS_ALONE, "--retries", "0", "--no-hooks", config=slow)
+
+
+def test_a_job_over_its_memory_is_retried_with_more(slurm, prepared, over_time):
     checkout = prepared("memory")
     name = "library_docstrings.eval"
-    running = checkout.start(embedding(name), config={"resources": {"embed_batches": {"mem_mb": 350}}})
+    starved = {"resources": {"embed_batches": {"mem_mb": 350}}}
+    running = checkout.start(embedding(name), *EMBEDDINGS_ALONE, config=starved)
     output = running.finish()
     jobs = running.submitted(name)
     asked = [
@@ -183,17 +199,11 @@ def test_a_job_over_its_memory_is_retried_with_more(slurm, prepared):
     assert (checkout.folder / embedding(name)).is_file()
 
 
-def test_a_job_over_its_time_says_so(prepared):
-    checkout = prepared("time")
-    slow = {
-        "estimators": {"corrected": {"head_epochs": 20_000}},
-        "resources": {"embed_batches": {"runtime": 1}},
-    }
-    name = "cpp_headers.train"
-    running = checkout.start(embedding(name), "--retries", "0", "--no-hooks", config=slow)
+def test_a_job_over_its_time_says_so(over_time):
+    checkout, running = over_time
     assert running.process.wait(PATIENCE) != 0
     assert "SLURM status is: 'TIMEOUT'" in running.output
-    (job,) = running.submitted(name)
+    (job,) = running.submitted("cpp_headers.train")
     log = next((checkout.folder / ".snakemake" / "slurm_logs").rglob(f"{job}.log")).read_text()
     assert "DUE TO TIME LIMIT" in log
 
@@ -218,12 +228,12 @@ def test_after_a_failure_the_page_of_what_exists_is_made_on_the_cluster_too(new_
 def test_a_stopped_run_cancels_its_jobs_and_the_next_adopts_what_is_finished(slurm, prepared):
     checkout = prepared("stopped")
     names = list(SETS.values())
-    running = checkout.start(embedding(names[0]))
+    running = checkout.start(embedding(names[0]), *EMBEDDINGS_ALONE)
     running.finish()
     targets = [embedding(name) for name in names]
     # The longer settings would make the finished one anew, so they come as those of the other two alone.
     longer = {"estimators": {"corrected": {"label_draws": 96}}}
-    running = checkout.start(*targets[1:], config=longer)
+    running = checkout.start(*targets[1:], *EMBEDDINGS_ALONE, config=longer)
     log = f"seed-0.corrected.{names[1]}"
     slurm.wait_until(lambda: "batch 1 of 4" in log_of(checkout, "embed_batches", log), "a batch", PATIENCE)
     before = kept(checkout)
@@ -237,7 +247,7 @@ def test_a_stopped_run_cancels_its_jobs_and_the_next_adopts_what_is_finished(slu
         checkout.results / "store" / "only_existing.json"
     ).exists()  # Nothing failed: no page of what is there.
 
-    again = checkout.start(*targets[1:], config=longer)
+    again = checkout.start(*targets[1:], *EMBEDDINGS_ALONE, config=longer)
     again.finish()
     assert again.submitted(names[0]) == []
     after = kept(checkout)
@@ -247,7 +257,7 @@ def test_a_stopped_run_cancels_its_jobs_and_the_next_adopts_what_is_finished(slu
 def test_a_node_that_dies_and_comes_back(slurm, prepared):
     checkout = prepared("node")
     name = "cpp_headers.train"
-    running = checkout.start(embedding(name), config=LONGER)
+    running = checkout.start(embedding(name), *EMBEDDINGS_ALONE, config=LONGER)
     slurm.wait_until(
         lambda: "batch 3 of 12" in log_of(checkout, "embed_batches", f"seed-0.corrected.{name}"),
         "batches",
