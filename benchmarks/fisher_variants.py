@@ -3,7 +3,8 @@
 Run as `python -m benchmarks.fisher_variants --run results/real --experiment pretraining` after that run. A variant is
 a Fisher diagonal, the coordinates that are compared, and how:
 
-- Fisher: `drawn` labels (the embeddings of the run), `real` next tokens instead, `fitted` (drawn, after a head fit);
+- Fisher: `drawn` labels (the embeddings of the run), `real` next tokens instead, `fitted` (drawn, after a head fit),
+  `once` (one draw of each label instead of four), and, given --other-probe, `other` (by a probe of the same shape);
 - coordinates: `all`, `tokens`, `body`, `linear`, each `block` of layers, `modules` (the mean over the modules of the
   body of the alignment within each, so that no module drowns the others);
 - comparison: `quotient` (the paper's), `cosine`, `root` (cosine of square roots), `log` (cosine of centred
@@ -18,6 +19,7 @@ one half, what it gives on the other, and what task2vec and the other metrics of
 import json
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,10 +44,11 @@ DEFAULT = "drawn all quotient"
 class Run:
     """What a finished run holds of one experiment."""
 
-    def __init__(self, folder: Path, experiment: str, part: str, work: Path):
+    def __init__(self, folder: Path, experiment: str, part: str, work: Path, other_probe: Path | None):
         config = read_json(folder / "report" / "provenance.json")["config"]
         self.folder, self.work, self.seed = folder, work, config["seed"]
         self.probe = folder / "probe" / f"seed-{config['probe']['seeds'][0]}"
+        self.other_probe = other_probe
         self.batches, self.rows = config["alignment"]["batches"], config["alignment"]["rows"]
         entry = next(one for one in config["experiments"] if one["name"] == experiment)
         self.train, self.evaluated = entry["train_sets"], entry["eval_sets"]
@@ -84,7 +87,7 @@ class Run:
     def _embedded(self, fisher: str, name: str) -> NDArray[np.float32]:
         import torch
 
-        model = probe_of(str(self.probe), None, "cpu")
+        model = probe_of(str(self.other_probe if fisher == "other" else self.probe), None, "cpu")
         corpus, side = name.split(".")
         rows = rows_of_set(self.folder / "tokens" / corpus / f"{side}.packed.parquet")
         done = []
@@ -92,10 +95,11 @@ class Run:
             ids = torch.from_numpy(rows.input_ids[batch]).long()
             # Position t is scored with the token that follows it; the last one has none and is not scored.
             labels = torch.roll(ids, -1, dims=1) if fisher == "real" else None
+            estimator = Estimator.corrected()
+            if fisher == "once":
+                estimator = replace(estimator, label_draws=1)
             epochs = HEAD_EPOCHS if fisher == "fitted" else 0
-            found = measure(
-                model, ids, None, Estimator.corrected(), labels=labels, head_epochs=epochs, seed=self.seed
-            )
+            found = measure(model, ids, None, estimator, labels=labels, head_epochs=epochs, seed=self.seed)
             done.append(found.embedding.numpy())
         print(f"embedded {name} ({fisher})", file=sys.stderr, flush=True)
         return np.stack(done)
@@ -204,17 +208,18 @@ def main() -> None:
     parser.add_argument("--run", required=True, type=Path, help="folder of a finished run")
     parser.add_argument("--experiment", default="pretraining")
     parser.add_argument("--part", default="whole")
-    parser.add_argument("--fisher", nargs="+", default=["drawn", "real", "fitted"])
+    parser.add_argument("--fisher", nargs="+", default=["drawn", "real", "fitted", "once"])
+    parser.add_argument("--other-probe", type=Path, help="folder of a model; adds the Fisher `other`")
     parser.add_argument("--work", type=Path, help="embeddings of other Fishers are kept here")
     parser.add_argument("--output", type=Path, help="Parquet, joined to those of other experiments")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     set_threads(arguments.threads)
     work = arguments.work or arguments.run / "store" / "fisher_variants"
-    run = Run(arguments.run, arguments.experiment, arguments.part, work)
+    run = Run(arguments.run, arguments.experiment, arguments.part, work, arguments.other_probe)
     groups = coordinate_groups(run.probe)
     variants = {}
-    for fisher in arguments.fisher:
+    for fisher in [*arguments.fisher, *(["other"] if arguments.other_probe else [])]:
         embedded = run.embeddings(fisher)
         for where, coordinates in groups.items():
             for compare in COMPARISONS:
