@@ -146,8 +146,13 @@ class OneNodeSlurm:
         self.wait_until(lambda: self.node_state() in ("idle", "mix", "alloc"), "the node is back", 120)
 
     def start_requeued(self, job: str) -> None:
-        """A job that is requeued rests for two minutes; this one need not."""
+        """A job that is requeued rests for two minutes; this one need not.
+
+        The node revokes what it was told of the job, to the second: a start in the same second would be refused
+        ("Job credential revoked"), and the job failed.
+        """
         self.wait_until(lambda: self.jobs()[job] == "PENDING", f"{job} is in the queue again", 120)
+        time.sleep(3)
         self.run("scontrol", "update", f"JobId={job}", "StartTime=now")
 
     def job_processes(self, job: str = "") -> list[int]:
