@@ -68,7 +68,7 @@ def test_short_jobs_share_a_slurm_job(quick_runs):
 def test_every_job_of_a_model_held_a_gpu(quick_runs, held):
     said = quick_runs.cluster_output
     alone = Counter(re.findall(r"^(?:local)?rule (\w+):", said, flags=re.MULTILINE))
-    groups = Counter(re.findall(r"^Group job (\w+)", said, flags=re.MULTILINE))
+    groups = Counter(re.findall(r"Group job (\w+)", said))
     asked = sum(
         alone[rule] for rule in ("train_probe", "measure_covariates", "train_models", "flip_switches")
     )
