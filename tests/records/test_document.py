@@ -79,6 +79,18 @@ def test_what_is_not_there_is_named(runs):
         written(block("exchange experiment=one"), runs)
 
 
+def test_an_exchange_rate_that_no_resample_reached_has_no_interval(runs):
+    rate = {**PANEL, "n_runs": 3}
+    rows = [
+        {**rate, "fraction": 0.5, "train_set": "half", "label": "2x", "k_low": 1.5, "k_high": 3.0},
+        {**rate, "fraction": 0.0, "train_set": "none", "label": "> 8x", "k_low": 8.0, "k_high": 8.0},
+    ]
+    write_table(pd.DataFrame(rows), runs / "made" / "analysis" / "exchange_rate.parquet")
+    text = written(block("exchange experiment=one"), runs)
+    assert "| 50% | half | 2x | 1.50 to 3.00 | 3 |" in text
+    assert "| 0% | none | > 8x | – | 3 |" in text
+
+
 def test_numbers_have_a_real_minus_sign_and_gaps_a_dash():
     assert of_number(-0.456) == "−0.46"
     assert of_number(float("nan")) == "–"

@@ -176,15 +176,15 @@ def exchange(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
             "share of the target": [f"{100 * fraction:.0f}%" for fraction in frame["fraction"]],
             "training set": list(frame["train_set"]),
             "tokens needed": list(frame["label"]),
-            "95% interval": [
-                NOTHING
-                if pd.isna(row["k_low"])
-                else f"{of_number(row['k_low'])} to {of_number(row['k_high'])}"
-                for _, row in frame.iterrows()
-            ],
+            "95% interval": [_span(row["k_low"], row["k_high"]) for _, row in frame.iterrows()],
             "runs": list(frame["n_runs"]),
         }
     )
+
+
+def _span(low: float, high: float) -> str:
+    """Both ends; a dash for one run, and where no resample reached the loss: all then lie at the largest budget."""
+    return NOTHING if pd.isna(low) or low == high else f"{of_number(low)} to {of_number(high)}"
 
 
 def switches(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
