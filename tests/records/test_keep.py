@@ -1,19 +1,29 @@
 """A run may be recorded in parts, and is laid out again as it was."""
 
 import copy
+from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from workflow_scripts.command_line import UserError
+from workflow_scripts.plan.schema import with_defaults
 from workflow_scripts.records.keep import TABLES, joined, record, restore
 from workflow_scripts.storage.tables import read_frame, read_json, write_json, write_table
 
-CONFIG = {
-    "run": "made_up",
-    "probe": {"model": {"type": "gpt2", "settings": {"n_layer": 1}}},
-    "recipes": {"small": {"model": {"base": "probe"}, "tokens": [100], "seeds": [0]}},
+SMALL = {
+    "model": {"base": "probe"},
+    "tokens": [100],
+    "seeds": [0],
+    "context": 32,
+    "batch_rows": 1,
+    "learning_rate": 0.1,
 }
+ROOT = Path(__file__).parents[2]
+CONFIG = with_defaults(
+    yaml.safe_load((ROOT / "config.yaml").read_text()) | {"run": "made_up", "recipes": {"small": SMALL}}
+)
 
 
 @pytest.fixture
@@ -58,9 +68,22 @@ def test_parts_of_different_runs_are_refused(make_run, tmp_path):
     record(make_run("one", 0, 5.0), kept)
     with pytest.raises(UserError, match="another run than the recorded one"):
         record(make_run("other", 1, 4.0, run="elsewhere"), kept)
-    recipes = {"small": {"model": {"base": "probe"}, "tokens": [200], "seeds": [1]}}
+    recipes = {"small": {**SMALL, "tokens": [200], "seeds": [1]}}
     with pytest.raises(UserError, match=r"recipes\.small differs"):
         record(make_run("longer", 1, 4.0, recipes=recipes), kept)
+
+
+def test_a_key_younger_than_the_record_has_its_default_there(make_run, tmp_path):
+    kept = tmp_path / "kept"
+    record(make_run("one", 0, 5.0), kept)
+    config = read_json(kept / "config.json")
+    del config["alignment"]["measured_as"], config["recipes"]["small"]["fewer_tokens"]
+    write_json(config, kept / "config.json")
+    record(make_run("other", 1, 4.0), kept)
+    assert read_json(kept / "config.json")["alignment"]["measured_as"] == {}
+    younger = {**CONFIG["alignment"], "measured_as": {"a": "b"}}
+    with pytest.raises(UserError, match="another alignment"):
+        record(make_run("third", 2, 4.0, alignment=younger), kept)
 
 
 def test_an_unfinished_run_is_refused(make_run, tmp_path):
@@ -77,7 +100,7 @@ def test_a_restored_run_has_the_recorded_tables(make_run, tmp_path):
     assert config["only_existing"] is True
     assert config["pathvars"] == {"results": str(again)}
     assert config["recipes"]["small"]["model"]["type"] is None
-    assert config["probe"]["model"]["settings"] == {"n_layer": 1}
+    assert config["probe"]["model"]["settings"] == CONFIG["probe"]["model"]["settings"]
     for name in TABLES:
         assert (again / name).read_bytes() == (run / name).read_bytes()
     with pytest.raises(UserError, match="no run is recorded there"):

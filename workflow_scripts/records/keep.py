@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from workflow_scripts.command_line import UserError
+from workflow_scripts.plan.schema import with_defaults
 from workflow_scripts.storage.tables import read_frame, read_json, write_json, write_table
 
 # Each table with the columns that tell its rows apart.
@@ -77,7 +78,11 @@ def restore(recorded: Path, run: Path) -> dict[str, Any]:
 
 
 def _joined_config(kept: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """The config of both parts; they may differ in the seeds of their recipes alone."""
+    """The config of both parts; they may differ in the seeds of their recipes alone.
+
+    A key that is younger than what is recorded has its default there.
+    """
+    kept, new = with_defaults(dict(kept)), with_defaults(dict(new))
     for key in sorted({*kept, *new}):
         if key != "recipes" and kept.get(key) != new.get(key):
             raise UserError(
