@@ -4,7 +4,8 @@ Run as `python -m benchmarks.fisher_variants --run results/real --experiment pre
 a Fisher diagonal, the coordinates that are compared, and how:
 
 - Fisher: `drawn` labels (the embeddings of the run), `real` next tokens instead, `fitted` (drawn, after a head fit),
-  `once` (one draw of each label instead of four), and, given --other-probe, `other` (by a probe of the same shape);
+  `once` (one draw of each label instead of four), `ends` (ends of text are read instead of hidden), and, given
+  --other-probe, `other` (by a probe of the same shape);
 - coordinates: `all`, `tokens`, `body`, `linear`, each `block` of layers, `modules` (the mean over the modules of the
   body of the alignment within each, so that no module drowns the others);
 - comparison: `quotient` (the paper's), `cosine`, `root` (cosine of square roots), `log` (cosine of centred
@@ -27,7 +28,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from workflow_scripts.command_line import parser_for, set_threads
-from workflow_scripts.embed_batches import probe_of, rows_of_set
+from workflow_scripts.embed_batches import end_of_text_of, probe_of, rows_of_set
 from workflow_scripts.fisher import Estimator, layout, measure
 from workflow_scripts.records.keep import joined
 from workflow_scripts.statistics.correlation import Centring, correlation
@@ -49,6 +50,7 @@ class Run:
         self.folder, self.work, self.seed = folder, work, config["seed"]
         self.probe = folder / "probe" / f"seed-{config['probe']['seeds'][0]}"
         self.other_probe = other_probe
+        self.end_of_text = end_of_text_of(str(folder / "tokens" / "tokenizer"))
         self.batches, self.rows = config["alignment"]["batches"], config["alignment"]["rows"]
         entry = next(one for one in config["experiments"] if one["name"] == experiment)
         self.train, self.evaluated = entry["train_sets"], entry["eval_sets"]
@@ -99,7 +101,18 @@ class Run:
             if fisher == "once":
                 estimator = replace(estimator, label_draws=1)
             epochs = HEAD_EPOCHS if fisher == "fitted" else 0
-            found = measure(model, ids, None, estimator, labels=labels, head_epochs=epochs, seed=self.seed)
+            if fisher == "ends":
+                estimator = replace(estimator, hide_ends=False)
+            found = measure(
+                model,
+                ids,
+                None,
+                estimator,
+                labels=labels,
+                head_epochs=epochs,
+                seed=self.seed,
+                end_of_text=self.end_of_text,
+            )
             done.append(found.embedding.numpy())
         print(f"embedded {name} ({fisher})", file=sys.stderr, flush=True)
         return np.stack(done)
@@ -208,7 +221,7 @@ def main() -> None:
     parser.add_argument("--run", required=True, type=Path, help="folder of a finished run")
     parser.add_argument("--experiment", default="pretraining")
     parser.add_argument("--part", default="whole")
-    parser.add_argument("--fisher", nargs="+", default=["drawn", "real", "fitted", "once"])
+    parser.add_argument("--fisher", nargs="+", default=["drawn", "real", "fitted", "once", "ends"])
     parser.add_argument("--other-probe", type=Path, help="folder of a model; adds the Fisher `other`")
     parser.add_argument("--work", type=Path, help="embeddings of other Fishers are kept here")
     parser.add_argument("--output", type=Path, help="Parquet, joined to those of other experiments")

@@ -46,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         options = {
             "rows": bench.half(corpus, side, "packed"),
             "model": bench.probe,
+            "tokenizer": bench.tokenizer_folder,
             "estimator": '{"name": "corrected"}',
             "batches": arguments.batches,
             "rows-per-batch": arguments.rows_per_batch,

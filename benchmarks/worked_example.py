@@ -118,6 +118,7 @@ def measured(folder: Path, threads: int) -> pd.DataFrame:
         [
             *options,
             f"--model={folder / 'probe'}",
+            f"--tokenizer={folder / 'tokenizer'}",
             f"--batches={BATCHES}",
             f"--rows-per-batch={ROWS_PER_BATCH}",
             f"--head-epochs={HEAD_EPOCHS}",

@@ -130,6 +130,7 @@ rule flip_switches:
     input:
         packed=plan.switch_rows("packed"),
         documents=plan.switch_rows("documents"),
+        tokenizer=rules.make_tokenizer.output.tokenizer,
         probe=f"{plan.probe}/model.safetensors",
     output:
         alignments="<results>/analysis/switch_alignments.parquet",
@@ -147,6 +148,7 @@ rule flip_switches:
         packed=lambda w, input: options("--packed", plan.switch_sets, input.packed),
         documents=lambda w, input: options("--documents", plan.switch_sets, input.documents),
         model=lambda w, input: folder_of(input.probe),
+        tokenizer=lambda w, input: folder_of(input.tokenizer),
         batches=lambda w: plan.config["switches"]["batches"],
         rows=lambda w: plan.config["switches"]["rows"],
         head_epochs=lambda w: plan.config["switches"]["head_epochs"],
@@ -161,6 +163,7 @@ rule flip_switches:
         " {params.packed:q}"
         " {params.documents:q}"
         " --model {params.model:q}"
+        " --tokenizer {params.tokenizer:q}"
         " --batches {params.batches}"
         " --rows-per-batch {params.rows}"
         " --head-epochs {params.head_epochs}"

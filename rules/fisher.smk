@@ -1,6 +1,6 @@
 """Fisher embeddings: one table per probe, estimator and set; finished batches are kept in the store.
 
-in:  tokens/<corpus>/<split>.<layout>.parquet, probe/<probe>/
+in:  tokens/<corpus>/<split>.<layout>.parquet, tokens/tokenizer/, probe/<probe>/
 out: embeddings/<probe>/<estimator>/<set>.parquet
 """
 
@@ -15,6 +15,7 @@ rule embed_batches:
     """Embed the batches of one set."""
     input:
         rows=lambda w: plan.set_rows(w.set, plan.config["estimators"][w.estimator]["layout"]),
+        tokenizer=rules.make_tokenizer.output.tokenizer,
         probe="<results>/probe/{probe}/model.safetensors",
     output:
         embeddings="<results>/embeddings/{probe}/{estimator}/{set}.parquet",
@@ -30,6 +31,7 @@ rule embed_batches:
         **ask.all("embed_batches"),
     params:
         folder=lambda w, input: folder_of(input.probe),
+        tokenizer=lambda w, input: folder_of(input.tokenizer),
         estimator=lambda w: plan.estimator_json(w.estimator),
         head_epochs=lambda w: plan.config["estimators"][w.estimator]["head_epochs"],
         microbatch=lambda w: plan.config["estimators"][w.estimator]["microbatch"],
@@ -47,6 +49,7 @@ rule embed_batches:
         "python -m workflow_scripts.embed_batches"
         " --rows {input.rows:q}"
         " --model {params.folder:q}"
+        " --tokenizer {params.tokenizer:q}"
         " --estimator {params.estimator:q}"
         " --head-epochs {params.head_epochs}"
         " --microbatch {params.microbatch}"

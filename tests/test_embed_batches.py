@@ -19,6 +19,7 @@ from workflow_scripts.fisher import Estimator, embed, layout
 from workflow_scripts.storage.tables import read_frame
 from workflow_scripts.tokens.batches import batch_indices
 from workflow_scripts.tokens.rows import Rows, read_rows, write_rows
+from workflow_scripts.tokens.tokenizer import train_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         n_layer=1, n_embd=16, n_head=2, vocab_size=60, n_positions=16, bos_token_id=0, eos_token_id=0
     )
     GPT2LMHeadModel(config).save_pretrained(folder / "probe")
+    train_tokenizer(["ends with token 0"], 257).save_pretrained(folder / "tokenizer")
     generator = np.random.default_rng(0)
     n_tokens = generator.integers(5, 13, 40).astype(np.int32)
     ids = generator.integers(1, 60, (40, 12)).astype(np.int32)
@@ -43,6 +45,7 @@ def options(folder: Path, output: Path, store: Path, **changes: object) -> list[
     values = {
         "rows": folder / "rows.parquet",
         "model": folder / "probe",
+        "tokenizer": folder / "tokenizer",
         "estimator": '{"name": "corrected"}',
         "batches": 4,
         "rows-per-batch": 8,
@@ -88,6 +91,24 @@ def test_table_holds_what_the_engine_finds(folder: Path, tmp_path: Path) -> None
     assert len(times["batches"]) == 4
 
 
+def test_ends_of_text_are_hidden_from_the_corrected_estimator_alone(folder: Path, tmp_path: Path) -> None:
+    rows = read_rows(folder / "rows.parquet")
+    ids = {end: rows.input_ids.copy() for end in (0, 59)}
+    for end, changed in ids.items():
+        changed[:, 2] = end
+        made = Rows(rows.row_ids, rows.doc_ids, changed, rows.n_tokens, rows.loss_mask)
+        write_rows(made, tmp_path / f"{end}.parquet")
+    scored = {}
+    for end in ids:
+        for name in ("corrected", "published"):
+            given = {"rows": tmp_path / f"{end}.parquet", "estimator": json.dumps({"name": name})}
+            run(folder, tmp_path, tmp_path / "store", **given)
+            scored[name, end] = read_frame(tmp_path / "embeddings.parquet")["n_scored"].sum()
+    # Neither the position of an end nor the one before it, whose next token it is.
+    assert scored["corrected", 0] == scored["corrected", 59] - 2 * 32
+    assert scored["published", 0] == scored["published", 59]
+
+
 def test_equal_runs_give_equal_bytes(folder: Path, tmp_path: Path) -> None:
     first = run(folder, tmp_path, tmp_path / "one")
     assert first == run(folder, tmp_path, tmp_path / "other")
@@ -103,7 +124,7 @@ def test_what_is_finished_is_not_computed_again(
     store = tmp_path / "store"
     four = run(folder, tmp_path, store)
     (tmp_path / "elsewhere").mkdir()
-    for name in ("rows.parquet", "probe"):
+    for name in ("rows.parquet", "probe", "tokenizer"):
         (tmp_path / "elsewhere" / name).symlink_to(folder / name)
     with caplog.at_level(logging.INFO):
         assert run(tmp_path / "elsewhere", tmp_path, store) == four  # paths do not count
@@ -201,6 +222,11 @@ def test_rows_of_another_tokenizer_or_too_long(folder: Path, tmp_path: Path) -> 
     write_rows(Rows(rows.row_ids, rows.doc_ids, long, rows.n_tokens, long > 0), tmp_path / "long.parquet")
     with pytest.raises(UserError, match="rows of 24 tokens, and the probe reads at most 16"):
         run(folder, tmp_path, tmp_path / "store", rows=tmp_path / "long.parquet")
+
+
+def test_a_tokenizer_that_is_not_there_is_one_line(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no tokenizer could be read from .*elsewhere: "):
+        run(folder, tmp_path, tmp_path / "store", tokenizer=tmp_path / "elsewhere")
 
 
 FORKING_PARENT = """

@@ -17,6 +17,7 @@ from workflow_scripts.fisher import Estimator, distance, embed
 from workflow_scripts.storage.tables import read_frame
 from workflow_scripts.tokens.batches import batch_indices
 from workflow_scripts.tokens.rows import Rows, read_rows, write_rows
+from workflow_scripts.tokens.tokenizer import train_tokenizer
 
 SETS = ("a.train", "b.train", "a.eval")
 LENGTH, VOCABULARY = 12, 40
@@ -40,6 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         attn_pdrop=0.0,
     )
     GPT2LMHeadModel(config).save_pretrained(folder / "probe")
+    train_tokenizer(["ends with token 0"], 257).save_pretrained(folder / "tokenizer")
     for place, name in enumerate(SETS):
         for layout in ("packed", "documents"):
             write_rows(made_up_rows(name, layout, place), folder / f"{name}.{layout}.parquet")
@@ -49,6 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def made_up_rows(name: str, layout: str, seed: int, count: int = 40) -> Rows:
     generator = np.random.default_rng(seed)
     ids = generator.integers(1, VOCABULARY, (count, LENGTH)).astype(np.int32)
+    ids[:, 2] = 0  # the end of a text
     n_tokens = generator.integers(4, LENGTH, count) if layout == "documents" else np.full(count, LENGTH)
     mask = np.arange(LENGTH) < n_tokens[:, None]
     row_ids = [f"{name}/{row}" for row in range(count)]
@@ -64,6 +67,7 @@ def options(folder: Path, output: Path, **changes: object) -> list[str]:
     ]
     values = {
         "model": folder / "probe",
+        "tokenizer": folder / "tokenizer",
         "rows-per-batch": 10,
         "head-epochs": 1,
         "store": output / "store",
@@ -113,7 +117,7 @@ def test_a_variant_differs_from_its_end_in_one_thing() -> None:
         if variant.switch not in (None, "same_batches"):
             assert flat[variant.switch] == far[variant.switch]
     for end in ends:
-        assert len([variant for variant in found if variant.end == end]) == 10
+        assert len([variant for variant in found if variant.end == end]) == 11
 
 
 def test_every_way_in_which_the_ends_differ_is_a_switch() -> None:
@@ -152,13 +156,16 @@ def test_the_ends_are_the_estimators_themselves(
             getattr(Estimator, end)(),
             head_epochs=1,
             row_ids=batch.row_ids,
+            end_of_text=0,
         )
 
     expected = 1 - distance(embedding("b.train", 1), embedding("a.eval", 2), epsilon)
     assert alignments(table, end, None)[1, 0, 1, 2] == pytest.approx(expected, abs=1e-5)
 
 
-@pytest.mark.parametrize("switch", ["label_shift", "square", "tied_head", "dropout", "label_draws", "layout"])
+@pytest.mark.parametrize(
+    "switch", ["label_shift", "square", "tied_head", "dropout", "hide_ends", "label_draws", "layout"]
+)
 @pytest.mark.parametrize("end", ["published", "corrected"])
 def test_a_switch_that_is_flipped_moves_something(table: pd.DataFrame, end: str, switch: str) -> None:
     assert np.abs(alignments(table, end, switch) - alignments(table, end, None)).max() > 1e-3
@@ -192,7 +199,7 @@ def test_equal_runs_give_equal_bytes_and_finished_batches_are_kept(
         flip_switches.main(options(folder, tmp_path))
     assert (tmp_path / "alignments.parquet").read_bytes() == content
     lines = [record.message for record in caplog.records if record.message.startswith("batch ")]
-    assert len(lines) == 18 * 3 * 4  # epsilon needs no embeddings of its own
+    assert len(lines) == 20 * 3 * 4  # epsilon needs no embeddings of its own
     assert all("kept from before" in line for line in lines)
 
 

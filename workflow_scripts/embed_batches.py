@@ -5,7 +5,7 @@ store by its content (probe, rows, estimator, head epochs, seed), so that a kill
 corpus with the same rows never compute it again. MODEL is a folder or a name on the Hub, with safetensors weights.
 
 ESTIMATOR is JSON: {"name": "corrected"} or {"name": "published"}, and any of label_shift, score_padding,
-square ("row" or "minibatch"), minibatch, tied_head, dropout, label_draws to override that field alone.
+square ("row" or "minibatch"), minibatch, tied_head, dropout, hide_ends, label_draws to override that field alone.
 With --sampling same, every batch has the same rows, as released, and label draws of its own. With --fewer-rows, a
 set that has not enough rows for its batches gives smaller ones, as released.
 """
@@ -33,6 +33,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--rows", required=True, type=Path, help="token rows of the set (Parquet)")
     parser.add_argument("--model", required=True, help="folder of the probe, or its name on the Hub")
     parser.add_argument("--revision", help="revision on the Hub")
+    parser.add_argument(
+        "--tokenizer", required=True, help="of the rows: what ends a text is hidden by hide_ends"
+    )
     parser.add_argument("--estimator", required=True, type=_json_object, help="name and overrides, as JSON")
     parser.add_argument("--batches", type=int, default=8)
     parser.add_argument("--rows-per-batch", type=int, default=32)
@@ -89,6 +92,7 @@ def embed_set(arguments: argparse.Namespace, device: str) -> None:
         batches = batch_indices(len(rows), arguments.batches, per_batch, arguments.seed, is_disjoint)
     except ValueError as error:
         raise UserError(f"{arguments.rows}: {error}") from None
+    end_of_text = end_of_text_of(arguments.tokenizer)
     model = probe_of(arguments.model, arguments.revision, device)
     check_fit(rows, model, arguments.rows)
     settings = [
@@ -98,6 +102,7 @@ def embed_set(arguments: argparse.Namespace, device: str) -> None:
             arguments.head_epochs,
             arguments.seed + (0 if is_disjoint else number),
             resolve_precision(arguments.precision),
+            end_of_text,
         )
         for number in range(arguments.batches)
     ]
@@ -148,6 +153,18 @@ def rows_of_set(path: Path) -> "Rows":
     if not path.is_file():
         raise UserError(f"no file of rows at {path}")
     return read_rows(path)
+
+
+def end_of_text_of(tokenizer: str) -> int:
+    """The token with which the tokenizer of some rows ends a text."""
+    from workflow_scripts.tokens.tokenizer import load_tokenizer
+
+    try:
+        token: int = load_tokenizer(tokenizer).eos_token_id
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"no tokenizer could be read from {tokenizer}: {reason}") from None
+    return token
 
 
 def probe_of(name: str, revision: str | None, device: str) -> "PreTrainedModel":

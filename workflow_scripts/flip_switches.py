@@ -34,7 +34,15 @@ if TYPE_CHECKING:
 Layout = Literal["packed", "documents"]
 End = Literal["published", "corrected"]
 
-OF_THE_ESTIMATOR = ("label_shift", "score_padding", "square", "tied_head", "dropout", "label_draws")
+OF_THE_ESTIMATOR = (
+    "label_shift",
+    "score_padding",
+    "square",
+    "tied_head",
+    "dropout",
+    "hide_ends",
+    "label_draws",
+)
 RELEASED_EPSILON = 1e-8
 RELEASED_DROPOUT = 0.1
 MICROBATCH = 8
@@ -47,6 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
             f"--{layout}", required=True, action="append", metavar="NAME=PATH", help="rows of a set; repeated"
         )
     parser.add_argument("--model", required=True, help="folder of the probe, or its name on the Hub")
+    parser.add_argument("--tokenizer", required=True, help="tokenizer of the rows")
     parser.add_argument("--batches", type=int, default=4)
     parser.add_argument("--rows-per-batch", type=int, default=16)
     parser.add_argument("--head-epochs", type=int, default=5, help="epochs of fitting the output head")
@@ -188,10 +197,12 @@ def embedded_sets(
     """Embeddings (batches, coordinates) of every set, and the seconds they took, for all that is to be embedded."""
     import numpy as np
 
+    from workflow_scripts.embed_batches import end_of_text_of
     from workflow_scripts.fisher.hardware import resolve_precision
     from workflow_scripts.fisher.kept import Settings, embed_in_turn
     from workflow_scripts.storage.content_store import ContentStore
 
+    end_of_text = end_of_text_of(arguments.tokenizer)
     precision = resolve_precision(arguments.precision)
     wanted = list(dict.fromkeys(variant.embedded for variant in variants()))
     rows, settings = [], []
@@ -202,7 +213,9 @@ def embedded_sets(
                 again = embedded.same_batches
                 rows.append(drawn[embedded.layout, name][0] if again else batch)
                 seed = arguments.seed + (number if again else 0)
-                settings.append(Settings(embedded.estimator, arguments.head_epochs, seed, precision))
+                settings.append(
+                    Settings(embedded.estimator, arguments.head_epochs, seed, precision, end_of_text)
+                )
     starts = np.cumsum([0, *(len(batch) for batch in rows)])
     places = [np.arange(start, stop) for start, stop in itertools.pairwise(starts)]
     done = embed_in_turn(

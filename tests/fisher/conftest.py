@@ -118,7 +118,9 @@ def oracle() -> Callable[..., torch.Tensor]:
         labels: torch.Tensor,
         estimator: Estimator,
         padding_token: int = 0,
+        hidden: torch.Tensor | None = None,
     ) -> torch.Tensor:
+        hidden = torch.zeros_like(mask) if hidden is None else hidden
         labels = labels if labels.dim() == 3 else labels.unsqueeze(0)
         head = model.get_output_embeddings()
         states: list[torch.Tensor] = []
@@ -128,17 +130,17 @@ def oracle() -> Callable[..., torch.Tensor]:
         for part in torch.arange(len(ids)).split(per_square):
             for draw in labels:
                 states.clear()
-                logits = model(input_ids=ids[part], attention_mask=mask[part].long()).logits
+                logits = model(input_ids=ids[part], attention_mask=(mask & ~hidden)[part].long()).logits
                 if not estimator.tied_head:
                     bias = None if head.bias is None else head.bias.detach()
                     logits = torch.nn.functional.linear(states[0], head.weight.detach(), bias)
                 score = torch.zeros(()).double()
                 n = 0
-                for logit, y, real in zip(logits, draw[part], mask[part], strict=True):
+                for logit, y, real, end in zip(logits, draw[part], mask[part], hidden[part], strict=True):
                     for t in range(len(y) - 1):
                         label = y[t + 1] if estimator.label_shift else y[t]
                         kept = label != padding_token if estimator.score_padding else real[t + 1]
-                        if kept:
+                        if kept and not end[t] and not end[t + 1]:
                             score = score + torch.log_softmax(logit[t], 0)[label]
                             n += 1
                 if estimator.square == "minibatch":

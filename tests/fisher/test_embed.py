@@ -54,6 +54,48 @@ def test_every_switch_matches_the_oracle(
     )
 
 
+def rows_with_ends(rows: RowMaker, end: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ends of text at the beginning of a row, in its middle, at its end, twice in turn, and in every place but two."""
+    ids, mask = rows()
+    ids[0, 0] = ids[1, 1] = ids[2, mask[2].sum() - 1] = ids[0, 5] = ids[0, 6] = end
+    ids[4, :-2], mask[4] = end, True
+    return ids, mask
+
+
+@pytest.mark.parametrize("change", [{}, *SWITCHES], ids=lambda change: "+".join(change) or "corrected")
+@pytest.mark.parametrize("name", ["gpt2", "neox", "llama"])
+def test_ends_of_text_are_hidden(
+    name: str, change: dict, probe: Probe, rows: RowMaker, oracle: Oracle
+) -> None:
+    estimator = dataclasses.replace(Estimator.corrected(), **change)
+    model, (ids, mask) = probe(name), rows_with_ends(rows, end=82)
+    labels = random_labels(ids, 2)
+    expected = oracle(model, ids, mask, labels, estimator, hidden=mask & (ids == 82))
+    found = embed(model, ids, mask, estimator, labels=labels, end_of_text=82)
+    torch.testing.assert_close(found, expected.float(), rtol=1e-5, atol=0)
+    reads = dataclasses.replace(estimator, hide_ends=False)
+    torch.testing.assert_close(
+        embed(model, ids, mask, reads, labels=labels, end_of_text=82),
+        oracle(model, ids, mask, labels, estimator).float(),
+        rtol=1e-5,
+        atol=0,
+    )
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama"])
+def test_a_hidden_end_can_be_any_token(name: str, probe: Probe, rows: RowMaker) -> None:
+    """Nothing of it enters: neither its embedding, nor what the probe predicts from it, nor a fitted head."""
+    found = []
+    for end in (81, 82):
+        model, (ids, mask) = probe(name), rows_with_ends(rows, end)
+        names = list("abcde")
+        found.append(
+            embed(model, ids, mask, Estimator.corrected(), row_ids=names, head_epochs=1, end_of_text=end)
+        )
+    torch.testing.assert_close(*found, rtol=1e-9, atol=0)
+    assert found[0][81] == found[0][82] == 0
+
+
 def test_padding_token_without_a_gradient(rows: RowMaker, probe: Probe, oracle: Oracle) -> None:
     """An embedding with a padding index passes no gradient to that token's row, even where the token is real."""
     model, (ids, mask) = probe("llama"), rows()

@@ -99,7 +99,7 @@ def test_batches_that_run_out_of_memory_are_embedded_all_the_same(
     model = probe("gpt2").float()
     rows = random_rows(8, 12, model.config.vocab_size, set(), 0, "noise.train")
     batches = [np.arange(4), np.arange(4, 8)]
-    settings = [Settings(Estimator.corrected(), 0, 0, "float32")] * 2
+    settings = [Settings(Estimator.corrected(), 0, 0, "float32", end_of_text=0)] * 2
 
     def embeddings(store: str, microbatch: int) -> np.ndarray:
         done = embed_in_turn(model, rows, batches, settings, ContentStore(tmp_path / store), microbatch)

@@ -16,7 +16,13 @@ from workflow_scripts.fisher.contributions import HeadGradient
 from workflow_scripts.fisher.estimator import Estimator
 from workflow_scripts.fisher.hardware import wide
 from workflow_scripts.fisher.labels import content_row_ids, draw_labels, uniforms
-from workflow_scripts.fisher.scoring import drawn_positions, score_weights, scored_positions, targets
+from workflow_scripts.fisher.scoring import (
+    drawn_positions,
+    hidden_ends,
+    score_weights,
+    scored_positions,
+    targets,
+)
 
 ARITHMETIC = 1
 """Version of the figures: raised when an edit changes them beyond rounding, so that kept results are not reused."""
@@ -42,11 +48,13 @@ def embed(
     microbatch: int = 8,
     seed: int = 0,
     row_ids: Sequence[str] | None = None,
+    end_of_text: int | None = None,
 ) -> torch.Tensor:
     """The embedding of a batch: the diagonal of the Fisher information, one number per row of each weight.
 
     `labels` (rows, T) or (draws, rows, T) take the place of drawn ones. Draws depend on `seed` and `row_ids`;
-    without row ids, a row goes by its tokens. The model comes back as it was given.
+    without row ids, a row goes by its tokens. `end_of_text` is the token that an estimator hides which hides ends;
+    None where rows have no such token. The model comes back as it was given.
     """
     return measure(
         model,
@@ -58,6 +66,7 @@ def embed(
         microbatch=microbatch,
         seed=seed,
         row_ids=row_ids,
+        end_of_text=end_of_text,
     ).embedding
 
 
@@ -72,6 +81,7 @@ def measure(
     microbatch: int = 8,
     seed: int = 0,
     row_ids: Sequence[str] | None = None,
+    end_of_text: int | None = None,
     route: Route | None = None,
 ) -> Measurement:
     """`embed`, with the embedding of each draw and the number of scored positions.
@@ -90,7 +100,10 @@ def measure(
         labels = labels.to(device, torch.long)
         labels = labels if labels.dim() == 3 else labels.unsqueeze(0)
     with _prepared(model, estimator, seed, names), ExitStack() as stack:
-        run = _Run(model, estimator, ids, is_real, names, labels, microbatch, seed, route or survey(model))
+        is_hidden = hidden_ends(ids, is_real, estimator, end_of_text)
+        run = _Run(
+            model, estimator, ids, is_real, is_hidden, names, labels, microbatch, seed, route or survey(model)
+        )
         if head_epochs or (run.is_tied_model and not run.is_tied and not run.is_direct):
             stack.enter_context(head_fit.working_head(model, run.is_tied))
         if head_epochs:
@@ -130,6 +143,7 @@ class _Run:
         estimator: Estimator,
         ids: torch.Tensor,
         is_real: torch.Tensor,
+        is_hidden: torch.Tensor,
         names: list[str],
         labels: torch.Tensor | None,
         microbatch: int,
@@ -137,7 +151,7 @@ class _Run:
         route: Route,
     ):
         self.model, self.estimator, self.microbatch, self.seed = model, estimator, microbatch, seed
-        self.ids, self.is_real, self.names, self.labels = ids, is_real, names, labels
+        self.ids, self.is_real, self.names, self.labels = ids, is_real & ~is_hidden, names, labels
         self.draws = estimator.label_draws if labels is None else len(labels)
         self.entries = route.entries
         self.formulas, self.generic, self.is_direct = (
@@ -158,9 +172,9 @@ class _Run:
             # The head's share of the shared weight then comes with the gradient of whole passes.
             self.is_direct = False
             self._send_generic(tokens)
-        self.scored = scored_positions(is_real, estimator)
+        self.scored = scored_positions(is_real, is_hidden, estimator)
         # Padding on the right that is not scored cannot reach a real token: no mask is needed.
-        is_right_padded = not (is_real[:, 1:] & ~is_real[:, :-1]).any()
+        is_right_padded = not (self.is_real[:, 1:] & ~self.is_real[:, :-1]).any()
         self.needs_mask = estimator.score_padding or not is_right_padded
 
     def _send_generic(self, module: nn.Module) -> None:

@@ -26,13 +26,17 @@ class Estimator:
     """Keep the output head tied to the input embedding, in the head fit and in the Fisher pass (released)."""
     dropout: bool
     """Run the head fit and the Fisher pass in training mode (released)."""
+    hide_ends: bool
+    """Hide the ends of texts from the probe instead of letting it read them (released): no position attends to
+    one, and neither it nor the position before it is scored. They say where documents were joined, not what is
+    in them."""
     label_draws: int = 1
     """Labels drawn at each position."""
     minibatch: int = 8
     """Rows of one step of the head fit, and of one square where `square` is "minibatch"."""
 
     def __post_init__(self) -> None:
-        for field in ("label_shift", "score_padding", "tied_head", "dropout"):
+        for field in ("label_shift", "score_padding", "tied_head", "dropout", "hide_ends"):
             if not isinstance(getattr(self, field), bool):
                 raise UserError(f"estimator: {field} is {getattr(self, field)!r}; allowed are true and false")
         if self.square not in ("minibatch", "row"):
@@ -45,7 +49,14 @@ class Estimator:
     @classmethod
     def published(cls) -> "Estimator":
         """The estimator as released with arXiv 2306.13840."""
-        return cls(label_shift=True, score_padding=True, square="minibatch", tied_head=True, dropout=True)
+        return cls(
+            label_shift=True,
+            score_padding=True,
+            square="minibatch",
+            tied_head=True,
+            dropout=True,
+            hide_ends=False,
+        )
 
     @classmethod
     def corrected(cls) -> "Estimator":
@@ -56,6 +67,7 @@ class Estimator:
             square="row",
             tied_head=False,
             dropout=False,
+            hide_ends=True,
             label_draws=4,
         )
 

@@ -30,6 +30,7 @@ class Settings:
     head_epochs: int
     seed: int
     precision: str
+    end_of_text: int
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,7 @@ def _computed(
             microbatch=microbatch,
             seed=setting.seed,
             row_ids=batch.row_ids,
+            end_of_text=setting.end_of_text,
             route=route,
         )
     draws = len(measured.by_draw)

@@ -5,9 +5,22 @@ import torch
 from workflow_scripts.fisher.estimator import Estimator
 
 
-def scored_positions(is_real: torch.Tensor, estimator: Estimator) -> torch.Tensor:
-    """(rows, length) bool: the next position exists and, unless padding is scored, is a real token."""
+def hidden_ends(
+    ids: torch.Tensor, is_real: torch.Tensor, estimator: Estimator, end_of_text: int | None
+) -> torch.Tensor:
+    """(rows, length) bool: ends of text that the probe must not see. Padding has the same token, and is no end."""
+    if not estimator.hide_ends or end_of_text is None:
+        return torch.zeros_like(is_real)
+    return is_real & (ids == end_of_text)
+
+
+def scored_positions(is_real: torch.Tensor, is_hidden: torch.Tensor, estimator: Estimator) -> torch.Tensor:
+    """(rows, length) bool: the next position exists and, unless padding is scored, is a real token.
+
+    Neither a hidden end is scored nor the position before it.
+    """
     scored = torch.ones_like(is_real) if estimator.score_padding else is_real & is_real.roll(-1, dims=1)
+    scored = scored & ~(is_hidden | is_hidden.roll(-1, dims=1))
     scored[:, -1] = False
     return scored
 

@@ -27,6 +27,7 @@ NAMES = {
     "square": "square of a minibatch's mean",
     "tied_head": "tied head",
     "dropout": "dropout active",
+    "hide_ends": "ends of text read",
     "epsilon": "absolute epsilon",
     "same_batches": "same rows in every batch",
     "layout": "one padded document a row",
