@@ -43,7 +43,7 @@ def test_the_summary_says_when_nothing_moved(tables: Frames) -> None:
     still.loc[has_interval, ["change_of_alignment_low", "change_of_alignment_high"]] = [-1.0, 1.0]
     summary = switches({"switches": still})[0].summary
     assert summary.count("none of 9 switches moves it") == 2
-    assert "in 9 of 9 flips of the released algorithm, and in 9 of 9 of the corrected one" in summary
+    assert "in 10 of 10 flips of the released algorithm, and in 10 of 10 of the corrected one" in summary
 
 
 def test_the_summary_counts_rankings(tables: Frames) -> None:
