@@ -169,7 +169,7 @@ def test_slurm_starts_a_requeued_job_and_snakemake_the_others(embedded):
 
 @pytest.fixture(scope="module")
 def over_time(prepared):
-    """A job of one minute that needs many: started here, awaited by who needs it."""
+    """A job of one minute that needs many: started here, awaited by who needs it after other tests."""
     slow = {
         "estimators": {"corrected": {"head_epochs": 20_000}},
         "resources": {"embed_batches": {"runtime": 1}},
@@ -199,15 +199,6 @@ def test_a_job_over_its_memory_is_retried_with_more(slurm, prepared, over_time):
     assert (checkout.folder / embedding(name)).is_file()
 
 
-def test_a_job_over_its_time_says_so(over_time):
-    checkout, running = over_time
-    assert running.process.wait(PATIENCE) != 0
-    assert "SLURM status is: 'TIMEOUT'" in running.output
-    (job,) = running.submitted("cpp_headers.train")
-    log = next((checkout.folder / ".snakemake" / "slurm_logs").rglob(f"{job}.log")).read_text()
-    assert "DUE TO TIME LIMIT" in log
-
-
 def test_after_a_failure_the_page_of_what_exists_is_made_on_the_cluster_too(new_checkout, quick_runs):
     checkout = new_checkout("failed", quick_runs.local)
     failed = checkout.folder / manifest("science_50")
@@ -223,6 +214,15 @@ def test_after_a_failure_the_page_of_what_exists_is_made_on_the_cluster_too(new_
     assert not failed.exists()
     said_later = running.output.split("Error in rule train_models")[1]
     assert re.search(r"submitted with SLURM jobid \d+ \(log: \S*analysis", said_later)
+
+
+def test_a_job_over_its_time_says_so(over_time):
+    checkout, running = over_time
+    assert running.process.wait(PATIENCE) != 0
+    assert "SLURM status is: 'TIMEOUT'" in running.output
+    (job,) = running.submitted("cpp_headers.train")
+    log = next((checkout.folder / ".snakemake" / "slurm_logs").rglob(f"{job}.log")).read_text()
+    assert "DUE TO TIME LIMIT" in log
 
 
 def test_a_stopped_run_cancels_its_jobs_and_the_next_adopts_what_is_finished(slurm, prepared):
