@@ -50,7 +50,8 @@ def test_the_summary_counts_rankings(tables: Frames) -> None:
     table = tables["switches"].assign(kendall_tau=1.0)
     table.loc[table["variant"] == "published, square corrected", "kendall_tau"] = 1 / 3
     assert (
-        "in 9 of 10 flips of the released algorithm, and in 10 of 10" in switches({"switches": table})[0].summary
+        "in 9 of 10 flips of the released algorithm, and in 10 of 10"
+        in switches({"switches": table})[0].summary
     )
 
 
