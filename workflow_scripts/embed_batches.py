@@ -33,9 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--rows", required=True, type=Path, help="token rows of the set (Parquet)")
     parser.add_argument("--model", required=True, help="folder of the probe, or its name on the Hub")
     parser.add_argument("--revision", help="revision on the Hub")
-    parser.add_argument(
-        "--tokenizer", required=True, help="of the rows: what ends a text is hidden by hide_ends"
-    )
+    parser.add_argument("--tokenizer", required=True, help="tokenizer of the rows: which token ends a text")
     parser.add_argument("--estimator", required=True, type=_json_object, help="name and overrides, as JSON")
     parser.add_argument("--batches", type=int, default=8)
     parser.add_argument("--rows-per-batch", type=int, default=32)

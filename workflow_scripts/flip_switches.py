@@ -55,7 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
             f"--{layout}", required=True, action="append", metavar="NAME=PATH", help="rows of a set; repeated"
         )
     parser.add_argument("--model", required=True, help="folder of the probe, or its name on the Hub")
-    parser.add_argument("--tokenizer", required=True, help="tokenizer of the rows")
+    parser.add_argument("--tokenizer", required=True, help="tokenizer of the rows: which token ends a text")
     parser.add_argument("--batches", type=int, default=4)
     parser.add_argument("--rows-per-batch", type=int, default=16)
     parser.add_argument("--head-epochs", type=int, default=5, help="epochs of fitting the output head")
