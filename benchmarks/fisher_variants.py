@@ -22,6 +22,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -38,6 +39,7 @@ from workflow_scripts.tokens.batches import batch_indices
 Grid = NDArray[np.float64]
 SPLITS = 500
 HEAD_EPOCHS = 5
+OVERRIDES: dict[str, dict[str, Any]] = {"once": {"label_draws": 1}, "ends": {"hide_ends": False}}
 TINY = 1e-12
 DEFAULT = "drawn all quotient"
 
@@ -97,12 +99,8 @@ class Run:
             ids = torch.from_numpy(rows.input_ids[batch]).long()
             # Position t is scored with the token that follows it; the last one has none and is not scored.
             labels = torch.roll(ids, -1, dims=1) if fisher == "real" else None
-            estimator = Estimator.corrected()
-            if fisher == "once":
-                estimator = replace(estimator, label_draws=1)
+            estimator = replace(Estimator.corrected(), **OVERRIDES.get(fisher, {}))
             epochs = HEAD_EPOCHS if fisher == "fitted" else 0
-            if fisher == "ends":
-                estimator = replace(estimator, hide_ends=False)
             found = measure(
                 model,
                 ids,
