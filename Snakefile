@@ -54,6 +54,7 @@ include: "rules/probe.smk"
 include: "rules/fisher.smk"
 include: "rules/alignment.smk"
 include: "rules/training.smk"
+include: "rules/outside.smk"
 include: "rules/analysis.smk"
 include: "rules/report.smk"
 

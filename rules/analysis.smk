@@ -16,6 +16,7 @@ rule correlate_losses:
     """Alignment against loss: every experiment, budget, metric and scope, with tests and intervals."""
     input:
         alignment="<results>/alignment/alignment.parquet",
+        mixtures=plan.mixture_alignments,
         covariates="<results>/alignment/covariates.parquet",
         losses="<results>/losses/loss_summary.parquet",
     output:
@@ -42,7 +43,7 @@ rule correlate_losses:
         code=code_hash("workflow_scripts.correlate_losses"),
     shell:
         "python -m workflow_scripts.correlate_losses"
-        " --alignment {input.alignment:q}"
+        " --alignment {input.alignment:q} {input.mixtures:q}"
         " --covariates {input.covariates:q}"
         " --losses {input.losses:q}"
         " --experiments {params.experiments:q}"
@@ -62,6 +63,7 @@ rule choose_data:
     """Each metric's choice of training data against the best one, and what it costs."""
     input:
         alignment="<results>/alignment/alignment.parquet",
+        mixtures=plan.mixture_alignments,
         cost="<results>/alignment/alignment_cost.parquet",
         losses="<results>/losses/loss_summary.parquet",
         times=plan.present(plan.training_times),
@@ -86,7 +88,7 @@ rule choose_data:
         code=code_hash("workflow_scripts.choose_data"),
     shell:
         "python -m workflow_scripts.choose_data"
-        " --alignment {input.alignment:q}"
+        " --alignment {input.alignment:q} {input.mixtures:q}"
         " --alignment-cost {input.cost:q}"
         " --losses {input.losses:q}"
         " --experiments {params.experiments:q}"

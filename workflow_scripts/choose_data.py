@@ -15,12 +15,14 @@ from typing import Any
 from workflow_scripts.command_line import UserError, parser_for, run, set_threads
 from workflow_scripts.statistics.choice import CHOICE_KEYS, SECONDS, Costs, choice_table, choices
 from workflow_scripts.statistics.experiments import Panel, experiments_from_json, panels
-from workflow_scripts.storage.tables import read_frame, read_json, write_table
+from workflow_scripts.storage.tables import read_frame, read_frames, read_json, write_table
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = parser_for(__doc__)
-    parser.add_argument("--alignment", required=True, help="Parquet file of alignments")
+    parser.add_argument(
+        "--alignment", required=True, nargs="+", help="Parquet files of alignments: of sets, of mixtures"
+    )
     parser.add_argument("--losses", required=True, help="Parquet file of losses, one row per seed")
     parser.add_argument("--experiments", required=True, help="JSON list of experiments")
     parser.add_argument("--alignment-cost", help="Parquet file with metric, set and seconds")
@@ -44,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     set_threads(arguments.threads)
     experiments = experiments_from_json(arguments.experiments)
     costs = Costs(_metric_costs(arguments.alignment_cost), TrainingTimes(arguments.times).seconds)
-    found = panels(read_frame(arguments.alignment), read_frame(arguments.losses), experiments)
+    found = panels(read_frames(arguments.alignment), read_frame(arguments.losses), experiments)
     table = choice_table([row for panel in found for row in choices(panel, costs)])
     # Seconds differ from run to run, and the choices must not.
     write_table(table.drop(columns=SECONDS), arguments.output)

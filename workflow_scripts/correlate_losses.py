@@ -22,12 +22,14 @@ from workflow_scripts.statistics.our_runs import (
     left_out_table,
     scopes,
 )
-from workflow_scripts.storage.tables import read_frame, write_table
+from workflow_scripts.storage.tables import read_frame, read_frames, write_table
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = parser_for(__doc__)
-    parser.add_argument("--alignment", required=True, help="Parquet file of alignments")
+    parser.add_argument(
+        "--alignment", required=True, nargs="+", help="Parquet files of alignments: of sets, of mixtures"
+    )
     parser.add_argument("--losses", required=True, help="Parquet file of losses, one row per seed")
     parser.add_argument("--experiments", required=True, help="JSON list of experiments")
     parser.add_argument("--covariates", help="Parquet file of covariates by source and target")
@@ -54,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     set_threads(arguments.threads)
     settings = Settings(arguments.permutations, arguments.bootstraps, arguments.seed, tuple(arguments.given))
     experiments = experiments_from_json(arguments.experiments)
-    alignment, losses = read_frame(arguments.alignment), read_frame(arguments.losses)
+    alignment, losses = read_frames(arguments.alignment), read_frame(arguments.losses)
     covariates = _covariates(arguments.covariates)
     found = list(panels(alignment, losses, experiments))
     analyses = [

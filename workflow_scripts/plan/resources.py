@@ -28,6 +28,8 @@ DEFAULTS: dict[str, dict[str, int]] = {
     "train_models": _TRAINING,
     "evaluate_models": _MODEL,
     "collect_losses": _LIGHT,
+    "import_losses": _LIGHT,
+    "mix_alignment": _MODEL,
     "correlate_losses": _LIGHT,
     "choose_data": _LIGHT,
     "flip_switches": _MODEL,

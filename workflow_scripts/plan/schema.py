@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError, best_match
 
 from workflow_scripts.command_line import UserError
+from workflow_scripts.plan.experiments import is_recorded
 
 SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "config.schema.yaml"
 
@@ -30,12 +31,16 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
             del part[key]
     _check(filled, schema(), "")
     for name, corpus in filled["corpora"].items():
-        _check(
-            corpus,
-            {**schema()["$defs"][f"{corpus['source']}_corpus"], "$defs": schema()["$defs"]},
-            f"corpora.{name}",
-        )
+        _check_definition(corpus, f"{corpus['source']}_corpus", f"corpora.{name}")
+    for experiment in filled["experiments"]:
+        kind = "recorded" if is_recorded(experiment) else "trained"
+        _check_definition(experiment, f"{kind}_experiment", f"experiments.{experiment['name']}")
     return filled
+
+
+def _check_definition(value: Any, name: str, where: str) -> None:
+    definitions = schema()["$defs"]
+    _check(value, {**definitions[name], "$defs": definitions}, where)
 
 
 def _merged_parts(config: dict[str, Any]) -> Iterator[dict[str, Any]]:

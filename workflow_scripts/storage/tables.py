@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,11 @@ def write_table(table: pa.Table | pd.DataFrame, path: str | Path) -> None:
 def read_frame(path: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
     """A Parquet file as a pandas frame; one file, so no partition columns are guessed from folder names."""
     return pq.ParquetFile(path).read(columns=columns).to_pandas()
+
+
+def read_frames(paths: Sequence[str | Path]) -> pd.DataFrame:
+    """Several Parquet files below each other; a column that one of them lacks is null there."""
+    return pd.concat([read_frame(path) for path in paths], ignore_index=True)
 
 
 def write_json(value: Any, path: str | Path) -> None:
