@@ -39,3 +39,53 @@ rule import_losses:
         " --output {output.losses:q}"
         " --shares-output {output.shares:q}"
         " 2> {log:q}"
+
+
+rule rank_mixtures:
+    """How well effective tokens, the law and the baselines rank the mixtures of recorded experiments."""
+    input:
+        alignment="<results>/alignment/alignment.parquet",
+        mixtures=plan.mixture_alignments,
+        losses=plan.recorded_losses,
+        shares=plan.recorded_shares,
+    output:
+        ranking="<results>/analysis/effective_tokens.parquet",
+        differences="<results>/analysis/effective_token_differences.parquet",
+        worth="<results>/analysis/token_worth.parquet",
+        laws="<results>/analysis/token_laws.parquet",
+    log:
+        "<results>/logs/rank_mixtures.log",
+    benchmark:
+        "<results>/benchmarks/rank_mixtures.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.cpus("rank_mixtures")
+    resources:
+        **ask.all("rank_mixtures"),
+    params:
+        experiments=plan.experiments_json,
+        losses=lambda w, input: options("--losses", plan.recorded, input.losses),
+        shares=lambda w, input: options("--shares", plan.recorded, input.shares),
+        proxies=plan.config["effective_tokens"]["proxies"],
+        draws=plan.config["effective_tokens"]["draws"],
+        resamples=plan.config["effective_tokens"]["resamples"],
+        seed=plan.config["seed"],
+        threads=ask.threads("rank_mixtures"),
+        code=code_hash("workflow_scripts.rank_mixtures"),
+    shell:
+        "python -m workflow_scripts.rank_mixtures"
+        " --experiments {params.experiments:q}"
+        " --alignment {input.alignment:q}"
+        " --mixtures {input.mixtures:q}"
+        " {params.losses:q}"
+        " {params.shares:q}"
+        " --proxies {params.proxies}"
+        " --draws {params.draws}"
+        " --resamples {params.resamples}"
+        " --seed {params.seed}"
+        " --threads {params.threads}"
+        " --output {output.ranking:q}"
+        " --differences {output.differences:q}"
+        " --worth {output.worth:q}"
+        " --laws {output.laws:q}"
+        " 2> {log:q}"

@@ -185,6 +185,14 @@ def _check_recorded(config: dict[str, Any]) -> None:
                     raise UserError(
                         f"{here}.{key}: they must be those of its proxies {experiment['proxies']}"
                     )
+        for other in experiment["sharpen_from"]:
+            _one_of(other, set(experiments) - {name}, f"{here}.sharpen_from")
+        sized = [name, *experiment["sharpen_from"]] if experiment["sharpen_from"] else []
+        for other in sized:
+            if experiments[other]["parameters"] is None:
+                raise UserError(f"experiments.{other}.parameters is missing: {here}.sharpen_from needs it")
+        for other in experiment["stand_ins"]:
+            _one_of(other, experiment["eval_sets"], f"{here}.stand_ins")
         if not config["only_existing"]:
             try:
                 read_recorded(experiment)

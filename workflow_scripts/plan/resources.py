@@ -30,6 +30,7 @@ DEFAULTS: dict[str, dict[str, int]] = {
     "collect_losses": _LIGHT,
     "import_losses": _LIGHT,
     "mix_alignment": _MODEL,
+    "rank_mixtures": {**_LIGHT, "threads": 2},
     "correlate_losses": _LIGHT,
     "choose_data": _LIGHT,
     "flip_switches": _MODEL,
