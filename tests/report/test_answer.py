@@ -55,6 +55,17 @@ def test_a_run_without_a_relation_says_so_and_that_it_has_one_seed(unrelated: Fr
     assert "one seed" in caveats(unrelated)[0]
 
 
+def test_too_few_families_are_named_and_leave_only_r(tables: Frames) -> None:
+    correlation = tables["correlation"].copy()
+    rows = correlation["experiment"] == "pretraining"
+    correlation.loc[rows, "n_families"] = 1
+    correlation.loc[rows, ["ci_low", "ci_high", "p_permutation", "p_holm"]] = math.nan
+    changed = {**tables, "correlation": correlation}
+    assert "cannot be said: r = " in answer(changed)[0]
+    (caveat,) = caveats(changed)
+    assert "pretraining (7 training sets, 1)" in caveat and "finetuning" not in caveat
+
+
 def test_a_run_that_lacks_everything_still_has_three_sentences() -> None:
     sentences = answer({})
     assert len(sentences) == 3

@@ -21,8 +21,8 @@ def row(**changes: Any) -> "pd.Series[Any]":
         "p_holm": 0.008,
         "p_smallest": 0.0002,
         "n_train": 7,
-        "train_sets_needed": 6.0,
-        "train_sets_needed_half": 19.0,
+        "families_needed": 6.0,
+        "families_needed_half": 19.0,
         "note": "",
     }
     return pd.Series({**numbers, **changes})
@@ -35,15 +35,16 @@ def test_a_relation_is_found_when_interval_and_test_agree() -> None:
 
 
 def test_an_interval_that_includes_zero_means_no_relation_and_states_the_power() -> None:
-    text = verdict(row(value=-0.2, ci_low=-0.7, ci_high=0.4, train_sets_needed=91.0))
+    text = verdict(row(value=-0.2, ci_low=-0.7, ci_high=0.4, families_needed=91.0))
     assert text.startswith("no relation was found: r = −0.20")
-    assert "about 91 training sets would be needed" in text
+    assert "about 91 independent families of training sets would be needed" in text
 
 
-def test_no_interval_means_too_few_sets_and_the_smallest_p() -> None:
-    text = verdict(row(ci_low=NAN, ci_high=NAN, n_train=3, p_permutation=1 / 6, p_smallest=1 / 6))
-    assert "too few training sets (3)" in text
-    assert "could not fall below 0.17" in text
+def test_no_interval_means_nothing_but_r_and_the_reason() -> None:
+    text = verdict(
+        row(ci_low=NAN, ci_high=NAN, p_permutation=NAN, note="3 training sets: no interval and no p")
+    )
+    assert "cannot be said: r = −0.80 (3 training sets: no interval and no p)" in text
     assert "falls" not in text
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from workflow_scripts.metrics.registry import metric_class
 from workflow_scripts.plan.corpus_graph import CorpusGraph
+from workflow_scripts.plan.families import families
 
 ROW_SOURCES = ("mixture", "random_tokens")
 
@@ -269,12 +270,19 @@ class RunPlan:
 
     @property
     def experiments_json(self) -> str:
-        """The experiments as the analysis is told them, each with its budgets and seeds."""
+        """The experiments as the analysis is told them, each with its budgets, seeds and families of training sets."""
         experiments = []
         for experiment in self.config["experiments"]:
             recipe = self.recipe(experiment["recipe"])
             tokens = sorted(experiment.get("tokens") or recipe["tokens"])
-            experiments.append({**experiment, "tokens": tokens, "seeds": recipe["seeds"]})
+            experiments.append(
+                {
+                    **experiment,
+                    "tokens": tokens,
+                    "seeds": recipe["seeds"],
+                    "families": families(self.corpora, experiment["train_sets"]),
+                }
+            )
         return _json(experiments)
 
     @property

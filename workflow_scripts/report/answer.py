@@ -17,6 +17,7 @@ from workflow_scripts.report.headline import (
 )
 from workflow_scripts.report.wording import cost, count, exchange, interval, number, plain, plural, verdict
 from workflow_scripts.statistics.choice import BLIND
+from workflow_scripts.statistics.intervals import FEWEST_FAMILIES
 
 
 def answer(tables: Tables) -> list[str]:
@@ -127,6 +128,21 @@ def caveats(tables: Tables) -> list[str]:
         found.append(
             "Every model was trained with one seed, so no interval covers how much training itself varies."
         )
+    if _there(tables, "correlation", "points"):
+        # A grid is not about its correlation.
+        grids = tables["points"].loc[tables["points"]["kind"] == "intervention", "experiment"]
+        rows = tables["correlation"][~tables["correlation"]["experiment"].isin(grids)]
+        sizes = rows.groupby("experiment", sort=False)[["n_train", "n_families"]].max()
+        few = sizes[sizes["n_families"] < FEWEST_FAMILIES]
+        if len(few):
+            listed = ", ".join(
+                f"{plain(str(name))} ({plural(row['n_train'], 'training set')}, {row['n_families']})"
+                for name, row in few.iterrows()
+            )
+            found.append(
+                f"Fewer than {FEWEST_FAMILIES} independent families of training sets, so no interval and no p: "
+                f"{listed}. Sets that are made of, or from, one another count once."
+            )
     return found
 
 
