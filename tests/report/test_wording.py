@@ -71,12 +71,15 @@ def test_amounts() -> None:
 
 
 def test_an_exchange_rate_that_is_a_bound_says_so() -> None:
-    rate = {"k": 8.0, "k_low": 5.0, "k_high": 8.0, "high_reached": False}
+    rate = {"k": 8.0, "k_low": 5.0, "k_high": 8.0, "low_reached": "within", "high_reached": "never"}
     assert exchange(pd.Series({**rate, "reached": "never"})).startswith("more than 8 times")
     assert (
-        exchange(pd.Series({**rate, "k": 1.0, "reached": "before"})) == "no more tokens than the pure target"
+        exchange(pd.Series({**rate, "k": 1.0, "reached": "before"}))
+        == "no more tokens than the target's own training set"
     )
     within = exchange(pd.Series({**rate, "k": 6.0, "reached": "within"}))
     assert within == "6 times as many tokens (95% interval 5.0 to above 8.0)"
+    low = exchange(pd.Series({**rate, "k_low": 1.0, "low_reached": "before", "k": 6.0, "reached": "within"}))
+    assert low == "6 times as many tokens (95% interval below 1.0 to above 8.0)"
     alone = exchange(pd.Series({**rate, "k_low": NAN, "reached": "within"}))
     assert alone.endswith("(no interval: one run each)")

@@ -71,7 +71,7 @@ def _paired(tables: Tables, row: "pd.Series[Any]", best: str) -> str:
 
 
 def _size(tables: Tables) -> str:
-    """What dilution costs in tokens: the middle and the least share of the target."""
+    """What dilution costs in tokens: the middle and the least share of the target, and whether it stays so."""
     rates = (
         tables["exchange_rate"]
         if _there(tables, "exchange_rate")
@@ -82,15 +82,22 @@ def _size(tables: Tables) -> str:
         return "Whether alignment or size matters more cannot be said: this run has no grid of shares and budgets."
     first = diluted.iloc[0]
     diluted = diluted[(diluted["experiment"] == first["experiment"]) & (diluted["part"] == first["part"])]
+    levels = sorted(diluted["level_tokens"].unique())
+    last = diluted[diluted["level_tokens"] == levels[-1]]
+    diluted = diluted[diluted["level_tokens"] == levels[0]]
     middle = diluted.loc[(diluted["fraction"] - 0.5).abs().idxmin()]
     least = diluted.loc[diluted["fraction"].idxmin()]
     text = (
-        f"To reach the loss that {count(first['target_tokens'])} tokens of pure {plain(first['eval_set'])} give, "
+        f"To reach the loss that {count(levels[0])} tokens of pure {plain(first['eval_set'])} give, "
         f"training data with {_share(middle['fraction'])} of it need {exchange(middle)}"
     )
     if least["fraction"] < middle["fraction"]:
         text += f", and data with {_share(least['fraction'])} of it {exchange(least)}"
-    return f"{text}."
+    if len(levels) == 1:
+        return f"{text}."
+    later = last.loc[last["fraction"].idxmin()]
+    text += f"; for the loss of {count(levels[-1])} tokens, data with {_share(later['fraction'])} of it need "
+    return f"{text}{exchange(later)}."
 
 
 def _choice(tables: Tables) -> str:

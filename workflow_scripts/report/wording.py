@@ -107,12 +107,17 @@ def exchange(row: "pd.Series[Any]") -> str:
     if row["reached"] == "never":
         return f"more than {row['k']:.3g} times as many tokens, the most that was tried"
     if row["reached"] == "before":
-        return "no more tokens than the pure target"
+        return "no more tokens than the target's own training set"
     amount = f"{row['k']:.3g} times as many tokens"
     if not math.isfinite(row["k_low"]):
         return f"{amount} (no interval: one run each)"
-    above = "" if row["high_reached"] else "above "
-    return f"{amount} (95% interval {number(row['k_low'], 1)} to {above}{number(row['k_high'], 1)})"
+    return f"{amount} (95% interval {end(row, 'low')} to {end(row, 'high')})"
+
+
+def end(row: "pd.Series[Any]", which: str) -> str:
+    """An end of the interval of an exchange rate, or the bound that the budgets give it."""
+    sign = {"before": "below ", "never": "above "}.get(row[f"{which}_reached"], "")
+    return f"{sign}{number(row[f'k_{which}'], 1)}"
 
 
 def cost(row: "pd.Series[Any]") -> str:
