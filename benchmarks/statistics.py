@@ -21,6 +21,9 @@ of the repository (`benchmarks/related_sets.py`): `design, scope, method, reject
 (the worse of both worlds) and `power` (to detect -.6). Its methods: `families` (ours: means of families relabelled,
 families left out), `families_spearman`, `sets` (every training set taken for independent). Null: not given.
 
+`--part choice` is about the mean regret of choosing training data (`benchmarks/choosing.py`): coverage of our
+interval and of a t interval, for metrics of more and less skill.
+
 Exits with code 1 if under the null ours rejects more than 6.5%, or covers less than 92% in any world.
 """
 
@@ -32,7 +35,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import related_sets
+from benchmarks import choosing, related_sets
 from workflow_scripts.command_line import parser_for, set_threads
 from workflow_scripts.statistics.association import Association, Scope, associate
 from workflow_scripts.statistics.correlation import CENTRINGS, Centring, Grid, correlation
@@ -172,6 +175,8 @@ def lines(simulations: int, fewer: int, seed: int) -> Iterator[dict[str, Any]]:
 
 def failed(line: dict[str, Any]) -> bool:
     """Whether one of our methods breaks its promise."""
+    if line.get("scope") == "regret":
+        return bool(line["method"] == choosing.OURS and line["covers"] < LEAST_COVERAGE)
     if "rejects" in line:
         of_ours = line["method"] in related_sets.OURS
         return of_ours and ((line["rejects"] or 0) > MOST_REJECTION or (line["covers"] or 1) < LEAST_COVERAGE)
@@ -185,7 +190,11 @@ def related_lines(simulations: int, fewer: int, seed: int) -> Iterator[dict[str,
     return related_sets.lines(related_sets.shipped_designs(), simulations, fewer, seed)
 
 
-PARTS = {"independent": lines, "related": related_lines}
+def choice_lines(simulations: int, fewer: int, seed: int) -> Iterator[dict[str, Any]]:
+    return choosing.lines(fewer, seed)
+
+
+PARTS = {"independent": lines, "related": related_lines, "choice": choice_lines}
 
 
 def main() -> None:
