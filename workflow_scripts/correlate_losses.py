@@ -1,9 +1,10 @@
 """Correlate alignment with loss in our own runs: every experiment, budget, metric and scope.
 
-`--experiments` is a JSON list of objects with name, kind, train_sets, eval_sets, tokens, fractions, target
-and in_domain_for. Tables: correlations with their tests and intervals (`--output`); one row per pair of
-sets, for scatter plots (`--points`); and on request paired differences between metrics (`--differences`)
-and correlations with one set left out (`--leave-one-out`). The column `note` says why something is null.
+`--experiments` is a JSON list of objects with name, kind, train_sets, eval_sets, tokens, fractions, target,
+in_domain_for and families (of training sets that share text or origin; the others are families of their own).
+Tables: correlations with their tests and intervals (`--output`); one row per pair of sets, for scatter plots
+(`--points`); and on request paired differences between metrics (`--differences`) and correlations with one
+family or evaluation set left out (`--leave-one-out`). The column `note` says why something is null.
 """
 
 import argparse
@@ -40,7 +41,9 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="METRIC",
         help="also correlate every other metric given this one; may be repeated",
     )
-    parser.add_argument("--permutations", type=int, default=5_000, help="random arrangements beyond 7 sets")
+    parser.add_argument(
+        "--permutations", type=int, default=5_000, help="random arrangements beyond 7 families"
+    )
     parser.add_argument("--bootstraps", type=int, default=2_000, help="resamples for the bootstrap interval")
     parser.add_argument("--seed", type=int, default=0, help="seed of arrangements and resamples")
     parser.add_argument("--threads", type=int, default=1, help="threads of the numerical libraries")

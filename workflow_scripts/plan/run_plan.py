@@ -13,6 +13,7 @@ from workflow_scripts.command_line import UserError
 from workflow_scripts.metrics.registry import metric_class
 from workflow_scripts.plan.corpus_graph import CorpusGraph
 from workflow_scripts.plan.experiments import is_recorded, recorded, trained, training_corpora
+from workflow_scripts.plan.families import families
 from workflow_scripts.plan.sources import recorded_tables
 
 ROW_SOURCES = ("mixture", "random_tokens")
@@ -272,7 +273,7 @@ class RunPlan:
 
     @property
     def experiments_json(self) -> str:
-        """The experiments as the analysis is told them; those that are trained each with budgets and seeds."""
+        """The experiments as the analysis is told them; trained ones with budgets, seeds and families of training sets."""
         experiments = []
         for experiment in self.config["experiments"]:
             if is_recorded(experiment):
@@ -280,7 +281,14 @@ class RunPlan:
                 continue
             recipe = self.recipe(experiment["recipe"])
             tokens = sorted(experiment.get("tokens") or recipe["tokens"])
-            experiments.append({**experiment, "tokens": tokens, "seeds": recipe["seeds"]})
+            experiments.append(
+                {
+                    **experiment,
+                    "tokens": tokens,
+                    "seeds": recipe["seeds"],
+                    "families": families(self.corpora, experiment["train_sets"]),
+                }
+            )
         return _json(experiments)
 
     # -- losses measured elsewhere --------------------------------------------------------------------------

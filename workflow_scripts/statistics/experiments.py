@@ -43,6 +43,11 @@ class Experiment:
     fractions: Mapping[str, float] = field(default_factory=dict)
     target: str | None = None
     in_domain_for: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    families: Mapping[str, str] = field(default_factory=dict)
+    """Training sets that share text or origin; one that is not named is a family of its own."""
+
+    def family(self, train_set: str) -> str:
+        return self.families.get(train_set, train_set)
 
     def in_domain(self, train_set: str, eval_set: str) -> bool:
         return eval_set in self.in_domain_for.get(train_set, ())
@@ -75,6 +80,7 @@ def _experiment(entry: dict[str, Any]) -> Experiment:
         fractions=entry.get("fractions") or {},
         target=entry.get("target"),
         in_domain_for=entry.get("in_domain_for") or {},
+        families=entry.get("families") or {},
     )
 
 
@@ -99,6 +105,17 @@ class Panel:
     def key(self) -> dict[str, Any]:
         """The columns that say which panel a row of a table is about."""
         return {"experiment": self.experiment.name, "part": self.part, "tokens": self.tokens}
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The family of each training set: the independent units of the statistics."""
+        return tuple(self.experiment.family(name) for name in self.train_sets)
+
+    @property
+    def family_numbers(self) -> NDArray[np.intp]:
+        """The same as numbers, from 0 in the order of first appearance."""
+        places = {name: place for place, name in enumerate(dict.fromkeys(self.families))}
+        return np.array([places[name] for name in self.families], dtype=np.intp)
 
     @property
     def loss(self) -> Grid:
