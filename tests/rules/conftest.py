@@ -27,12 +27,33 @@ AGGREGATES = {
 }
 
 
+# Put on the path of a run as sitecustomize: every program of the package then leaves a list of what it imported.
+RECORD_IMPORTS = """
+import atexit, json, os, sys, uuid
+from pathlib import Path
+
+def record():
+    program = Path(sys.argv[0])
+    if program.parent.name == "workflow_scripts":
+        prefix = "workflow_scripts."
+        modules = [name.removeprefix(prefix) for name in list(sys.modules) if name.startswith(prefix)]
+        found = {"name": program.stem, "arguments": sys.argv, "modules": modules}
+        Path(os.environ["RECORDED_IMPORTS"], f"{uuid.uuid4()}.json").write_text(json.dumps(found))
+
+atexit.register(record)
+"""
+
+
 @dataclass
 class Checkout:
     """A copy of the tracked files of this checkout, in which Snakemake runs."""
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+    first_output: str = ""
+    """What the first run printed."""
+    imported: Path = Path()
+    """Folder with what each program of the first run imported."""
 
     @classmethod
     def copy_of(cls, root: Path, folder: Path) -> "Checkout":
@@ -85,9 +106,14 @@ class Checkout:
 def finished(root, tmp_path_factory) -> Checkout:
     """A checkout in which the quick run has ended. Tests may change it only in ways that they undo."""
     checkout = Checkout.copy_of(root, tmp_path_factory.mktemp("checkout"))
+    recorder = tmp_path_factory.mktemp("recorder")
+    (recorder / "sitecustomize.py").write_text(RECORD_IMPORTS)
+    checkout.imported = tmp_path_factory.mktemp("imported")
+    checkout.environment = {"PYTHONPATH": str(recorder), "RECORDED_IMPORTS": str(checkout.imported)}
     done = checkout.snakemake("report")
+    checkout.environment = {}
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
-    checkout.first_output = done.stdout + done.stderr  # type: ignore[attr-defined]
+    checkout.first_output = done.stdout + done.stderr
     return checkout
 
 

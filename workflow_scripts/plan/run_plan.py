@@ -139,14 +139,15 @@ class RunPlan:
         """
         settings, general = self.config["estimators"][name], self.config["alignment"]["batches"]
         asked = settings["batches"] or general
-        return asked if settings["rows"] or settings["sampling"] else min(asked, general)
+        of_its_own = settings["rows"] or settings["sampling"] == "same"
+        return asked if of_its_own else min(asked, general)
 
     def estimator_rows(self, name: str) -> int:
         """Rows of a batch that an estimator embeds."""
         return self.config["estimators"][name]["rows"] or self.config["alignment"]["rows"]
 
     def estimator_sampling(self, name: str) -> str:
-        return self.config["estimators"][name]["sampling"] or self.config["alignment"]["sampling"]
+        return self.config["estimators"][name]["sampling"]
 
     def fewer_rows(self, estimator: str | None) -> list[str]:
         """The option that lets a set with few rows have smaller batches, where the estimator asks for it."""
@@ -335,7 +336,6 @@ class RunPlan:
             **{name: f"{self.root}/analysis/{name}.parquet" for name in self.analysis_tables},
             **self.switch_tables,
             "alignment": f"{self.root}/alignment/alignment.parquet",
-            "alignment_cost": f"{self.root}/alignment/alignment_cost.parquet",
             "loss_summary": f"{self.root}/losses/loss_summary.parquet",
         }
 
