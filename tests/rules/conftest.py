@@ -70,20 +70,24 @@ class Checkout:
         return cls(folder)
 
     def snakemake(self, *arguments: str, config: dict | None = None) -> subprocess.CompletedProcess:
-        """Run Snakemake on configs/quick.yaml, overlaid with `config`."""
+        """Run Snakemake on configs/quick.yaml, overlaid with `config`, in an environment that is not activated."""
         overlays = ["configs/quick.yaml"]
         if config is not None:
             overlay = self.folder / "overlay.yaml"
             overlay.write_text(yaml.safe_dump(config))
             overlays.append(str(overlay))
-        bin_folder = str(Path(sys.executable).parent)
+        not_active = [
+            folder
+            for folder in os.environ["PATH"].split(os.pathsep)
+            if Path(folder) != Path(sys.executable).parent
+        ]
         return subprocess.run(
             [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, "--configfile", *overlays],
             cwd=self.folder,
             capture_output=True,
             text=True,
             check=False,
-            env={**os.environ, "PATH": f"{bin_folder}:{os.environ['PATH']}", **self.environment},
+            env={**os.environ, "PATH": os.pathsep.join(not_active), **self.environment},
         )
 
     def planned(self, config: dict | None = None) -> dict[str, int]:
@@ -105,7 +109,7 @@ class Checkout:
 @pytest.fixture(scope="session")
 def finished(root, tmp_path_factory) -> Checkout:
     """A checkout in which the quick run has ended. Tests may change it only in ways that they undo."""
-    checkout = Checkout.copy_of(root, tmp_path_factory.mktemp("checkout"))
+    checkout = Checkout.copy_of(root, tmp_path_factory.mktemp("a checkout é"))
     recorder = tmp_path_factory.mktemp("recorder")
     (recorder / "sitecustomize.py").write_text(RECORD_IMPORTS)
     checkout.imported = tmp_path_factory.mktemp("imported")
@@ -115,6 +119,12 @@ def finished(root, tmp_path_factory) -> Checkout:
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
     checkout.first_output = done.stdout + done.stderr
     return checkout
+
+
+@pytest.fixture(scope="session")
+def make_copy(root, tmp_path_factory):
+    """Make a copy of this checkout, in a folder with this in its name, in which nothing has run."""
+    return lambda name: Checkout.copy_of(root, tmp_path_factory.mktemp(name))
 
 
 @pytest.fixture(scope="module")

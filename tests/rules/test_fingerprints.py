@@ -13,8 +13,18 @@ from workflow_scripts.metrics.registry import metric_names
 
 LIST_JOB_MODULES = Path(__file__).with_name("list_job_modules.py")
 
-# What no job runs: the plan arrives at the jobs as values, and records are made by `make record` and `make results`.
-OF_NO_JOB = ("plan", "records", "record_results", "restore_results", "write_results")
+# What no job runs: the plan arrives at the jobs as values, records are made by `make record` and `make results`, the
+# others bring jobs and users to the package.
+OF_NO_JOB = (
+    "plan",
+    "records",
+    "record_results",
+    "restore_results",
+    "write_results",
+    "importable",
+    "plumbline_command",
+)
+NO_PROGRAMS = ("__init__", "command_line", "workflow_files")
 
 # The rules that an edit below a folder may run again.
 RULES_OF = {
@@ -149,11 +159,8 @@ def test_an_edit_in_a_folder_runs_only_its_own_rules_again(all_jobs, folder):
 
 def test_a_program_is_in_the_fingerprint_of_the_rule_of_its_name(root, all_jobs):
     by_module = jobs_by_module(all_jobs)
-    programs = {path.stem for path in (root / "workflow_scripts").glob("*.py")} - {
-        "__init__",
-        "command_line",
-        *OF_NO_JOB,
-    }
+    modules = {path.stem for path in (root / "workflow_scripts").glob("*.py")}
+    programs = modules - {*NO_PROGRAMS, *OF_NO_JOB}
     used_by_others = {"embed_batches": {"flip_switches"}}
     for program in programs:
         rules = {job["rule"] for job in by_module[program]}

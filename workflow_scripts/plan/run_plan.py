@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import shlex
+import sys
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -364,7 +365,7 @@ class RunPlan:
 
     # -- what is there --------------------------------------------------------------------------------------
 
-    def command_for_what_exists(self, given: Sequence[str]) -> str:
+    def command_for_what_exists(self, snakefile: str, given: Sequence[str]) -> str:
         """The shell command that makes the page from what a failed run left, with the same config, where it ran.
 
         `given` are the arguments of the failed run: a run on a cluster makes its page there, too.
@@ -373,9 +374,8 @@ class RunPlan:
         overlay.parent.mkdir(parents=True, exist_ok=True)
         overlay.write_text(_json({**self.config, "only_existing": True}), encoding="utf-8")
         # The failed run still holds the lock of the working directory.
-        return shlex.join(
-            ["snakemake", "--nolock", *execution_options(given), "--configfile", str(overlay), "--", "report"]
-        )
+        command = [sys.executable, "-m", "snakemake", "--snakefile", snakefile, "--nolock"]
+        return shlex.join([*command, *execution_options(given), "--configfile", str(overlay), "--", "report"])
 
     def present(self, paths: Iterable[str]) -> list[str]:
         """The paths; under `only_existing` those that exist."""
