@@ -238,7 +238,7 @@ rule one_sentence:
 rule check_one_sentence:
     """The published sentence scored with GPT-2: its weights come from the Hub, or from the folder of the probe."""
     input:
-        "published/one_sentence.json",
+        workflow_file("published/one_sentence.json"),
     output:
         "<results>/analysis/one_sentence.json",
     log:
@@ -266,7 +266,10 @@ rule check_one_sentence:
 rule analyse_published:
     """The published numbers through the same statistics as our own."""
     input:
-        expand("published/{name}.csv", name=["pretraining", "finetuning_task2vec", "finetuning_gzip"]),
+        [
+            workflow_file(f"published/{name}.csv")
+            for name in ("pretraining", "finetuning_task2vec", "finetuning_gzip")
+        ],
     output:
         table="<results>/analysis/published.parquet",
         points="<results>/analysis/published_points.parquet",

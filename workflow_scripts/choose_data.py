@@ -10,12 +10,12 @@ import argparse
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.command_line import UserError, parser_for, run, set_threads
-from workflow_scripts.statistics.choice import CHOICE_KEYS, SECONDS, Costs, choice_table, choices
-from workflow_scripts.statistics.experiments import Panel, experiments_from_json, panels
-from workflow_scripts.storage.tables import read_frame, read_frames, read_json, write_table
+
+if TYPE_CHECKING:
+    from workflow_scripts.statistics.experiments import Panel
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -44,6 +44,10 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
     set_threads(arguments.threads)
+    from workflow_scripts.statistics.choice import CHOICE_KEYS, SECONDS, Costs, choice_table, choices
+    from workflow_scripts.statistics.experiments import experiments_from_json, panels
+    from workflow_scripts.storage.tables import read_frame, read_frames, write_table
+
     experiments = experiments_from_json(arguments.experiments)
     costs = Costs(_metric_costs(arguments.alignment_cost), TrainingTimes(arguments.times).seconds)
     found = panels(read_frames(arguments.alignment), read_frame(arguments.losses), experiments)
@@ -57,6 +61,8 @@ class TrainingTimes:
     """Seconds of training runs, by recipe and training set."""
 
     def __init__(self, options: Sequence[str]):
+        from workflow_scripts.storage.tables import read_json
+
         self.runs: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for option in options:
             name, separator, file = option.partition("=")
@@ -64,7 +70,7 @@ class TrainingTimes:
                 raise UserError(f"--times: {option!r} must be TRAIN_SET=FILE with a file that is there")
             self.runs[name] += read_json(file)
 
-    def seconds(self, panel: Panel, train_set: str) -> float:
+    def seconds(self, panel: "Panel", train_set: str) -> float:
         """Mean over seeds of training up to the panel's budget: its share of the shortest run that passes it."""
         named = self.runs.get(f"{panel.experiment.recipe}/{train_set}") or self.runs.get(train_set, [])
         long_enough = [entry for entry in named if entry["tokens"] >= panel.tokens]
@@ -76,6 +82,8 @@ class TrainingTimes:
 
 
 def _metric_costs(path: str | None) -> dict[tuple[str, str], float]:
+    from workflow_scripts.storage.tables import read_frame
+
     if path is None:
         return {}
     table = read_frame(path)

@@ -9,21 +9,12 @@ family or evaluation set left out (`--leave-one-out`). The column `note` says wh
 
 import argparse
 from collections.abc import Sequence
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from workflow_scripts.command_line import UserError, parser_for, run, set_threads
-from workflow_scripts.statistics.covariates import COVARIATES
-from workflow_scripts.statistics.differences import difference_table, metric_differences
-from workflow_scripts.statistics.experiments import experiments_from_json, panels, points
-from workflow_scripts.statistics.our_runs import (
-    Settings,
-    analyse_panel,
-    correlation_table,
-    left_out_table,
-    scopes,
-)
-from workflow_scripts.storage.tables import read_frame, read_frames, write_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -57,6 +48,18 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
     set_threads(arguments.threads)
+    from workflow_scripts.statistics.covariates import COVARIATES
+    from workflow_scripts.statistics.differences import difference_table, metric_differences
+    from workflow_scripts.statistics.experiments import experiments_from_json, panels, points
+    from workflow_scripts.statistics.our_runs import (
+        Settings,
+        analyse_panel,
+        correlation_table,
+        left_out_table,
+        scopes,
+    )
+    from workflow_scripts.storage.tables import read_frame, read_frames, write_table
+
     settings = Settings(arguments.permutations, arguments.bootstraps, arguments.seed, tuple(arguments.given))
     experiments = experiments_from_json(arguments.experiments)
     alignment, losses = read_frames(arguments.alignment), read_frame(arguments.losses)
@@ -79,7 +82,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         write_table(difference_table(rows), arguments.differences)
 
 
-def _covariates(path: str | None) -> pd.DataFrame:
+def _covariates(path: str | None) -> "pd.DataFrame":
+    import pandas as pd
+
+    from workflow_scripts.storage.tables import read_frame
+
     if path is None:
         return pd.DataFrame(columns=["source", "target"], dtype="str")
     table = read_frame(path)

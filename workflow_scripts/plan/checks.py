@@ -283,7 +283,7 @@ def _check_sizes(config: dict[str, Any]) -> None:
     """A token is at least a byte, so a corpus of fewer bytes than a stage needs tokens is refused at once."""
     graph = CorpusGraph(config)
     length, settings = config["rows"]["length"], config["alignment"]
-    batches = settings["batches"] if settings["sampling"] == "disjoint" else 1
+    batches = settings["batches"]
     for_batches = batches * settings["rows"] * length
     for experiment in config["experiments"]:
         budget = 0 if is_recorded(experiment) else _largest_budget(config, experiment)

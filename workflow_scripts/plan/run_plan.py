@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import shlex
+import sys
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -143,14 +144,15 @@ class RunPlan:
         """
         settings, general = self.config["estimators"][name], self.config["alignment"]["batches"]
         asked = settings["batches"] or general
-        return asked if settings["rows"] or settings["sampling"] else min(asked, general)
+        of_its_own = settings["rows"] or settings["sampling"] == "same"
+        return asked if of_its_own else min(asked, general)
 
     def estimator_rows(self, name: str) -> int:
         """Rows of a batch that an estimator embeds."""
         return self.config["estimators"][name]["rows"] or self.config["alignment"]["rows"]
 
     def estimator_sampling(self, name: str) -> str:
-        return self.config["estimators"][name]["sampling"] or self.config["alignment"]["sampling"]
+        return self.config["estimators"][name]["sampling"]
 
     def fewer_rows(self, estimator: str | None) -> list[str]:
         """The option that lets a set with few rows have smaller batches, where the estimator asks for it."""
@@ -386,7 +388,6 @@ class RunPlan:
             **{name: f"{self.root}/analysis/{name}.parquet" for name in self.analysis_tables},
             **self.switch_tables,
             "alignment": f"{self.root}/alignment/alignment.parquet",
-            "alignment_cost": f"{self.root}/alignment/alignment_cost.parquet",
             "loss_summary": f"{self.root}/losses/loss_summary.parquet",
         }
 
@@ -415,7 +416,7 @@ class RunPlan:
 
     # -- what is there --------------------------------------------------------------------------------------
 
-    def command_for_what_exists(self, given: Sequence[str]) -> str:
+    def command_for_what_exists(self, snakefile: str, given: Sequence[str]) -> str:
         """The shell command that makes the page from what a failed run left, with the same config, where it ran.
 
         `given` are the arguments of the failed run: a run on a cluster makes its page there, too.
@@ -424,9 +425,8 @@ class RunPlan:
         overlay.parent.mkdir(parents=True, exist_ok=True)
         overlay.write_text(_json({**self.config, "only_existing": True}), encoding="utf-8")
         # The failed run still holds the lock of the working directory.
-        return shlex.join(
-            ["snakemake", "--nolock", *execution_options(given), "--configfile", str(overlay), "--", "report"]
-        )
+        command = [sys.executable, "-m", "snakemake", "--snakefile", snakefile, "--nolock"]
+        return shlex.join([*command, *execution_options(given), "--configfile", str(overlay), "--", "report"])
 
     def present(self, paths: Iterable[str]) -> list[str]:
         """The paths; under `only_existing` those that exist."""

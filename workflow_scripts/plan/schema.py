@@ -5,7 +5,6 @@ import difflib
 import functools
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -14,8 +13,9 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from workflow_scripts.command_line import UserError
 from workflow_scripts.plan.experiments import is_recorded
+from workflow_scripts.workflow_files import ROOT
 
-SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "config.schema.yaml"
+SCHEMA = ROOT / "schemas" / "config.schema.yaml"
 
 
 @functools.cache
