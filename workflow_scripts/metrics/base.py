@@ -4,13 +4,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from workflow_scripts.tokens.rows import Rows
 
 Features = dict[str, np.ndarray]
+
+MIXTURES_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,19 @@ class Metric(ABC):
     `needs` holds one source of batches, "rows", "text" or "embeddings:<estimator>", and may add "vocabulary",
     "probe" or "encoder". `version` is raised whenever features or comparisons change their value, because
     finished pieces are kept under it.
+
+    `mixes` says how the alignment of a mixture follows from its parts: "exact" where features are linear in
+    the text, so that `mix` has the expected features of a mixed batch; "mean", the mean of the parts'
+    alignments, where they are not. `mixes_by` says what features are linear in: a mixture's shares
+    are shares of tokens, and shares of rows differ from them where rows hold padding.
     """
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
     symmetric: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]]
+    mixes: ClassVar[Literal["exact", "mean"]] = "mean"
+    mixes_by: ClassVar[Literal["tokens", "rows"]] = "tokens"
 
     def __init__(self, resources: Resources):
         self.resources = resources
@@ -83,6 +92,19 @@ class Metric(ABC):
     def table(self, sources: Sequence[Features], targets: Sequence[Features]) -> np.ndarray:
         """Alignment of every source batch (rows) with every target batch (columns)."""
         return np.array([[self.compare(source, target) for target in targets] for source in sources])
+
+    def mix(self, parts: Sequence[Features], shares: np.ndarray) -> Features:
+        """Expected features of a mixed batch, from one batch of each part; `compare` takes them as a source."""
+        raise NotImplementedError(f"{self.name} mixes by {self.mixes}")
+
+    def mixture_table(
+        self, parts: Sequence[Features], shares: np.ndarray, targets: Sequence[Features]
+    ) -> np.ndarray:
+        """`table` of the mixtures (rows of `shares`) of one batch of each part; to be overridden for speed."""
+        portions = np.split(shares, range(MIXTURES_AT_ONCE, len(shares), MIXTURES_AT_ONCE))
+        return np.concatenate(
+            [self.table([self.mix(parts, row) for row in portion], targets) for portion in portions]
+        )
 
     @classmethod
     def estimator(cls) -> str | None:

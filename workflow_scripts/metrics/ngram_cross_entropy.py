@@ -1,10 +1,13 @@
 """A small language model of the source reads the target: minus the cross-entropy of a trigram model."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from workflow_scripts.metrics.base import Batch, Features, Metric
+from workflow_scripts.metrics.ngram_mixtures import MixtureReader, absence
+from workflow_scripts.metrics.token_counts import dense_counts, looked_up, shared_vocabulary
 
 ORDER = 3
 
@@ -24,6 +27,8 @@ class NgramCrossEntropy(Metric):
     version = 2
     symmetric = False
     needs = ("rows", "vocabulary")
+    mixes = "exact"
+    mixes_by = "rows"
 
     def parameters(self) -> dict[str, Any]:
         return {"vocabulary_size": self.resources.vocabulary_size}
@@ -64,10 +69,10 @@ class NgramCrossEntropy(Metric):
         p = np.full(len(target["grams1"]), 1 / self.resources.vocabulary_size)
         for order in range(1, ORDER + 1):
             lower = p[target[f"endings{order}"]] if order > 1 else p
-            count = _looked_up(source[f"grams{order}"], source[f"counts{order}"], target[f"grams{order}"])
+            count = looked_up(source[f"grams{order}"], source[f"counts{order}"], target[f"grams{order}"])
             known, wanted = source[f"histories{order}"], target[f"histories{order}"]
             total, followers = (
-                np.repeat(_looked_up(known, source[f"{values}{order}"], wanted), target[f"followers{order}"])
+                np.repeat(looked_up(known, source[f"{values}{order}"], wanted), target[f"followers{order}"])
                 for values in ("totals", "followers")
             )
             seen = total > 0
@@ -75,8 +80,32 @@ class NgramCrossEntropy(Metric):
         counts = target[f"counts{ORDER}"]
         return float((counts * np.log(p)).sum() / counts.sum())
 
+    def mix(self, parts: Sequence[Features], shares: np.ndarray) -> Features:
+        """Expected counts, and expected numbers of followers, of a batch with these shares of the parts' rows.
 
-def _looked_up(keys: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Values by key, 0 where there is no such key."""
-    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[place] == wanted, values[place], 0)
+        An n-gram that part d holds c_d times stays out of a batch that takes each of them with probability
+        share_d with probability prod (1 - share_d)^c_d. Counts are not rounded: Witten-Bell adds up to one with
+        any counts.
+        """
+        base = self.resources.vocabulary_size + 1
+        absent = absence(shares)
+        features: Features = {}
+        for order in range(1, ORDER + 1):
+            grams = shared_vocabulary(parts, f"grams{order}")
+            counts = dense_counts(parts, f"counts{order}", grams, f"grams{order}")
+            histories, first = np.unique(grams // base, return_index=True)
+            expected = shares @ counts
+            features |= {
+                f"grams{order}": grams,
+                f"counts{order}": expected,
+                f"histories{order}": histories,
+                f"totals{order}": np.add.reduceat(expected, first),
+                f"followers{order}": np.add.reduceat(-np.expm1(absent @ counts), first),
+            }
+        return features
+
+    def mixture_table(
+        self, parts: Sequence[Features], shares: np.ndarray, targets: Sequence[Features]
+    ) -> np.ndarray:
+        reader = MixtureReader(parts, targets, ORDER, self.resources.vocabulary_size)
+        return np.array([reader.scores(row) for row in shares])

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from workflow_scripts.metrics.base import Batch, Features, Metric
+from workflow_scripts.metrics.base import MIXTURES_AT_ONCE, Batch, Features, Metric
 from workflow_scripts.metrics.token_counts import dense_counts, shared_vocabulary
 
 BUCKETS = 2**20
@@ -23,6 +23,8 @@ class TfidfCosine(Metric):
 
     name = "tfidf_cosine"
     needs = ("text",)
+    mixes = "exact"
+    mixes_by = "rows"
 
     def features(self, batch: Batch) -> Features:
         from sklearn.feature_extraction.text import HashingVectorizer
@@ -54,3 +56,41 @@ class TfidfCosine(Metric):
             weighted, other = a[i] * idf, b[j] * idf
             values[i, j] = weighted @ other / np.sqrt((weighted @ weighted) * (other @ other))
         return values
+
+    def mix(self, parts: Sequence[Features], shares: np.ndarray) -> Features:
+        """Counts of words and of rows that hold them are linear; the weights follow from these."""
+        vocabulary = shared_vocabulary(parts)
+        return {
+            "ids": vocabulary,
+            "counts": shares @ dense_counts(parts, "counts", vocabulary),
+            "rows_with": shares @ dense_counts(parts, "rows_with", vocabulary),
+            "rows": shares @ np.stack([part["rows"] for part in parts]),
+        }
+
+    def mixture_table(
+        self, parts: Sequence[Features], shares: np.ndarray, targets: Sequence[Features]
+    ) -> np.ndarray:
+        """Words that the target does not hold have one weight for all targets of as many rows."""
+        vocabulary = shared_vocabulary([*parts, *targets])
+        counts, rows_with = (dense_counts(parts, key, vocabulary) for key in ("counts", "rows_with"))
+        places = [np.searchsorted(vocabulary, target["ids"]) for target in targets]
+        values = np.empty((len(shares), len(targets)))
+        for start in range(0, len(shares), MIXTURES_AT_ONCE):
+            portion = slice(start, start + MIXTURES_AT_ONCE)
+            a, df = counts.T @ shares[portion].T, rows_with.T @ shares[portion].T
+            rows = shares[portion] @ np.concatenate([part["rows"] for part in parts])
+            squares: dict[float, np.ndarray] = {}
+            for j, (target, its) in enumerate(zip(targets, places, strict=True)):
+                b, n = target["counts"][:, None], rows + target["rows"]
+                if float(target["rows"][0]) not in squares:
+                    squares[float(target["rows"][0])] = (a * _idf(n, df)) ** 2
+                without_it = squares[float(target["rows"][0])]
+                idf = _idf(n, df[its] + target["rows_with"][:, None])
+                weighted, other = a[its] * idf, b * idf
+                length = (without_it.sum(axis=0) - without_it[its].sum(axis=0)) + (weighted**2).sum(axis=0)
+                values[portion, j] = (weighted * other).sum(axis=0) / np.sqrt(length * (other**2).sum(axis=0))
+        return values
+
+
+def _idf(n: np.ndarray, rows_with: np.ndarray) -> np.ndarray:
+    return np.log((1 + n) / (1 + rows_with)) + 1

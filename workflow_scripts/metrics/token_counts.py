@@ -12,14 +12,22 @@ def real_tokens(input_ids: np.ndarray, n_tokens: np.ndarray) -> np.ndarray:
     return input_ids[np.arange(input_ids.shape[1])[None, :] < n_tokens[:, None]]
 
 
-def dense_counts(batches: Sequence[Features], values: str, vocabulary: np.ndarray) -> np.ndarray:
+def dense_counts(
+    batches: Sequence[Features], values: str, vocabulary: np.ndarray, ids: str = "ids"
+) -> np.ndarray:
     """Batches as rows, `vocabulary` (sorted, holding every id of theirs) as columns."""
     counts = np.zeros((len(batches), len(vocabulary)))
     for row, batch in zip(counts, batches, strict=True):
-        row[np.searchsorted(vocabulary, batch["ids"])] = batch[values]
+        row[np.searchsorted(vocabulary, batch[ids])] = batch[values]
     return counts
 
 
-def shared_vocabulary(batches: Sequence[Features]) -> np.ndarray:
+def shared_vocabulary(batches: Sequence[Features], ids: str = "ids") -> np.ndarray:
     """All ids of some batches, sorted."""
-    return np.unique(np.concatenate([batch["ids"] for batch in batches]))
+    return np.unique(np.concatenate([batch[ids] for batch in batches]))
+
+
+def looked_up(keys: np.ndarray, values: np.ndarray, wanted: np.ndarray, otherwise: float = 0) -> np.ndarray:
+    """Values by key (sorted, at least one), `otherwise` where there is no such key."""
+    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[place] == wanted, values[place], otherwise)

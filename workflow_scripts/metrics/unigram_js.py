@@ -18,6 +18,7 @@ class UnigramJS(Metric):
 
     name = "unigram_js"
     needs = ("rows",)
+    mixes = "exact"
 
     def features(self, batch: Batch) -> Features:
         assert batch.rows is not None
@@ -33,6 +34,28 @@ class UnigramJS(Metric):
         q = dense_counts(targets, "frequencies", vocabulary)
         mixed = np.array([_entropy((row + q) / 2) for row in p])
         return 1 - (mixed - (_entropy(p)[:, None] + _entropy(q)[None, :]) / 2)
+
+    def mix(self, parts: Sequence[Features], shares: np.ndarray) -> Features:
+        vocabulary = shared_vocabulary(parts)
+        return {"ids": vocabulary, "frequencies": shares @ dense_counts(parts, "frequencies", vocabulary)}
+
+    def mixture_table(
+        self, parts: Sequence[Features], shares: np.ndarray, targets: Sequence[Features]
+    ) -> np.ndarray:
+        """Only the target's own tokens are visited pair by pair: elsewhere a mixture's half is all there is."""
+        vocabulary = shared_vocabulary([*parts, *targets])
+        p = dense_counts(parts, "frequencies", vocabulary).T @ shares.T
+        alone = xlogy(p / 2, p / 2)
+        all_alone = alone.sum(axis=0)
+        entropy = -xlogy(p, p).sum(axis=0) / np.log(2)
+        values = np.empty((len(shares), len(targets)))
+        for column, target in zip(values.T, targets, strict=True):
+            its = np.searchsorted(vocabulary, target["ids"])
+            q = target["frequencies"]
+            both = (p[its] + q[:, None]) / 2
+            mixed = all_alone - alone[its].sum(axis=0) + (both * np.log(both)).sum(axis=0)
+            column[:] = 1 + mixed / np.log(2) + (entropy + _entropy(q)) / 2
+        return values
 
 
 def _entropy(p: np.ndarray) -> np.ndarray:
