@@ -61,10 +61,10 @@ class Metric(ABC):
     "probe" or "encoder". `version` is raised whenever features or comparisons change their value, because
     finished pieces are kept under it.
 
-    `mixes` says how the alignment of a mixture follows from its parts: "exact" where features are linear in
-    the text, so that `mix` has the expected features of a mixed batch; "mean", the mean of the parts'
-    alignments, where they are not. `mixes_by` says what features are linear in: a mixture's shares
-    are shares of tokens, and shares of rows differ from them where rows hold padding.
+    `mixes` says how the alignment of a mixture follows from its parts: "exact" where the features of a batch
+    follow from those of its rows, so that `mix` gives the features of a mixed batch; "mean", the mean of the
+    parts' alignments, where they do not. `mixes_by` says how: features are means over "tokens", or they are
+    added up over "rows".
     """
 
     name: ClassVar[str]
@@ -93,17 +93,20 @@ class Metric(ABC):
         """Alignment of every source batch (rows) with every target batch (columns)."""
         return np.array([[self.compare(source, target) for target in targets] for source in sources])
 
-    def mix(self, parts: Sequence[Features], shares: np.ndarray) -> Features:
-        """Expected features of a mixed batch, from one batch of each part; `compare` takes them as a source."""
-        raise NotImplementedError(f"{self.name} mixes by {self.mixes}")
+    def mix(self, units: Sequence[Features], weights: np.ndarray) -> Features:
+        """Features of a batch made of smaller ones, as `compare` takes them for a source.
+
+        Weights are shares of the batch's tokens, or, where the metric mixes by rows, 1 for each unit of the batch.
+        """
+        raise NotImplementedError(f"metric {self.name} has no features of mixtures")
 
     def mixture_table(
-        self, parts: Sequence[Features], shares: np.ndarray, targets: Sequence[Features]
+        self, units: Sequence[Features], weights: np.ndarray, targets: Sequence[Features]
     ) -> np.ndarray:
-        """`table` of the mixtures (rows of `shares`) of one batch of each part; to be overridden for speed."""
-        portions = np.split(shares, range(MIXTURES_AT_ONCE, len(shares), MIXTURES_AT_ONCE))
+        """`table` of many mixtures, one per row of `weights`; metrics override it for speed."""
+        portions = np.split(weights, range(MIXTURES_AT_ONCE, len(weights), MIXTURES_AT_ONCE))
         return np.concatenate(
-            [self.table([self.mix(parts, row) for row in portion], targets) for portion in portions]
+            [self.table([self.mix(units, row) for row in portion], targets) for portion in portions]
         )
 
     @classmethod

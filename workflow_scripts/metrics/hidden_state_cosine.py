@@ -37,5 +37,5 @@ class HiddenStateCosine(Metric):
         a, b = source["state"], target["state"]
         return float(a @ b / np.sqrt((a @ a) * (b @ b)))
 
-    def mix(self, parts: Sequence[Features], shares: np.ndarray) -> Features:
-        return {"state": shares @ np.stack([part["state"] for part in parts])}
+    def mix(self, units: Sequence[Features], weights: np.ndarray) -> Features:
+        return {"state": weights @ np.stack([unit["state"] for unit in units])}

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from workflow_scripts.metrics.base import Batch, Features, Metric
-from workflow_scripts.metrics.ngram_mixtures import MixtureReader, absence
-from workflow_scripts.metrics.token_counts import dense_counts, looked_up, shared_vocabulary
+from workflow_scripts.metrics.ngram_mixtures import MixtureReader
+from workflow_scripts.metrics.token_counts import looked_up, shared_vocabulary, sparse_counts
 
 ORDER = 3
 
@@ -80,32 +80,25 @@ class NgramCrossEntropy(Metric):
         counts = target[f"counts{ORDER}"]
         return float((counts * np.log(p)).sum() / counts.sum())
 
-    def mix(self, parts: Sequence[Features], shares: np.ndarray) -> Features:
-        """Expected counts, and expected numbers of followers, of a batch with these shares of the parts' rows.
-
-        An n-gram that part d holds c_d times stays out of a batch that takes each of them with probability
-        share_d with probability prod (1 - share_d)^c_d. Counts are not rounded: Witten-Bell adds up to one with
-        any counts.
-        """
+    def mix(self, units: Sequence[Features], weights: np.ndarray) -> Features:
         base = self.resources.vocabulary_size + 1
-        absent = absence(shares)
         features: Features = {}
         for order in range(1, ORDER + 1):
-            grams = shared_vocabulary(parts, f"grams{order}")
-            counts = dense_counts(parts, f"counts{order}", grams, f"grams{order}")
+            grams = shared_vocabulary(units, f"grams{order}")
+            counts = weights @ sparse_counts(units, f"counts{order}", grams, f"grams{order}")
+            grams, counts = grams[counts > 0], counts[counts > 0]
             histories, first = np.unique(grams // base, return_index=True)
-            expected = shares @ counts
             features |= {
                 f"grams{order}": grams,
-                f"counts{order}": expected,
+                f"counts{order}": counts,
                 f"histories{order}": histories,
-                f"totals{order}": np.add.reduceat(expected, first),
-                f"followers{order}": np.add.reduceat(-np.expm1(absent @ counts), first),
+                f"totals{order}": np.add.reduceat(counts, first),
+                f"followers{order}": np.diff(np.append(first, len(grams))),
             }
         return features
 
     def mixture_table(
-        self, parts: Sequence[Features], shares: np.ndarray, targets: Sequence[Features]
+        self, units: Sequence[Features], weights: np.ndarray, targets: Sequence[Features]
     ) -> np.ndarray:
-        reader = MixtureReader(parts, targets, ORDER, self.resources.vocabulary_size)
-        return np.array([reader.scores(row) for row in shares])
+        reader = MixtureReader(units, targets, ORDER, self.resources.vocabulary_size)
+        return np.array([reader.scores(row) for row in weights])

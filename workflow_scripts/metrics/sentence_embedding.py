@@ -67,8 +67,8 @@ class SentenceEmbedding(Metric):
         a, b = source["mean"], target["mean"]
         return float(a @ b / np.sqrt((a @ a) * (b @ b)))
 
-    def mix(self, parts: Sequence[Features], shares: np.ndarray) -> Features:
-        return {"mean": shares @ np.stack([part["mean"] for part in parts])}
+    def mix(self, units: Sequence[Features], weights: np.ndarray) -> Features:
+        return {"mean": weights @ np.stack([unit["mean"] for unit in units])}
 
 
 def encoder_folder(name: str) -> Path:

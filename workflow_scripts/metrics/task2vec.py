@@ -27,10 +27,10 @@ class Task2Vec(Metric):
     def compare(self, source: Features, target: Features) -> float:
         return float(self.table([source], [target])[0, 0])
 
-    def mix(self, parts: Sequence[Features], shares: np.ndarray) -> Features:
+    def mix(self, units: Sequence[Features], weights: np.ndarray) -> Features:
         """The Fisher information per token of a mixture is the weighted mean of that of its parts."""
-        embeddings = np.stack([part["embedding"] for part in parts])
-        return {"embedding": shares.astype(embeddings.dtype) @ embeddings}
+        embeddings = np.stack([unit["embedding"] for unit in units])
+        return {"embedding": weights.astype(embeddings.dtype) @ embeddings}
 
     def table(self, sources: Sequence[Features], targets: Sequence[Features]) -> np.ndarray:
         from workflow_scripts.fisher import distance_matrix

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from workflow_scripts.metrics.base import MIXTURES_AT_ONCE, Batch, Features, Metric
-from workflow_scripts.metrics.token_counts import dense_counts, shared_vocabulary
+from workflow_scripts.metrics.token_counts import dense_counts, shared_vocabulary, sparse_counts
 
 BUCKETS = 2**20
 WORD_OR_SIGN = r"\w+|[^\w\s]"  # signs count, since formal languages are made of them
@@ -33,12 +33,12 @@ class TfidfCosine(Metric):
         vectorizer = HashingVectorizer(
             n_features=BUCKETS, token_pattern=WORD_OR_SIGN, alternate_sign=False, norm=None
         )
-        words = vectorizer.transform(batch.texts).tocsc()
-        ids = np.flatnonzero(np.diff(words.indptr))
+        words = vectorizer.transform(batch.texts)
+        ids, place = np.unique(words.indices, return_inverse=True)
         return {
-            "ids": ids,
-            "counts": np.asarray(words.sum(axis=0)).ravel()[ids],
-            "rows_with": np.diff(words.indptr)[ids],
+            "ids": ids.astype(np.int64),
+            "counts": np.bincount(place, weights=words.data),
+            "rows_with": np.bincount(place).astype(np.int32),
             "rows": np.array([words.shape[0]]),
         }
 
@@ -57,37 +57,39 @@ class TfidfCosine(Metric):
             values[i, j] = weighted @ other / np.sqrt((weighted @ weighted) * (other @ other))
         return values
 
-    def mix(self, parts: Sequence[Features], shares: np.ndarray) -> Features:
-        """Counts of words and of rows that hold them are linear; the weights follow from these."""
-        vocabulary = shared_vocabulary(parts)
+    def mix(self, units: Sequence[Features], weights: np.ndarray) -> Features:
+        vocabulary = shared_vocabulary(units)
         return {
             "ids": vocabulary,
-            "counts": shares @ dense_counts(parts, "counts", vocabulary),
-            "rows_with": shares @ dense_counts(parts, "rows_with", vocabulary),
-            "rows": shares @ np.stack([part["rows"] for part in parts]),
+            "counts": weights @ sparse_counts(units, "counts", vocabulary),
+            "rows_with": weights @ sparse_counts(units, "rows_with", vocabulary),
+            "rows": weights @ np.stack([unit["rows"] for unit in units]),
         }
 
     def mixture_table(
-        self, parts: Sequence[Features], shares: np.ndarray, targets: Sequence[Features]
+        self, units: Sequence[Features], weights: np.ndarray, targets: Sequence[Features]
     ) -> np.ndarray:
-        """Words that the target does not hold have one weight for all targets of as many rows."""
-        vocabulary = shared_vocabulary([*parts, *targets])
-        counts, rows_with = (dense_counts(parts, key, vocabulary) for key in ("counts", "rows_with"))
+        """Words that the target does not hold weigh the same for all targets with as many rows."""
+        vocabulary = shared_vocabulary([*units, *targets])
+        counts, rows_with = (sparse_counts(units, key, vocabulary).T for key in ("counts", "rows_with"))
         places = [np.searchsorted(vocabulary, target["ids"]) for target in targets]
-        values = np.empty((len(shares), len(targets)))
-        for start in range(0, len(shares), MIXTURES_AT_ONCE):
+        values = np.empty((len(weights), len(targets)))
+        for start in range(0, len(weights), MIXTURES_AT_ONCE):
             portion = slice(start, start + MIXTURES_AT_ONCE)
-            a, df = counts.T @ shares[portion].T, rows_with.T @ shares[portion].T
-            rows = shares[portion] @ np.concatenate([part["rows"] for part in parts])
-            squares: dict[float, np.ndarray] = {}
+            a, df = counts @ weights[portion].T, rows_with @ weights[portion].T
+            rows = weights[portion] @ np.concatenate([unit["rows"] for unit in units])
+            squares: dict[
+                int, np.ndarray
+            ] = {}  # of the weighted counts, where the target does not hold the word
             for j, (target, its) in enumerate(zip(targets, places, strict=True)):
-                b, n = target["counts"][:, None], rows + target["rows"]
-                if float(target["rows"][0]) not in squares:
-                    squares[float(target["rows"][0])] = (a * _idf(n, df)) ** 2
-                without_it = squares[float(target["rows"][0])]
+                target_rows = int(target["rows"][0])
+                n = rows + target_rows
+                if target_rows not in squares:
+                    squares[target_rows] = (a * _idf(n, df)) ** 2
+                elsewhere = squares[target_rows]
                 idf = _idf(n, df[its] + target["rows_with"][:, None])
-                weighted, other = a[its] * idf, b * idf
-                length = (without_it.sum(axis=0) - without_it[its].sum(axis=0)) + (weighted**2).sum(axis=0)
+                weighted, other = a[its] * idf, target["counts"][:, None] * idf
+                length = elsewhere.sum(axis=0) - elsewhere[its].sum(axis=0) + (weighted**2).sum(axis=0)
                 values[portion, j] = (weighted * other).sum(axis=0) / np.sqrt(length * (other**2).sum(axis=0))
         return values
 

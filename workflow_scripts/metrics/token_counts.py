@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import sparse
 
 from workflow_scripts.metrics.base import Features
 
@@ -12,14 +13,26 @@ def real_tokens(input_ids: np.ndarray, n_tokens: np.ndarray) -> np.ndarray:
     return input_ids[np.arange(input_ids.shape[1])[None, :] < n_tokens[:, None]]
 
 
-def dense_counts(
-    batches: Sequence[Features], values: str, vocabulary: np.ndarray, ids: str = "ids"
-) -> np.ndarray:
+def dense_counts(batches: Sequence[Features], values: str, vocabulary: np.ndarray) -> np.ndarray:
     """Batches as rows, `vocabulary` (sorted, holding every id of theirs) as columns."""
     counts = np.zeros((len(batches), len(vocabulary)))
     for row, batch in zip(counts, batches, strict=True):
-        row[np.searchsorted(vocabulary, batch[ids])] = batch[values]
+        row[np.searchsorted(vocabulary, batch["ids"])] = batch[values]
     return counts
+
+
+def sparse_counts(
+    batches: Sequence[Features], values: str, vocabulary: np.ndarray, ids: str = "ids"
+) -> sparse.csr_matrix:
+    """As `dense_counts`, for many small batches; ids that `vocabulary` does not hold are left out."""
+    all_ids = np.concatenate([batch[ids] for batch in batches])
+    columns = np.searchsorted(vocabulary, all_ids)
+    is_held = np.append(vocabulary, -1)[columns] == all_ids
+    rows = np.repeat(np.arange(len(batches)), [len(batch[ids]) for batch in batches])
+    counts = np.concatenate([batch[values] for batch in batches]).astype(float)
+    return sparse.csr_matrix(
+        (counts[is_held], (rows[is_held], columns[is_held])), shape=(len(batches), len(vocabulary))
+    )
 
 
 def shared_vocabulary(batches: Sequence[Features], ids: str = "ids") -> np.ndarray:

@@ -6,7 +6,12 @@ import numpy as np
 from scipy.special import xlogy
 
 from workflow_scripts.metrics.base import Batch, Features, Metric
-from workflow_scripts.metrics.token_counts import dense_counts, real_tokens, shared_vocabulary
+from workflow_scripts.metrics.token_counts import (
+    dense_counts,
+    real_tokens,
+    shared_vocabulary,
+    sparse_counts,
+)
 
 
 class UnigramJS(Metric):
@@ -35,20 +40,23 @@ class UnigramJS(Metric):
         mixed = np.array([_entropy((row + q) / 2) for row in p])
         return 1 - (mixed - (_entropy(p)[:, None] + _entropy(q)[None, :]) / 2)
 
-    def mix(self, parts: Sequence[Features], shares: np.ndarray) -> Features:
-        vocabulary = shared_vocabulary(parts)
-        return {"ids": vocabulary, "frequencies": shares @ dense_counts(parts, "frequencies", vocabulary)}
+    def mix(self, units: Sequence[Features], weights: np.ndarray) -> Features:
+        vocabulary = shared_vocabulary(units)
+        return {
+            "ids": vocabulary,
+            "frequencies": weights @ sparse_counts(units, "frequencies", vocabulary),
+        }
 
     def mixture_table(
-        self, parts: Sequence[Features], shares: np.ndarray, targets: Sequence[Features]
+        self, units: Sequence[Features], weights: np.ndarray, targets: Sequence[Features]
     ) -> np.ndarray:
-        """Only the target's own tokens are visited pair by pair: elsewhere a mixture's half is all there is."""
-        vocabulary = shared_vocabulary([*parts, *targets])
-        p = dense_counts(parts, "frequencies", vocabulary).T @ shares.T
+        """Only the target's own tokens are visited pair by pair: elsewhere the mixture's half is all there is."""
+        vocabulary = shared_vocabulary([*units, *targets])
+        p = sparse_counts(units, "frequencies", vocabulary).T @ weights.T
         alone = xlogy(p / 2, p / 2)
         all_alone = alone.sum(axis=0)
         entropy = -xlogy(p, p).sum(axis=0) / np.log(2)
-        values = np.empty((len(shares), len(targets)))
+        values = np.empty((len(weights), len(targets)))
         for column, target in zip(values.T, targets, strict=True):
             its = np.searchsorted(vocabulary, target["ids"])
             q = target["frequencies"]
