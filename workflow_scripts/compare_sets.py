@@ -36,7 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
     set_threads(arguments.threads)
-    from workflow_scripts.metrics.inputs import check_same_length, named_paths
+    from workflow_scripts.metrics.inputs import check_same_length, named_paths, whole_set
     from workflow_scripts.metrics.matrix import align_all
     from workflow_scripts.metrics.opening import open_metric
     from workflow_scripts.storage.content_store import ContentStore
@@ -49,10 +49,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise UserError(f"--floor and --set give {floor_set} different files")
     times = named_paths("times", arguments.times)
 
-    drawn = {
-        name: read(path, arguments.batches, arguments.rows_per_batch)
-        for name, path in {**sets, floor_set: floor_path}.items()
-    }
+    paths = {**sets, floor_set: floor_path}
+    drawn = {name: read(path, arguments.batches, arguments.rows_per_batch) for name, path in paths.items()}
     check_same_length(drawn)
     alignment, cost = align_all(
         metric,
@@ -61,6 +59,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         drawn[floor_set],
         ContentStore(arguments.store),
         {name: float(read_json(path)["seconds"]) for name, path in times.items()},
+        {name: whole_set(path) for name, path in paths.items()} if metric.reads_whole_sets() else {},
     )
     write_table(alignment, arguments.output)
     write_table(cost, arguments.cost)

@@ -9,6 +9,8 @@ which is one of
   mixed rows     each batch holds rows of the parts in the mixture's shares: what really mixed rows give
   mixed batches  the weighted mean of the features of whole batches of the parts: embeddings, where --unit-rows is
                  as large as a batch
+  mixture of experts
+                 one language model per part, their probabilities weighted by the shares: not a model of mixed text
   mean of parts  the weighted mean of the parts' alignments, for a metric that cannot do better
 """
 
@@ -37,7 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
     set_threads(arguments.threads)
-    from workflow_scripts.metrics.inputs import check_same_length, named_paths
+    from workflow_scripts.metrics.inputs import check_same_length, named_paths, whole_set
     from workflow_scripts.metrics.mixtures import align_mixtures, read_mixtures
     from workflow_scripts.metrics.opening import open_metric
     from workflow_scripts.metrics.pieces import Pieces
@@ -58,9 +60,12 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"--unit-rows is {unit}, and batches of {rows} rows do not hold a whole number of units"
         )
     mixtures = read_mixtures(arguments.mixtures, list(parts))
-    units = {name: read(path, arguments.batches * rows // unit, unit) for name, path in parts.items()}
     batches = {name: read(path, arguments.batches, rows) for name, path in targets.items()}
-    check_same_length({f"part {name}": one for name, one in units.items()} | batches)
+    if metric.reads_whole_sets():
+        units = {name: [whole_set(path)] for name, path in parts.items()}
+    else:
+        units = {name: read(path, arguments.batches * rows // unit, unit) for name, path in parts.items()}
+        check_same_length({f"part {name}": one for name, one in units.items()} | batches)
     table = align_mixtures(Pieces(metric, ContentStore(arguments.store)), mixtures, units, batches)
     write_table(table, arguments.output)
 

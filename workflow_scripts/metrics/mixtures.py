@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from workflow_scripts.command_line import UserError
 from workflow_scripts.metrics.base import Batch
-from workflow_scripts.metrics.intervals import between_sets
+from workflow_scripts.metrics.intervals import between_sets, given_source
 from workflow_scripts.metrics.pieces import FeaturedSet, Pieces
 from workflow_scripts.storage.tables import read_frame
 
@@ -22,12 +22,13 @@ MIXTURE_ALIGNMENT_SCHEMA = pa.schema(
         ("alignment", pa.float64()),
         ("ci_low", pa.float64()),
         ("ci_high", pa.float64()),
-        ("how", pa.string()),  # one of the three below
+        ("how", pa.string()),  # one of the four below
     ]
 )
 MIXED_ROWS = "mixed rows"  # each batch holds rows of the parts in the mixture's shares
 MIXED_BATCHES = "mixed batches"  # weighted mean of features of whole batches, of more rows than a batch has
 MEAN_OF_PARTS = "mean of parts"  # of their alignments
+EXPERTS = "mixture of experts"  # one model per part, their probabilities weighted: not a model of mixed text
 
 LARGEST_ROUNDING = 0.01
 """What shares may be off one in sum, because published ones are rounded; they are divided by their sum."""
@@ -94,19 +95,21 @@ def align_mixtures(
 
     Parts come in the order of the columns of `shares`. Of a metric that mixes exactly, a part has as many units
     as fit into a batch for each batch of a target: single rows, or embeddings of some rows; of any other,
-    it has the batches that the metric compares.
+    it has the batches that the metric compares, or one of the whole set for a metric that reads whole sets.
     """
     featured = {name: pieces.featured(name, batches) for name, batches in targets.items()}
     if pieces.metric.mixes == "exact":
         n_batches = len(next(iter(targets.values())))
         tables, how = _from_units(pieces, mixtures.shares, parts, list(featured.values()), n_batches)
+    elif pieces.metric.mixes == "experts":
+        tables, how = _from_experts(pieces, mixtures.shares, parts, list(featured.values()))
     else:
         tables, how = _from_alignments(pieces, mixtures.shares, parts, list(featured.values()))
     pieces.log_counts()
     records = []
     for target, table in zip(featured, tables, strict=True):
         for name, pairs in zip(mixtures.names, table, strict=True):
-            estimate = between_sets(pairs)
+            estimate = given_source(pairs) if how == EXPERTS else between_sets(pairs)
             records.append(
                 (pieces.metric.name, name, target, estimate.point, estimate.low, estimate.high, how)
             )
@@ -145,6 +148,30 @@ def _from_units(
     table = np.stack(pairs, axis=1)
     ends = np.cumsum([len(target.features) for target in targets])[:-1]
     return np.split(table, ends, axis=2), MIXED_BATCHES if chosen is None else MIXED_ROWS
+
+
+def _from_experts(
+    pieces: Pieces,
+    shares: np.ndarray,
+    parts: Mapping[str, Sequence[Batch]],
+    targets: Sequence[FeaturedSet],
+) -> tuple[list[np.ndarray], str]:
+    """For each target, one row of its batches per mixture; one part's model is in memory at a time."""
+    metric = pieces.metric
+    read: list[list[list[np.ndarray]]] = [[[] for _ in target.features] for target in targets]
+    for (whole,) in parts.values():
+        model = metric.features(whole)
+        for target, of_target in zip(targets, read, strict=True):
+            for batch, of_batch in zip(target.features, of_target, strict=True):
+                of_batch.append(metric.expert(model, batch))
+    tables = []
+    for target, of_target in zip(targets, read, strict=True):
+        scores = [
+            metric.score(shares @ np.stack(experts), batch)
+            for experts, batch in zip(of_target, target.features, strict=True)
+        ]
+        tables.append(np.stack(scores, axis=1)[:, None, :])
+    return tables, EXPERTS
 
 
 def _from_alignments(

@@ -18,7 +18,7 @@ class Task2Vec(Metric):
     name = "task2vec"
     needs: ClassVar[tuple[str, ...]] = ("embeddings:corrected",)
     epsilon: ClassVar[float | None] = None  # of the distance; None is the relative form
-    mixes: ClassVar[Literal["exact", "mean"]] = "exact"
+    mixes: ClassVar[Literal["exact", "experts", "mean"]] = "exact"
 
     def features(self, batch: Batch) -> Features:
         assert batch.embedding is not None
