@@ -69,8 +69,8 @@ class Metric(ABC):
     """One measure of alignment; higher always means more alike.
 
     `needs` holds one source of batches, "rows", "text" or "embeddings:<estimator>", and may add "vocabulary",
-    "probe" or "encoder", or "whole": then the source is one batch of all rows of a set. `version` is raised whenever features or comparisons change their value, because
-    finished pieces are kept under it.
+    "probe" or "encoder", or "whole": then the source is one batch of all rows of a set. `version` is raised
+    whenever features or comparisons change their value, because finished pieces are kept under it.
 
     `mixes` says how the alignment of a mixture follows from its parts: "exact" where the features of a batch
     follow from those of its rows, so that `mix` gives the features of a mixed batch; "mean", the mean of the
@@ -135,6 +135,7 @@ class Metric(ABC):
 
     @classmethod
     def reads_whole_sets(cls) -> bool:
+        """Whether a source is all rows of a set instead of its batches."""
         return "whole" in cls.needs
 
     @classmethod

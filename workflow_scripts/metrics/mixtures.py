@@ -52,6 +52,10 @@ def read_mixtures(path: str | Path, parts: Sequence[str]) -> Mixtures:
     if len(repeated):
         first = repeated.iloc[0]
         raise UserError(f"{path} gives the share of {first['corpus']} in {first['train_set']} twice")
+    missing = table[table["share"].isna()]
+    if len(missing):
+        first = missing.iloc[0]
+        raise UserError(f"{path} gives no share of {first['corpus']} in {first['train_set']}")
     wide = table.pivot(index="train_set", columns="corpus", values="share").reindex(columns=list(parts))
     shares = wide.fillna(0.0).to_numpy(dtype=float)
     for name, row in zip(wide.index, shares, strict=True):
