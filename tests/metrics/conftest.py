@@ -100,8 +100,8 @@ def rows(texts, tokenizer):
 
 
 @pytest.fixture(scope="session")
-def batches(rows, tokenizer, probe):
-    """Batches as a metric asks for them: by its class, a dict of name -> list of Batch."""
+def batch_of(tokenizer, probe):
+    """Rows as one batch, as a metric asks for it."""
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -123,7 +123,14 @@ def batches(rows, tokenizer, probe):
         )
         return Batch(len(one), int(one.n_tokens.sum()), embedding=embedding.numpy())
 
+    return batch
+
+
+@pytest.fixture(scope="session")
+def batches(rows, batch_of):
+    """Batches as a metric asks for them: by its class, a dict of name -> list of Batch."""
+
     def of(metric):
-        return {name: [batch(metric, one) for one in several] for name, several in rows.items()}
+        return {name: [batch_of(metric, one) for one in several] for name, several in rows.items()}
 
     return of
