@@ -234,6 +234,8 @@ def _arguments(
         ddp_find_unused_parameters=False,
         ddp_backend="gloo" if on_cpu and execution.processes > 1 else None,
         dataloader_pin_memory=not on_cpu,
+        # A GPU's next batch is sent while it is still at the last one.
+        accelerator_config={"non_blocking": not on_cpu},
         save_strategy="no",  # the Keeper decides
         save_total_limit=2,  # the one before stays until the next is marked complete
         logging_steps=max(1, min(100, n_steps // LOG_LINES)),
