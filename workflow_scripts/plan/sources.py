@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.command_line import UserError
+from workflow_scripts.workflow_files import ROOT
 
 if TYPE_CHECKING:
     from workflow_scripts.outside.tables import Recorded
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 
 # Kinds of environment text that are read from the same files; each of the others has files of its own.
 _OF_MODULES = ("docstrings", "code", "pairs_docstring_code", "pairs_doctest")
@@ -122,7 +122,7 @@ def recorded_tables(experiment: Mapping[str, Any]) -> dict[str, str]:
     found = {}
     for key in ("losses", "mixtures"):
         named = Path(os.path.expandvars(experiment[key])).expanduser()
-        shipped = CHECKOUT / named
+        shipped = ROOT / named
         if not named.is_file() and not shipped.is_file():
             raise UserError(f"{key} = {experiment[key]}: there is no such file")
         found[key] = str(named if named.is_file() else shipped)
