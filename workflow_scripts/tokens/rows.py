@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from workflow_scripts.storage.tables import write_table
+from workflow_scripts.storage.tables import read_table, write_table
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def write_rows(rows: Rows, path: str | Path) -> None:
 
 def read_rows(path: str | Path) -> Rows:
     """The whole table in memory: 4 bytes a token, and the ids of its documents."""
-    table = pq.ParquetFile(path).read()
+    table = read_table(path)
 
     def matrix(column: str) -> np.ndarray:
         chunks = table.column(column).combine_chunks()
