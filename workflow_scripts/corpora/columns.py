@@ -37,7 +37,7 @@ class RowReader:
             allowed = ", or ".join(" with ".join(way) for way in _WAYS)
             named = ", ".join(key for way in given for key in way if key in spec)
             raise UserError(f"{label}: {named} cannot stand as given; allowed are {allowed}")
-        self.sides = [_side(key, spec.get(key, "text")) for key in (given[0] if given else ("text",))]
+        self.sides = [_side(key, spec.get(key, "text"), label) for key in (given[0] if given else ("text",))]
         self.items = spec.get("items")
         self.characters = spec.get("characters")
         self.joined_rows = spec.get("joined_rows")
@@ -115,13 +115,13 @@ class RowReader:
         return row[column]
 
 
-def _side(key: str, value: str) -> Side:
+def _side(key: str, value: str, label: str) -> Side:
     """A template taken apart, or a column; a name of a column may hold what a template could not."""
     if key.endswith("template"):
         try:
             return [(literal, column) for literal, column, _, _ in Formatter().parse(value)]
         except ValueError as error:
             raise UserError(
-                f"{key} = {value!r}: {error}; write {{{{ and }}}} for braces of the text"
+                f"{label}: {key} = {value!r}: {error}; write {{{{ and }}}} for braces of the text"
             ) from None
     return [("", value), ("\n", None)] if key == "prompt" else [("", value)]
