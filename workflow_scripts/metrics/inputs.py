@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from workflow_scripts.command_line import UserError
 from workflow_scripts.metrics.base import Batch
+from workflow_scripts.storage.tables import read_table
 from workflow_scripts.tokens.batches import batch_indices
 from workflow_scripts.tokens.rows import Rows, read_rows, token_portions
 
@@ -97,7 +97,7 @@ def embedding_batches(
     """
     if not Path(path).is_file():
         raise UserError(f"no file of embeddings at {path}")
-    table = pq.ParquetFile(path).read().sort_by("batch").slice(0, batches)
+    table = read_table(path).sort_by("batch").slice(0, batches)
     if len(table) < batches:
         raise UserError(f"{path} holds {len(table)} batches, and --batches asks for {batches}")
     embeddings = table.column("embedding").combine_chunks().flatten().to_numpy().reshape(batches, -1)

@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from workflow_scripts.command_line import UserError
+from workflow_scripts.corpora.columns import RowReader
 from workflow_scripts.metrics.registry import metric_names
 from workflow_scripts.plan.corpus_graph import CorpusGraph
 from workflow_scripts.plan.experiments import is_recorded, recorded, trained, training_corpora
+from workflow_scripts.plan.models import check_models
 from workflow_scripts.plan.schema import with_defaults
 from workflow_scripts.plan.sources import (
     input_files,
@@ -26,6 +28,7 @@ def checked(config: dict[str, Any]) -> dict[str, Any]:
     _check_metrics(config)
     _check_corpora(config)
     _check_rows(config)
+    check_models(config)
     _check_experiments(config)
     _check_recorded(config)
     _check_switches(config)
@@ -234,6 +237,8 @@ def _check_files(config: dict[str, Any]) -> None:
             input_files(graph.specs[name])
         except UserError as mistake:
             raise UserError(f"corpora.{name}.paths: {mistake}") from None
+        if graph.specs[name]["source"] in ("files", "hub"):
+            RowReader(graph.specs[name], f"corpora.{name}")
 
 
 def _check_disjoint(config: dict[str, Any]) -> None:

@@ -275,7 +275,7 @@ class RunPlan:
 
     @property
     def experiments_json(self) -> str:
-        """The experiments as the analysis is told them; trained ones with budgets, seeds and families of training sets."""
+        """The experiments as the analysis is told them; trained ones with budgets, seeds and families."""
         experiments = []
         for experiment in self.config["experiments"]:
             if is_recorded(experiment):

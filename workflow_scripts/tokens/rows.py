@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from workflow_scripts.storage.tables import write_table
+from workflow_scripts.storage.tables import open_table, read_table, write_table
 
 _PORTION = 1 << 20
 """Tokens of a set that are in memory at a time where it is read in portions."""
@@ -74,7 +73,7 @@ def write_rows(rows: Rows, path: str | Path) -> None:
 
 def read_rows(path: str | Path) -> Rows:
     """The whole table in memory: 4 bytes a token, and the ids of its documents."""
-    table = pq.ParquetFile(path).read()
+    table = read_table(path)
 
     def matrix(column: str) -> np.ndarray:
         chunks = table.column(column).combine_chunks()
@@ -92,7 +91,7 @@ def read_rows(path: str | Path) -> Rows:
 
 def token_portions(path: str | Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """`input_ids` and `n_tokens` of some rows at a time, for sets that are larger than memory."""
-    with pq.ParquetFile(path) as file:
+    with open_table(path) as file:
         length = file.schema_arrow.field("input_ids").type.list_size
         rows = max(1, _PORTION // length)
         for part in file.iter_batches(batch_size=rows, columns=["input_ids", "n_tokens"]):
