@@ -43,7 +43,8 @@ rule correlate_losses:
         code=code_hash("workflow_scripts.correlate_losses"),
     shell:
         "python -m workflow_scripts.correlate_losses"
-        " --alignment {input.alignment:q} {input.mixtures:q}"
+        " --alignment {input.alignment:q}"
+        " --mixtures {input.mixtures:q}"
         " --covariates {input.covariates:q}"
         " --losses {input.losses:q}"
         " --experiments {params.experiments:q}"
@@ -88,7 +89,8 @@ rule choose_data:
         code=code_hash("workflow_scripts.choose_data"),
     shell:
         "python -m workflow_scripts.choose_data"
-        " --alignment {input.alignment:q} {input.mixtures:q}"
+        " --alignment {input.alignment:q}"
+        " --mixtures {input.mixtures:q}"
         " --alignment-cost {input.cost:q}"
         " --losses {input.losses:q}"
         " --experiments {params.experiments:q}"

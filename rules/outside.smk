@@ -41,6 +41,59 @@ rule import_losses:
         " 2> {log:q}"
 
 
+rule mix_alignment:
+    """Alignment of every mixture with every target by one metric, from the features of the parts."""
+    input:
+        parts=lambda w: plan.inputs_of(w.metric, plan.mixed_parts),
+        targets=lambda w: plan.inputs_of(w.metric, plan.mixed_targets),
+        shares=plan.recorded_shares,
+        probe=f"{plan.probe}/model.safetensors",
+        tokenizer=rules.make_tokenizer.output.tokenizer,
+    output:
+        "<results>/alignment/mixtures/{metric}.parquet",
+    log:
+        "<results>/logs/mix_alignment/{metric}.log",
+    benchmark:
+        "<results>/benchmarks/mix_alignment/{metric}.tsv"
+    wildcard_constraints:
+        metric=one_of(plan.config["alignment"]["metrics"]),
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.cpus("mix_alignment")
+    resources:
+        **ask.all("mix_alignment"),
+    params:
+        parts=lambda w, input: options("--part", map(corpus_of, plan.mixed_parts), input.parts),
+        targets=lambda w, input: options("--target", map(corpus_of, plan.mixed_targets), input.targets),
+        model=lambda w, input: folder_of(input.probe),
+        tokenizer=lambda w, input: folder_of(input.tokenizer),
+        encoder=lambda w: plan.metric_encoder(w.metric),
+        batches=lambda w: plan.metric_batches(w.metric),
+        rows=lambda w: plan.metric_rows(w.metric),
+        fewer_rows=lambda w: plan.metric_fewer_rows(w.metric),
+        seed=plan.config["seed"],
+        store=f"{plan.root}/store/metrics",
+        threads=ask.threads("mix_alignment"),
+        code=lambda w: code_hash("workflow_scripts.mix_alignment", f"workflow_scripts.metrics.{w.metric}"),
+    shell:
+        "python -m workflow_scripts.mix_alignment"
+        " --metric {wildcards.metric:q}"
+        " {params.parts:q}"
+        " {params.targets:q}"
+        " --mixtures {input.shares:q}"
+        " --model {params.model:q}"
+        " --tokenizer {params.tokenizer:q}"
+        " {params.encoder:q}"
+        " --batches {params.batches}"
+        " --rows-per-batch {params.rows}"
+        " {params.fewer_rows}"
+        " --seed {params.seed}"
+        " --store {params.store:q}"
+        " --threads {params.threads}"
+        " --output {output:q}"
+        " 2> {log:q}"
+
+
 rule rank_mixtures:
     """How well effective tokens, the law and the baselines rank the mixtures of recorded experiments."""
     input:

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 def build_parser() -> argparse.ArgumentParser:
     parser = parser_for(__doc__)
+    parser.add_argument("--alignment", required=True, help="Parquet file of alignments")
     parser.add_argument(
-        "--alignment", required=True, nargs="+", help="Parquet files of alignments: of sets, of mixtures"
+        "--mixtures", nargs="*", default=[], help="Parquet files of alignments of mixtures, one a metric"
     )
     parser.add_argument("--losses", required=True, help="Parquet file of losses, one row per seed")
     parser.add_argument("--experiments", required=True, help="JSON list of experiments")
@@ -50,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     set_threads(arguments.threads)
     from workflow_scripts.statistics.covariates import COVARIATES
     from workflow_scripts.statistics.differences import difference_table, metric_differences
-    from workflow_scripts.statistics.experiments import experiments_from_json, panels, points
+    from workflow_scripts.statistics.experiments import experiments_from_json, panels, points, with_mixtures
     from workflow_scripts.statistics.our_runs import (
         Settings,
         analyse_panel,
@@ -58,11 +59,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         left_out_table,
         scopes,
     )
-    from workflow_scripts.storage.tables import read_frame, read_frames, write_table
+    from workflow_scripts.storage.tables import read_frame, write_table
 
     settings = Settings(arguments.permutations, arguments.bootstraps, arguments.seed, tuple(arguments.given))
     experiments = experiments_from_json(arguments.experiments)
-    alignment, losses = read_frames(arguments.alignment), read_frame(arguments.losses)
+    alignment, losses = (
+        with_mixtures(read_frame(arguments.alignment), [read_frame(path) for path in arguments.mixtures]),
+        read_frame(arguments.losses),
+    )
     covariates = _covariates(arguments.covariates)
     found = list(panels(alignment, losses, experiments))
     analyses = [

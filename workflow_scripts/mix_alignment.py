@@ -1,8 +1,8 @@
 """Measure the alignment of mixtures with targets by one metric, from the parts that they are mixed of.
 
 --part is NAME=PATH, NAME as the column corpus of --mixtures has it and PATH the rows (or Fisher embeddings) to mix;
---target is NAME=PATH for each set to compare with. --mixtures is a Parquet table with columns train_set, corpus
-and share (of tokens). No mixture is tokenized, embedded or written.
+--target is NAME=PATH for each set to compare with. --mixtures are Parquet tables with columns train_set,
+corpus and share (of tokens). No mixture is tokenized, embedded or written.
 
 The output has one row for every mixture and target: metric, train_set, eval_set, alignment, ci_low, ci_high and how,
 which is one of
@@ -26,7 +26,9 @@ def build_parser() -> argparse.ArgumentParser:
     add_metric_options(parser)
     parser.add_argument("--part", required=True, action="append", metavar="NAME=PATH", help="repeated")
     parser.add_argument("--target", required=True, action="append", metavar="NAME=PATH", help="repeated")
-    parser.add_argument("--mixtures", required=True, type=Path, help="Parquet: train_set, corpus, share")
+    parser.add_argument(
+        "--mixtures", required=True, nargs="+", type=Path, help="Parquet: train_set, corpus, share"
+    )
     parser.add_argument(
         "--unit-rows",
         type=int,

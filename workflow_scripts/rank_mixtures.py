@@ -63,13 +63,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     from workflow_scripts.outside.runs import gaps_of, mixture_scores
     from workflow_scripts.statistics.mixture_ranking import DIFFERENCE_TYPES, RANKING_TYPES
-    from workflow_scripts.storage.tables import read_frame, read_frames, write_table
+    from workflow_scripts.storage.tables import read_frame, write_table
 
     effort = Effort(
         tuple(arguments.proxies), arguments.draws, arguments.resamples, arguments.seed, arguments.threads
     )
     alignment = read_frame(arguments.alignment)
-    mixed = read_frames(arguments.mixtures) if arguments.mixtures else None
+    mixed = [read_frame(path) for path in arguments.mixtures]
     rankings: list[dict[str, Any]] = []
     differences: list[dict[str, Any]] = []
     worths: list[dict[str, Any]] = []

@@ -42,9 +42,15 @@ class Mixtures:
     shares: np.ndarray
 
 
-def read_mixtures(path: str | Path, parts: Sequence[str]) -> Mixtures:
-    """A Parquet table with columns train_set, corpus and share; corpora that a mixture leaves out have share 0."""
-    table = read_frame(path, ["train_set", "corpus", "share"])
+def read_mixtures(paths: Sequence[str | Path], parts: Sequence[str]) -> Mixtures:
+    """Parquet tables with columns train_set, corpus and share; corpora that a mixture leaves out have share 0.
+
+    Several tables may hold the same mixture, which then has the same shares in each.
+    """
+    path = " and ".join(map(str, paths))
+    table = pd.concat(
+        [read_frame(path, ["train_set", "corpus", "share"]) for path in paths]
+    ).drop_duplicates()
     unknown = sorted(set(table["corpus"]) - set(parts))
     if unknown:
         raise UserError(f"{path} mixes {unknown[0]}, which is none of the parts: {', '.join(sorted(parts))}")

@@ -61,17 +61,11 @@ def gaps_of(alignment: pd.DataFrame, parts: Sequence[str], targets: Sequence[str
     return Gaps(gaps, gap_errors)
 
 
-def mixture_scores(alignment: pd.DataFrame | None, runs: Runs) -> dict[str, np.ndarray]:
-    """Alignment of each training set with each target, by metric; only of metrics that know all of them."""
-    if alignment is None:
-        return {}
+def mixture_scores(alignments: Sequence[pd.DataFrame], runs: Runs) -> dict[str, np.ndarray]:
+    """Alignment of each training set with each target, by metric, from a table of mixtures a metric."""
     found = {}
-    for metric, rows in alignment.groupby("metric"):
-        wide = rows.pivot(index="source", columns="target", values="alignment")
-        scores = wide.reindex(
-            index=[f"{name}.train" for name in runs.train_sets],
-            columns=[f"{name}.eval" for name in runs.targets],
-        ).to_numpy(dtype=float)
-        if np.isfinite(scores).all():
-            found[str(metric)] = scores
+    for table in alignments:
+        wide = table.pivot(index="train_set", columns="eval_set", values="alignment")
+        scores = wide.reindex(index=list(runs.train_sets), columns=list(runs.targets))
+        found[str(table["metric"].iloc[0])] = scores.to_numpy(dtype=float)
     return found

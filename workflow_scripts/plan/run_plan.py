@@ -174,10 +174,14 @@ class RunPlan:
 
     def metric_inputs(self, metric: str) -> list[str]:
         """What a metric reads of each set, in the order of `sets`: embeddings, or rows."""
+        return self.inputs_of(metric, self.sets)
+
+    def inputs_of(self, metric: str, sets: Iterable[str]) -> list[str]:
+        """What a metric reads of some sets, in their order."""
         estimator = metric_class(metric).estimator()
         if estimator is None:
-            return [self.measured_rows(name) for name in self.sets]
-        return [self.embedding(name, estimator) for name in self.sets]
+            return [self.measured_rows(name) for name in sets]
+        return [self.embedding(name, estimator) for name in sets]
 
     def metric_encoder(self, metric: str) -> list[str]:
         """Options that name the sentence encoder, for a metric that needs one."""
@@ -323,6 +327,16 @@ class RunPlan:
     def recorded_shares(self) -> list[str]:
         """Checked mixtures of the recorded experiments, in their order."""
         return [f"{self.root}/losses/outside/{name}.shares.parquet" for name in self.recorded]
+
+    @property
+    def mixed_parts(self) -> list[str]:
+        """Train sides of the parts of recorded mixtures."""
+        return sorted({f"{part}.train" for one in self.recorded.values() for part in one["parts"]})
+
+    @property
+    def mixed_targets(self) -> list[str]:
+        """Eval sides that recorded losses are of."""
+        return sorted({f"{target}.eval" for one in self.recorded.values() for target in one["eval_sets"]})
 
     @property
     def mixture_alignments(self) -> list[str]:

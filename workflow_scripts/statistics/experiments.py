@@ -199,6 +199,17 @@ def as_pairs(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def with_mixtures(alignment: pd.DataFrame, mixtures: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Alignments of sets, and of mixtures that exist as shares only, in one table: a mixture is a train side."""
+    sides = [
+        table.assign(source=table["train_set"] + ".train", target=table["eval_set"] + ".eval").drop(
+            columns=["train_set", "eval_set"]
+        )
+        for table in mixtures
+    ]
+    return pd.concat([alignment, *sides], ignore_index=True)
+
+
 def points(alignment: pd.DataFrame, losses: pd.DataFrame, experiments: Sequence[Experiment]) -> pd.DataFrame:
     """What scatter plots draw: alignment and mean loss per experiment, metric, pair of sets, part and budget."""
     pairs = as_pairs(alignment).rename(columns=ALIGNMENT_COLUMNS)

@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -67,11 +67,6 @@ def read_table(path: str | Path, columns: list[str] | None = None) -> pa.Table:
 def read_frame(path: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
     """A whole table as a pandas frame."""
     return read_table(path, columns).to_pandas()
-
-
-def read_frames(paths: Sequence[str | Path]) -> pd.DataFrame:
-    """Several Parquet files below each other; a column that one of them lacks is null there."""
-    return pd.concat([read_frame(path) for path in paths], ignore_index=True)
 
 
 def write_json(value: Any, path: str | Path, place: str | Path | None = None) -> None:
