@@ -1,7 +1,7 @@
 """Losses that were measured elsewhere: tables checked, and the alignment of their mixtures from that of the parts.
 
 in:  tables that the config names, embeddings/ or tokens/ of the parts and targets
-out: losses/outside/<experiment>.parquet, losses/outside/<experiment>.shares.parquet, alignment/mixtures/<metric>.parquet
+out: outside/<experiment>.losses.parquet, outside/<experiment>.shares.parquet, alignment/mixtures/<metric>.parquet
 """
 
 
@@ -11,8 +11,8 @@ rule import_losses:
         losses=lambda w: plan.recorded_files(w.experiment)["losses"],
         mixtures=lambda w: plan.recorded_files(w.experiment)["mixtures"],
     output:
-        losses="<results>/losses/outside/{experiment}.parquet",
-        shares="<results>/losses/outside/{experiment}.shares.parquet",
+        losses="<results>/outside/{experiment}.losses.parquet",
+        shares="<results>/outside/{experiment}.shares.parquet",
     log:
         "<results>/logs/import_losses/{experiment}.log",
     benchmark:

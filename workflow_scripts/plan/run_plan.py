@@ -321,12 +321,18 @@ class RunPlan:
     @property
     def recorded_losses(self) -> list[str]:
         """Checked losses of the recorded experiments, in their order."""
-        return [f"{self.root}/losses/outside/{name}.parquet" for name in self.recorded]
+        return [f"{self.root}/outside/{name}.losses.parquet" for name in self.recorded]
 
     @property
     def recorded_shares(self) -> list[str]:
         """Checked mixtures of the recorded experiments, in their order."""
-        return [f"{self.root}/losses/outside/{name}.shares.parquet" for name in self.recorded]
+        return [f"{self.root}/outside/{name}.shares.parquet" for name in self.recorded]
+
+    @property
+    def outside_tables(self) -> dict[str, str]:
+        """Tables about recorded experiments by name; none without such an experiment."""
+        names = ("effective_tokens", "effective_token_differences", "token_worth", "token_laws")
+        return {name: f"{self.root}/analysis/{name}.parquet" for name in names} if self.recorded else {}
 
     @property
     def mixed_parts(self) -> list[str]:
@@ -401,6 +407,7 @@ class RunPlan:
         return {
             **{name: f"{self.root}/analysis/{name}.parquet" for name in self.analysis_tables},
             **self.switch_tables,
+            **self.outside_tables,
             "alignment": f"{self.root}/alignment/alignment.parquet",
             "loss_summary": f"{self.root}/losses/loss_summary.parquet",
         }
