@@ -1,7 +1,8 @@
 """Losses that were measured elsewhere: tables checked, and the alignment of their mixtures from that of the parts.
 
 in:  tables that the config names, embeddings/ or tokens/ of the parts and targets
-out: outside/<experiment>.losses.parquet, outside/<experiment>.shares.parquet, alignment/mixtures/<metric>.parquet
+out: outside/<experiment>.losses.parquet, outside/<experiment>.shares.parquet, alignment/mixtures/<metric>.parquet,
+     analysis/effective_tokens.parquet and four tables beside it
 """
 
 
@@ -106,6 +107,7 @@ rule rank_mixtures:
         differences="<results>/analysis/effective_token_differences.parquet",
         worth="<results>/analysis/token_worth.parquet",
         laws="<results>/analysis/token_laws.parquet",
+        points="<results>/analysis/effective_token_points.parquet",
     log:
         "<results>/logs/rank_mixtures.log",
     benchmark:
@@ -141,4 +143,5 @@ rule rank_mixtures:
         " --differences {output.differences:q}"
         " --worth {output.worth:q}"
         " --laws {output.laws:q}"
+        " --points {output.points:q}"
         " 2> {log:q}"

@@ -1,8 +1,9 @@
 """Rank the mixtures of recorded experiments by what their tokens are worth, and compare with their losses.
 
 Tables: rank correlations with loss of every predictor (`--output`), paired differences between predictors
-(`--differences`), what a token of each corpus is worth for each target (`--worth`), and the law that joins alignment
-and size, with how its intervals cover runs that it was not fitted to (`--laws`). docs/method/outside.md defines them.
+(`--differences`), what a token of each corpus is worth for each target (`--worth`), the law that joins alignment and
+size, with how its intervals cover runs that it was not fitted to (`--laws`), and effective tokens and loss of every
+run (`--points`). docs/method/outside.md defines them.
 """
 
 import argparse
@@ -42,6 +43,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", required=True, type=Path, help="Parquet: rank correlations")
     parser.add_argument("--differences", required=True, type=Path, help="Parquet: paired differences")
     parser.add_argument("--worth", required=True, type=Path, help="Parquet: worth of a token")
+    parser.add_argument(
+        "--points", required=True, type=Path, help="Parquet: effective tokens and loss of every run"
+    )
     parser.add_argument("--laws", required=True, type=Path, help="Parquet: the law of each target")
     return parser
 
@@ -51,11 +55,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     set_threads(1)  # of each process
     from workflow_scripts.outside.ranking import (
         LAW_TYPES,
+        POINT_TYPES,
         WORTH_TYPES,
         Effort,
         judged,
         law_rows,
         learners,
+        point_rows,
         proxy_predictions,
         table_of,
         text_predictions,
@@ -74,6 +80,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     differences: list[dict[str, Any]] = []
     worths: list[dict[str, Any]] = []
     laws: list[dict[str, Any]] = []
+    points: list[dict[str, Any]] = []
     for study in _studies(arguments):
         gaps = {
             str(metric): gaps_of(rows, study.runs.parts, study.runs.targets)
@@ -88,10 +95,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         differences += compared
         worths += worth_rows(study, gaps) if study.proxies is None else []
         laws += law_rows(study, gaps, effort)
+        points += point_rows(study, gaps)
     write_table(table_of(rankings, RANKING_TYPES), arguments.output)
     write_table(table_of(differences, DIFFERENCE_TYPES), arguments.differences)
     write_table(table_of(worths, WORTH_TYPES), arguments.worth)
     write_table(table_of(laws, LAW_TYPES), arguments.laws)
+    write_table(table_of(points, POINT_TYPES), arguments.points)
 
 
 def _studies(arguments: argparse.Namespace) -> "list[Study]":

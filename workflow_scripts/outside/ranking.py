@@ -18,7 +18,13 @@ from workflow_scripts.outside.predictors import (
     sharpened_kernels,
     ways_to_learn,
 )
-from workflow_scripts.statistics.effective_tokens import Gaps, Runs, choose_flat_worth, flat_worth
+from workflow_scripts.statistics.effective_tokens import (
+    Gaps,
+    Runs,
+    choose_flat_worth,
+    effective_tokens,
+    flat_worth,
+)
 from workflow_scripts.statistics.mixture_ranking import (
     Prediction,
     Skill,
@@ -36,6 +42,10 @@ PRIOR_KERNEL = "root"
 WORTH_TYPES = {
     **dict.fromkeys(("experiment", "model", "metric", "kernel", "source", "corpus", "eval_set"), "str"),
     **dict.fromkeys(("worth", "low", "high", "tau"), "float64"),
+}
+POINT_TYPES = {
+    **dict.fromkeys(("experiment", "model", "metric", "train_set", "eval_set"), "str"),
+    **dict.fromkeys(("effective_tokens", "own_share", "loss"), "float64"),
 }
 LAW_TYPES = {
     **dict.fromkeys(("experiment", "model", "metric", "eval_set"), "str"),
@@ -155,6 +165,24 @@ def worth_rows(study: Study, gaps: Mapping[str, Gaps]) -> Iterator[dict[str, Any
         spread = np.exp(1.96 * np.column_stack([law.log_worth_error for law in laws]))
         key = {**study.key, "metric": metric, "kernel": kernel.shape, "source": "law", "tau": kernel.tau}
         yield from _worths(key, runs, worth, worth / spread, worth * spread)
+
+
+def point_rows(study: Study, gaps: Mapping[str, Gaps]) -> Iterator[dict[str, Any]]:
+    """Effective tokens and loss of every run and target, by each metric and the law's prior kernel."""
+    runs, own = study.runs, study.runs.own_shares
+    for metric, one in gaps.items():
+        effective = effective_tokens(runs, _prior_kernel(one, study).worth(one))
+        for i, train_set in enumerate(runs.train_sets):
+            for j, target in enumerate(runs.targets):
+                yield {
+                    **study.key,
+                    "metric": metric,
+                    "train_set": train_set,
+                    "eval_set": target,
+                    "effective_tokens": effective[i, j],
+                    "own_share": own[i, j],
+                    "loss": runs.losses[i, j],
+                }
 
 
 def law_rows(study: Study, gaps: Mapping[str, Gaps], effort: Effort) -> Iterator[dict[str, Any]]:

@@ -331,7 +331,13 @@ class RunPlan:
     @property
     def outside_tables(self) -> dict[str, str]:
         """Tables about recorded experiments by name; none without such an experiment."""
-        names = ("effective_tokens", "effective_token_differences", "token_worth", "token_laws")
+        names = (
+            "effective_tokens",
+            "effective_token_differences",
+            "effective_token_points",
+            "token_worth",
+            "token_laws",
+        )
         return {name: f"{self.root}/analysis/{name}.parquet" for name in names} if self.recorded else {}
 
     @property
