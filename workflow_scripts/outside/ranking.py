@@ -21,7 +21,6 @@ from workflow_scripts.outside.predictors import (
 from workflow_scripts.statistics.effective_tokens import (
     Gaps,
     Runs,
-    choose_flat_worth,
     effective_tokens,
     flat_worth,
 )
@@ -35,7 +34,7 @@ from workflow_scripts.statistics.mixture_ranking import (
     skill,
     views,
 )
-from workflow_scripts.statistics.token_law import fit_law
+from workflow_scripts.statistics.token_law import Prior, fit_law
 
 # The kernel whose worths are the law's prior: chosen on RegMix's models of 1M parameters.
 PRIOR_KERNEL = "root"
@@ -123,7 +122,7 @@ def proxy_predictions(study: Study, learners: Sequence[Fitted], effort: Effort) 
 
 
 def learners(study: Study, gaps: Mapping[str, Gaps]) -> list[Fitted]:
-    return ways_to_learn(prior_worths(study, gaps), _flat(study.fitted_to))
+    return ways_to_learn(prior_worths(study, gaps), flat_prior(study.fitted_to))
 
 
 def prior_worths(study: Study, gaps: Mapping[str, Gaps]) -> dict[tuple[str, str], np.ndarray]:
@@ -248,8 +247,24 @@ def _prior_kernel(gaps: Gaps, study: Study) -> Kernel:
     return next(kernel for kernel in kernels(gaps, study.fitted_to) if kernel.shape == PRIOR_KERNEL)
 
 
-def _flat(runs: Runs) -> np.ndarray:
-    return flat_worth(runs, choose_flat_worth(runs))
+def flat_prior(runs: Runs) -> np.ndarray:
+    """One worth for every part but the target's own: the median of those that the law finds in all proxies.
+
+    Ranks cannot choose it: with as many tokens in every run, any flat worth ranks as the own share does.
+    """
+    vague = flat_worth(runs, 0.01)
+    fitted = [
+        fit_law(
+            runs.shares,
+            runs.tokens,
+            runs.losses[:, j],
+            vague[:, j],
+            runs.own_part(target),
+            Prior(worth_spread=3.0),
+        )
+        for j, target in enumerate(runs.targets)
+    ]
+    return flat_worth(runs, float(np.median(np.concatenate([law.worth[law.free] for law in fitted]))))
 
 
 def _worths(

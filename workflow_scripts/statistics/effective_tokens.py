@@ -23,7 +23,6 @@ Array = NDArray[np.float64]
 
 # Multiples of a measure's median gap between its own part and the others.
 TAU_GRID = tuple(float(2 ** (half / 2)) for half in range(-20, 5))
-FLAT_GRID = tuple(float(10 ** (-quarter / 4)) for quarter in range(2, 17))
 KERNELS = ("exponential", "root")
 # Half of what published shares are rounded to: a share of 0 may be that much.
 SHARE_FLOOR = 0.0005
@@ -103,15 +102,6 @@ def choose_tau(runs: Runs, gaps: Gaps, kernel: str, grid: Sequence[float] = TAU_
     taus = [gaps.median * multiple for multiple in grid]
     scores = [mean_spearman(score(runs, gaps.worth(kernel, tau)), runs.losses) for tau in taus]
     return taus[int(np.argmax(scores))]
-
-
-def choose_flat_worth(runs: Runs, grid: Sequence[float] = FLAT_GRID) -> float:
-    """One worth for every token that is not of the own part, chosen as tau is."""
-
-    def skill(worth: float) -> float:
-        return mean_spearman(score(runs, flat_worth(runs, worth)), runs.losses)
-
-    return float(max(grid, key=skill))
 
 
 def flat_worth(runs: Runs, worth: float) -> Array:
