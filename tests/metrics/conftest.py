@@ -109,19 +109,22 @@ def batch_of(tokenizer, probe):
 
     model = AutoModelForCausalLM.from_pretrained(probe).eval()
     torch.set_num_threads(1)
+    embeddings = {}
 
     def batch(metric, one):
         if metric.estimator() is None:
             texts = decoded(one, tokenizer) if "text" in metric.needs else None
             return Batch(len(one), int(one.n_tokens.sum()), rows=one, texts=texts)
-        embedding = embed(
-            model,
-            torch.from_numpy(one.input_ids).long(),
-            torch.from_numpy(one.attention_mask).long(),
-            getattr(Estimator, metric.estimator())(),
-            row_ids=one.row_ids,
-        )
-        return Batch(len(one), int(one.n_tokens.sum()), embedding=embedding.numpy())
+        key = (metric.estimator(), *one.row_ids)  # the slow part, which several metrics compare
+        if key not in embeddings:
+            embeddings[key] = embed(
+                model,
+                torch.from_numpy(one.input_ids).long(),
+                torch.from_numpy(one.attention_mask).long(),
+                getattr(Estimator, metric.estimator())(),
+                row_ids=one.row_ids,
+            ).numpy()
+        return Batch(len(one), int(one.n_tokens.sum()), embedding=embeddings[key])
 
     return batch
 
