@@ -129,6 +129,42 @@ rule measure_exchange_rate:
         " 2> {log:q}"
 
 
+rule collapse_losses:
+    """Our own runs under the law of effective tokens: one curve per target, and sets that it was not fitted to."""
+    input:
+        alignment="<results>/alignment/alignment.parquet",
+        losses="<results>/losses/loss_summary.parquet",
+    output:
+        fits="<results>/analysis/loss_collapse.parquet",
+        curves="<results>/analysis/loss_collapse_curves.parquet",
+        worth="<results>/analysis/loss_collapse_worth.parquet",
+    log:
+        "<results>/logs/collapse_losses.log",
+    benchmark:
+        "<results>/benchmarks/collapse_losses.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.cpus("collapse_losses")
+    resources:
+        **ask.all("collapse_losses"),
+    params:
+        experiments=plan.experiments_json,
+        mixed_of=plan.mixed_of_json,
+        threads=ask.threads("collapse_losses"),
+        code=code_hash("workflow_scripts.collapse_losses"),
+    shell:
+        "python -m workflow_scripts.collapse_losses"
+        " --alignment {input.alignment:q}"
+        " --losses {input.losses:q}"
+        " --experiments {params.experiments:q}"
+        " --mixed-of {params.mixed_of:q}"
+        " --threads {params.threads}"
+        " --output {output.fits:q}"
+        " --curves {output.curves:q}"
+        " --worth {output.worth:q}"
+        " 2> {log:q}"
+
+
 rule flip_switches:
     """Alignment with each defect of the released algorithm corrected alone, and brought back alone."""
     input:

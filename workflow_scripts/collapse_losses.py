@@ -22,7 +22,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--losses", required=True, type=Path, help="Parquet: summary of losses")
     parser.add_argument("--experiments", required=True, help="JSON list of experiments")
     parser.add_argument(
-        "--mixed-of", required=True, type=json.loads, help="JSON: corpora and shares of each mixture"
+        "--mixed-of", required=True, type=json.loads, help="JSON: corpora and shares of each training set"
     )
     parser.add_argument("--threads", type=int, default=1, help="threads of the numerical libraries")
     parser.add_argument("--output", required=True, type=Path, help="Parquet: fit and prediction by target")

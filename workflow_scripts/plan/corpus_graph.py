@@ -89,6 +89,16 @@ class CorpusGraph:
         shares = self.specs[name]["fractions"]
         return [shares[parent] for parent in self.parents(name)]
 
+    def mixed_of(self, name: str) -> dict[str, float]:
+        """Shares of the corpora that a mixture is made of, mixtures of mixtures split up; any other is all itself."""
+        if self.specs[name]["source"] != "mixture":
+            return {name: 1.0}
+        shares: dict[str, float] = {}
+        for parent, share in zip(self.parents(name), self.fractions(name), strict=True):
+            for corpus, its_share in self.mixed_of(parent).items():
+                shares[corpus] = shares.get(corpus, 0.0) + share * its_share
+        return shares
+
     def spec_json(self, name: str) -> str:
         """What the source of a corpus is told; names and sides of other corpora are passed apart."""
         spec = self.specs[name]

@@ -33,6 +33,7 @@ DEFAULTS: dict[str, dict[str, int]] = {
     "rank_mixtures": {**_LIGHT, "threads": 2},
     "correlate_losses": _LIGHT,
     "choose_data": _LIGHT,
+    "collapse_losses": _LIGHT,
     "flip_switches": _MODEL,
     "weigh_switches": _LIGHT,
     "measure_exchange_rate": _LIGHT,

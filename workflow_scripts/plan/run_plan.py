@@ -366,6 +366,12 @@ class RunPlan:
 
     # -- analysis and report --------------------------------------------------------------------------------
 
+    @property
+    def mixed_of_json(self) -> str:
+        """Corpora and shares that every training set is made of."""
+        names = {name for e in trained(self.config) for name in e["train_sets"]}
+        return _json({name: self.corpora.mixed_of(name) for name in names})
+
     analysis_tables = (
         "points",
         "correlation",
@@ -374,6 +380,9 @@ class RunPlan:
         "choice",
         "choice_cost",
         "exchange_rate",
+        "loss_collapse",
+        "loss_collapse_curves",
+        "loss_collapse_worth",
         "published",
         "published_points",
     )

@@ -101,7 +101,10 @@ def planned_jobs(plan: RunPlan) -> dict[str, int]:
         for path in files
     )
     once = ["make_tokenizer", "measure_covariates", "collect_alignment", "collect_losses", "correlate_losses"]
-    once += ["choose_data", "measure_exchange_rate", "analyse_published", "describe_run", "render_report"]
+    once += ["choose_data", "measure_exchange_rate", "collapse_losses", "analyse_published", "describe_run"]
+    once += ["render_report"]
+    if plan.recorded:
+        once += ["rank_mixtures"]
     if plan.config["switches"]:
         once += ["flip_switches", "weigh_switches"]
     return {
@@ -112,6 +115,8 @@ def planned_jobs(plan: RunPlan) -> dict[str, int]:
         "train_probe": 1,
         "embed_batches": sum(len(_embedded_rows(plan, estimator)) for estimator in plan.estimators),
         "compare_sets": len(plan.config["alignment"]["metrics"]),
+        "import_losses": len(plan.recorded),
+        "mix_alignment": len(plan.mixture_alignments),
         "train_models": len(plan.training),
         "evaluate_models": len(plan.evaluations),
         **dict.fromkeys(once, 1),

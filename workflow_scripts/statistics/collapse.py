@@ -19,9 +19,9 @@ from workflow_scripts.statistics.token_law import Law, Prior, fit_law
 Array = NDArray[np.float64]
 
 KERNEL = "root"
-# tau as a multiple of a run's median gap: what RegMix's 512 models of 1M parameters choose for unigrams, n-grams, tf-idf.
+# tau as a multiple of the run's median gap: what RegMix's 512 models of 1M parameters choose for counts of words.
 TAU = 2**-5.5
-# Our runs are short, and some start from a trained base: what a model knows beforehand may be worth more than they read.
+# Our runs are short, and some start from a trained base: what a model knows may be worth more than what it reads.
 PRIOR = Prior(base=0.03, base_spread=3.0, slope_spread=1.0)
 FEWEST_RUNS = 8
 FEWEST_TRAIN_SETS = 4
@@ -67,8 +67,8 @@ def collapse(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of the three tables: how well the law holds for each target, its curve, its worths.
 
-    tau is taken from elsewhere, so that the worths are no fit to these losses. Left out is one training set at a time, at all its budgets: its loss is then
-    predicted from its alignment alone, the law being fitted to the others.
+    tau is taken from elsewhere, so that the worths are no fit to these losses. Left out is one training set at a time,
+    at all its budgets: its loss is then predicted from its alignment, the law being fitted to the others.
     """
     tau = median_gap * TAU
     prior = gaps.worth(KERNEL, tau)
