@@ -10,7 +10,7 @@ from workflow_scripts.plan.code_hash import code_hash, text_hash
 from workflow_scripts.plan.resources import RuleResources
 from workflow_scripts.plan.run_plan import RunPlan
 from workflow_scripts.plan.surroundings import let_jobs_find_programs, over_default_run, prefix_in_conda
-from workflow_scripts.plan.words import folder_names, folder_of, one_of, options
+from workflow_scripts.plan.words import corpus_of, folder_names, folder_of, one_of, options
 from workflow_scripts.workflow_files import ROOT, workflow_file
 
 min_version("9.20")
@@ -58,6 +58,7 @@ include: ROOT / "rules/probe.smk"
 include: ROOT / "rules/fisher.smk"
 include: ROOT / "rules/alignment.smk"
 include: ROOT / "rules/training.smk"
+include: ROOT / "rules/outside.smk"
 include: ROOT / "rules/analysis.smk"
 include: ROOT / "rules/report.smk"
 

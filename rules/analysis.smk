@@ -16,6 +16,7 @@ rule correlate_losses:
     """Alignment against loss: every experiment, budget, metric and scope, with tests and intervals."""
     input:
         alignment="<results>/alignment/alignment.parquet",
+        mixtures=plan.mixture_alignments,
         covariates="<results>/alignment/covariates.parquet",
         losses="<results>/losses/loss_summary.parquet",
     output:
@@ -43,6 +44,7 @@ rule correlate_losses:
     shell:
         "python -m workflow_scripts.correlate_losses"
         " --alignment {input.alignment:q}"
+        " --mixtures {input.mixtures:q}"
         " --covariates {input.covariates:q}"
         " --losses {input.losses:q}"
         " --experiments {params.experiments:q}"
@@ -62,6 +64,7 @@ rule choose_data:
     """Each metric's choice of training data against the best one, and what it costs."""
     input:
         alignment="<results>/alignment/alignment.parquet",
+        mixtures=plan.mixture_alignments,
         cost="<results>/alignment/alignment_cost.parquet",
         losses="<results>/losses/loss_summary.parquet",
         times=plan.present(plan.training_times),
@@ -87,6 +90,7 @@ rule choose_data:
     shell:
         "python -m workflow_scripts.choose_data"
         " --alignment {input.alignment:q}"
+        " --mixtures {input.mixtures:q}"
         " --alignment-cost {input.cost:q}"
         " --losses {input.losses:q}"
         " --experiments {params.experiments:q}"

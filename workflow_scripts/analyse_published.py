@@ -6,6 +6,7 @@ figures.
 """
 
 import argparse
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = parser_for(__doc__)
     parser.add_argument("--folder", required=True, help="folder with the CSV files of published numbers")
     parser.add_argument(
-        "--permutations", type=int, default=10_000, help="random arrangements beyond 7 training sets"
+        "--permutations", type=int, default=10_000, help="random arrangements beyond 7 families"
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the random arrangements")
     parser.add_argument("--threads", type=int, default=1, help="threads of the numerical libraries")
@@ -58,10 +59,17 @@ def as_text(table: "pd.DataFrame") -> str:
         lines.append(
             f"{name:<21} {scope:<21} {r2['n']:>3} {r2['value']:>6.3f}  {interval:<14} "
             f"{value['pearson_r']:>6.3f} {value['spearman']:>6.3f} {value['p_naive']:>9.2g} "
-            f"{value['p_permutation']:>10.2g}"
+            f"{_or_none(value['p_permutation']):>10}"
         )
-    lines += ["", "Intervals need 6 training sets. With 3 training sets p permuted cannot fall below 1/6."]
+    lines += [
+        "",
+        "Intervals and p permuted need 6 families of training sets; a mix and what it is made of are one family.",
+    ]
     return "\n".join(lines)
+
+
+def _or_none(p: float) -> str:
+    return "none" if math.isnan(p) else f"{p:.2g}"
 
 
 def _read(path: Path) -> "pd.DataFrame":

@@ -34,10 +34,10 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     given = build_parser().parse_args(argv)
     set_threads(given.threads)
-    from workflow_scripts.storage.tables import read_json, write_json
+    from workflow_scripts.storage.tables import read_plain_json, write_plain_json
     from workflow_scripts.training.models import library_versions
 
-    expected = read_json(given.expected)
+    expected = read_plain_json(given.expected)
     name, revision = (
         (given.model, given.revision) if given.model else (expected["model"], expected["revision"])
     )
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "source": expected["source"],
         "libraries": library_versions(),
     }
-    write_json(found, given.output)
+    write_plain_json(found, given.output)
 
 
 def perplexities(

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 def build_parser() -> argparse.ArgumentParser:
     parser = parser_for(__doc__)
     parser.add_argument("--alignment", required=True, help="Parquet file of alignments")
+    parser.add_argument(
+        "--mixtures", nargs="*", default=[], help="Parquet files of alignments of mixtures, one a metric"
+    )
     parser.add_argument("--losses", required=True, help="Parquet file of losses, one row per seed")
     parser.add_argument("--experiments", required=True, help="JSON list of experiments")
     parser.add_argument("--alignment-cost", help="Parquet file with metric, set and seconds")
@@ -43,12 +46,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
     set_threads(arguments.threads)
     from workflow_scripts.statistics.choice import CHOICE_KEYS, SECONDS, Costs, choice_table, choices
-    from workflow_scripts.statistics.experiments import experiments_from_json, panels
+    from workflow_scripts.statistics.experiments import experiments_from_json, panels, with_mixtures
     from workflow_scripts.storage.tables import read_frame, write_table
 
     experiments = experiments_from_json(arguments.experiments)
     costs = Costs(_metric_costs(arguments.alignment_cost), TrainingTimes(arguments.times).seconds)
-    found = panels(read_frame(arguments.alignment), read_frame(arguments.losses), experiments)
+    found = panels(
+        with_mixtures(read_frame(arguments.alignment), [read_frame(path) for path in arguments.mixtures]),
+        read_frame(arguments.losses),
+        experiments,
+    )
     table = choice_table([row for panel in found for row in choices(panel, costs)])
     # Seconds differ from run to run, and the choices must not.
     write_table(table.drop(columns=SECONDS), arguments.output)

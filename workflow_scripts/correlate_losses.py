@@ -1,9 +1,10 @@
 """Correlate alignment with loss in our own runs: every experiment, budget, metric and scope.
 
-`--experiments` is a JSON list of objects with name, kind, train_sets, eval_sets, tokens, fractions, target
-and in_domain_for. Tables: correlations with their tests and intervals (`--output`); one row per pair of
-sets, for scatter plots (`--points`); and on request paired differences between metrics (`--differences`)
-and correlations with one set left out (`--leave-one-out`). The column `note` says why something is null.
+`--experiments` is a JSON list of objects with name, kind, train_sets, eval_sets, tokens, fractions, target,
+in_domain_for and families (of training sets that share text or origin; the others are families of their own).
+Tables: correlations with their tests and intervals (`--output`); one row per pair of sets, for scatter plots
+(`--points`); and on request paired differences between metrics (`--differences`) and correlations with one
+family or evaluation set left out (`--leave-one-out`). The column `note` says why something is null.
 """
 
 import argparse
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 def build_parser() -> argparse.ArgumentParser:
     parser = parser_for(__doc__)
     parser.add_argument("--alignment", required=True, help="Parquet file of alignments")
+    parser.add_argument(
+        "--mixtures", nargs="*", default=[], help="Parquet files of alignments of mixtures, one a metric"
+    )
     parser.add_argument("--losses", required=True, help="Parquet file of losses, one row per seed")
     parser.add_argument("--experiments", required=True, help="JSON list of experiments")
     parser.add_argument("--covariates", help="Parquet file of covariates by source and target")
@@ -29,7 +33,9 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="METRIC",
         help="also correlate every other metric given this one; may be repeated",
     )
-    parser.add_argument("--permutations", type=int, default=5_000, help="random arrangements beyond 7 sets")
+    parser.add_argument(
+        "--permutations", type=int, default=5_000, help="random arrangements beyond 7 families"
+    )
     parser.add_argument("--bootstraps", type=int, default=2_000, help="resamples for the bootstrap interval")
     parser.add_argument("--seed", type=int, default=0, help="seed of arrangements and resamples")
     parser.add_argument("--threads", type=int, default=1, help="threads of the numerical libraries")
@@ -45,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     set_threads(arguments.threads)
     from workflow_scripts.statistics.covariates import COVARIATES
     from workflow_scripts.statistics.differences import difference_table, metric_differences
-    from workflow_scripts.statistics.experiments import experiments_from_json, panels, points
+    from workflow_scripts.statistics.experiments import experiments_from_json, panels, points, with_mixtures
     from workflow_scripts.statistics.our_runs import (
         Settings,
         analyse_panel,
@@ -57,7 +63,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     settings = Settings(arguments.permutations, arguments.bootstraps, arguments.seed, tuple(arguments.given))
     experiments = experiments_from_json(arguments.experiments)
-    alignment, losses = read_frame(arguments.alignment), read_frame(arguments.losses)
+    alignment, losses = (
+        with_mixtures(read_frame(arguments.alignment), [read_frame(path) for path in arguments.mixtures]),
+        read_frame(arguments.losses),
+    )
     covariates = _covariates(arguments.covariates)
     found = list(panels(alignment, losses, experiments))
     analyses = [

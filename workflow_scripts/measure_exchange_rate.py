@@ -1,9 +1,10 @@
-"""Measure k(x), the tokens that training at target fraction x needs to match the pure target, over the target's.
+"""Measure k, the tokens that a training set needs to match the target's own training set, over the latter's.
 
-One row per training set of an experiment that names a target and fractions. `reached` says what k is:
-`within` the budgets a value; `never` a lower bound, since the largest budget does not get there; `before`
-an upper bound, since the smallest budget is already past it. `high_reached` says whether k_high is a value
-or such a lower bound.
+One row per training set, evaluation set with a training set of its own (in a grid: the pure target), and level:
+the loss of the own set at each budget but the largest. `reached` says what k is: `within` the budgets a value;
+`never` a lower bound, since the largest budget does not get there; `before` an upper bound, since the smallest
+budget is already past it. `low_reached` and `high_reached` say the same of k_low and k_high. `trend` is the
+factor by which k grows with each doubling of the level.
 """
 
 import argparse

@@ -10,8 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from workflow_scripts.command_line import UserError
 from workflow_scripts.metrics.registry import metric_class
 from workflow_scripts.plan.corpus_graph import CorpusGraph
+from workflow_scripts.plan.experiments import is_recorded, recorded, trained, training_corpora
+from workflow_scripts.plan.families import families
+from workflow_scripts.plan.sources import recorded_tables
 
 ROW_SOURCES = ("mixture", "random_tokens")
 
@@ -98,7 +102,7 @@ class RunPlan:
     @cached_property
     def sets(self) -> list[str]:
         """Sets whose alignment is measured, the floor among them."""
-        train = {f"{name}.train" for e in self.config["experiments"] for name in e["train_sets"]}
+        train = {f"{name}.train" for e in self.config["experiments"] for name in training_corpora(e)}
         evaluated = {f"{name}.eval" for e in self.config["experiments"] for name in e["eval_sets"]}
         return sorted(train | evaluated | {self.floor})
 
@@ -170,10 +174,14 @@ class RunPlan:
 
     def metric_inputs(self, metric: str) -> list[str]:
         """What a metric reads of each set, in the order of `sets`: embeddings, or rows."""
+        return self.inputs_of(metric, self.sets)
+
+    def inputs_of(self, metric: str, sets: Iterable[str]) -> list[str]:
+        """What a metric reads of some sets, in their order."""
         estimator = metric_class(metric).estimator()
         if estimator is None:
-            return [self.measured_rows(name) for name in self.sets]
-        return [self.embedding(name, estimator) for name in self.sets]
+            return [self.measured_rows(name) for name in sets]
+        return [self.embedding(name, estimator) for name in sets]
 
     def metric_encoder(self, metric: str) -> list[str]:
         """Options that name the sentence encoder, for a metric that needs one."""
@@ -208,7 +216,7 @@ class RunPlan:
     @cached_property
     def training(self) -> list[tuple[str, str, str]]:
         """(recipe, training set, seeds) of every training job."""
-        wanted = {(e["recipe"], name) for e in self.config["experiments"] for name in e["train_sets"]}
+        wanted = {(e["recipe"], name) for e in trained(self.config) for name in e["train_sets"]}
         return [
             (recipe, name, seeds) for recipe, name in sorted(wanted) for seeds in self._seed_chunks(recipe)
         ]
@@ -229,14 +237,14 @@ class RunPlan:
     @cached_property
     def evaluations(self) -> list[tuple[str, str]]:
         """(recipe, evaluation set) of every evaluation job."""
-        return sorted({(e["recipe"], name) for e in self.config["experiments"] for name in e["eval_sets"]})
+        return sorted({(e["recipe"], name) for e in trained(self.config) for name in e["eval_sets"]})
 
     def budgets(self, recipe: str, eval_set: str) -> list[int]:
         """Budgets of a recipe at which some experiment reads the loss on an evaluation set."""
         return sorted(
             {
                 tokens
-                for e in self.config["experiments"]
+                for e in trained(self.config)
                 if e["recipe"] == recipe and eval_set in e["eval_sets"]
                 for tokens in e.get("tokens") or self.recipe(recipe)["tokens"]
             }
@@ -271,13 +279,82 @@ class RunPlan:
 
     @property
     def experiments_json(self) -> str:
-        """The experiments as the analysis is told them, each with its budgets and seeds."""
+        """The experiments as the analysis is told them; trained ones with budgets, seeds and families."""
         experiments = []
         for experiment in self.config["experiments"]:
+            if is_recorded(experiment):
+                experiments.append(experiment)
+                continue
             recipe = self.recipe(experiment["recipe"])
             tokens = sorted(experiment.get("tokens") or recipe["tokens"])
-            experiments.append({**experiment, "tokens": tokens, "seeds": recipe["seeds"]})
+            experiments.append(
+                {
+                    **experiment,
+                    "tokens": tokens,
+                    "seeds": recipe["seeds"],
+                    "families": families(self.corpora, experiment["train_sets"]),
+                }
+            )
         return _json(experiments)
+
+    # -- losses measured elsewhere --------------------------------------------------------------------------
+
+    @cached_property
+    def recorded(self) -> dict[str, dict[str, Any]]:
+        """Experiments whose losses come from a table, by name."""
+        return {experiment["name"]: experiment for experiment in recorded(self.config)}
+
+    def recorded_files(self, experiment: str) -> dict[str, Any]:
+        """The user's tables of losses and mixtures; under `only_existing` none where they are gone."""
+        try:
+            return recorded_tables(self.recorded[experiment])
+        except UserError:
+            if not self.config["only_existing"]:
+                raise
+            return {"losses": [], "mixtures": []}
+
+    def recorded_model(self, experiment: str) -> list[str]:
+        """The option that names the model whose losses are read, where the config does."""
+        model = self.recorded[experiment]["model"]
+        return ["--model", model] if model is not None else []
+
+    @property
+    def recorded_losses(self) -> list[str]:
+        """Checked losses of the recorded experiments, in their order."""
+        return [f"{self.root}/outside/{name}.losses.parquet" for name in self.recorded]
+
+    @property
+    def recorded_shares(self) -> list[str]:
+        """Checked mixtures of the recorded experiments, in their order."""
+        return [f"{self.root}/outside/{name}.shares.parquet" for name in self.recorded]
+
+    @property
+    def outside_tables(self) -> dict[str, str]:
+        """Tables about recorded experiments by name; none without such an experiment."""
+        names = (
+            "effective_tokens",
+            "effective_token_differences",
+            "effective_token_points",
+            "token_worth",
+            "token_laws",
+        )
+        return {name: f"{self.root}/analysis/{name}.parquet" for name in names} if self.recorded else {}
+
+    @property
+    def mixed_parts(self) -> list[str]:
+        """Train sides of the parts of recorded mixtures."""
+        return sorted({f"{part}.train" for one in self.recorded.values() for part in one["parts"]})
+
+    @property
+    def mixed_targets(self) -> list[str]:
+        """Eval sides that recorded losses are of."""
+        return sorted({f"{target}.eval" for one in self.recorded.values() for target in one["eval_sets"]})
+
+    @property
+    def mixture_alignments(self) -> list[str]:
+        """Alignments of the mixtures of recorded experiments, one table a metric."""
+        metrics = self.config["alignment"]["metrics"] if self.recorded else []
+        return [f"{self.root}/alignment/mixtures/{metric}.parquet" for metric in metrics]
 
     @property
     def training_times(self) -> list[str]:
@@ -336,6 +413,7 @@ class RunPlan:
         return {
             **{name: f"{self.root}/analysis/{name}.parquet" for name in self.analysis_tables},
             **self.switch_tables,
+            **self.outside_tables,
             "alignment": f"{self.root}/alignment/alignment.parquet",
             "loss_summary": f"{self.root}/losses/loss_summary.parquet",
         }

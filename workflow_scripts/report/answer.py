@@ -17,6 +17,7 @@ from workflow_scripts.report.headline import (
 )
 from workflow_scripts.report.wording import cost, count, exchange, interval, number, plain, plural, verdict
 from workflow_scripts.statistics.choice import BLIND
+from workflow_scripts.statistics.intervals import FEWEST_FAMILIES
 
 
 def answer(tables: Tables) -> list[str]:
@@ -70,7 +71,7 @@ def _paired(tables: Tables, row: "pd.Series[Any]", best: str) -> str:
 
 
 def _size(tables: Tables) -> str:
-    """What dilution costs in tokens: the middle and the least share of the target."""
+    """What dilution costs in tokens: the middle and the least share of the target, and whether it stays so."""
     rates = (
         tables["exchange_rate"]
         if _there(tables, "exchange_rate")
@@ -81,15 +82,22 @@ def _size(tables: Tables) -> str:
         return "Whether alignment or size matters more cannot be said: this run has no grid of shares and budgets."
     first = diluted.iloc[0]
     diluted = diluted[(diluted["experiment"] == first["experiment"]) & (diluted["part"] == first["part"])]
+    levels = sorted(diluted["level_tokens"].unique())
+    last = diluted[diluted["level_tokens"] == levels[-1]]
+    diluted = diluted[diluted["level_tokens"] == levels[0]]
     middle = diluted.loc[(diluted["fraction"] - 0.5).abs().idxmin()]
     least = diluted.loc[diluted["fraction"].idxmin()]
     text = (
-        f"To reach the loss that {count(first['target_tokens'])} tokens of pure {plain(first['eval_set'])} give, "
+        f"To reach the loss that {count(levels[0])} tokens of pure {plain(first['eval_set'])} give, "
         f"training data with {_share(middle['fraction'])} of it need {exchange(middle)}"
     )
     if least["fraction"] < middle["fraction"]:
         text += f", and data with {_share(least['fraction'])} of it {exchange(least)}"
-    return f"{text}."
+    if len(levels) == 1:
+        return f"{text}."
+    later = last.loc[last["fraction"].idxmin()]
+    text += f"; for the loss of {count(levels[-1])} tokens, data with {_share(later['fraction'])} of it need "
+    return f"{text}{exchange(later)}."
 
 
 def _choice(tables: Tables) -> str:
@@ -127,6 +135,21 @@ def caveats(tables: Tables) -> list[str]:
         found.append(
             "Every model was trained with one seed, so no interval covers how much training itself varies."
         )
+    if _there(tables, "correlation", "points"):
+        # A grid is not about its correlation.
+        grids = tables["points"].loc[tables["points"]["kind"] == "intervention", "experiment"]
+        rows = tables["correlation"][~tables["correlation"]["experiment"].isin(grids)]
+        sizes = rows.groupby("experiment", sort=False)[["n_train", "n_families"]].max()
+        few = sizes[sizes["n_families"] < FEWEST_FAMILIES]
+        if len(few):
+            listed = ", ".join(
+                f"{plain(str(name))} ({plural(row['n_train'], 'training set')}, {row['n_families']})"
+                for name, row in few.iterrows()
+            )
+            found.append(
+                f"Fewer than {FEWEST_FAMILIES} independent families of training sets, so no interval and no p: "
+                f"{listed}. Sets that are made of, or from, one another count once."
+            )
     return found
 
 

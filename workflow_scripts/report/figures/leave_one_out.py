@@ -1,4 +1,4 @@
-"""Whether one set carries the result: the correlation without each set, one figure per experiment."""
+"""Whether one set carries the result: the correlation without each family or evaluation set, by experiment."""
 
 import altair as alt
 import pandas as pd
@@ -18,11 +18,11 @@ SIDES = Legend(
     "side",
     "Left out",
     (
-        LegendEntry("training set", CATEGORIES[0], "circle"),
+        LegendEntry("family of training sets", CATEGORIES[0], "circle"),
         LegendEntry("evaluation set", CATEGORIES[1], "square"),
     ),
 )
-SIDE_NAMES = {"train": "training set", "eval": "evaluation set"}
+SIDE_NAMES = {"train": "family of training sets", "eval": "evaluation set"}
 COLUMNS = ["metric", "side", "left_out", "pearson_r", "with_all"]
 
 
@@ -117,7 +117,8 @@ def _summary(metric: str, rows: pd.DataFrame, scope: str) -> str:
     whole = rows["with_all"].iloc[0]
     weakest = high if whole < 0 else low
     return (
-        f"For {plain(metric)}, {SCOPE_NAMES[scope]}, leaving out one set moves r between "
-        f"{number(low['pearson_r'])} and {number(high['pearson_r'])} (with all: {number(whole)}): it {flips}. "
+        f"For {plain(metric)}, {SCOPE_NAMES[scope]}, leaving out one family of training sets, "
+        f"or one evaluation set, moves r between {number(low['pearson_r'])} "
+        f"and {number(high['pearson_r'])} (with all: {number(whole)}): it {flips}. "
         f"It is weakest without {plain(weakest['left_out'])} as {weakest['side']}."
     )
