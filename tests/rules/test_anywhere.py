@@ -169,6 +169,13 @@ def test_an_installed_wheel(installed, tmp_path):
     assert (tmp_path / "results" / "quick" / "analysis" / "published.parquet").is_file()
 
 
+def test_a_wheel_has_all_files_of_the_workflow(installed, source, tmp_path):
+    where = Path(run(installed / "plumbline", "where", folder=tmp_path).strip())
+    for folder in ("configs", "published", "rules", "schemas"):
+        files = {path.relative_to(source) for path in (source / folder).rglob("*") if path.is_file()}
+        assert files == {path.relative_to(where) for path in (where / folder).rglob("*") if path.is_file()}
+
+
 def test_an_installed_wheel_continues_the_run_of_a_checkout(installed, tmp_path):
     """Its code has the same fingerprints."""
     command = "from workflow_scripts.plan.code_hash import code_hash, text_hash; print(code_hash({}), text_hash({}))"
