@@ -61,6 +61,13 @@ def gaps_of(alignment: pd.DataFrame, parts: Sequence[str], targets: Sequence[str
     return Gaps(gaps, gap_errors)
 
 
+def sides_of(alignment: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Corpora of which the table has the train side, and those of which it has both sides."""
+    sources = set(alignment["source"])
+    parts = sorted(name.removesuffix(".train") for name in sources if name.endswith(".train"))
+    return parts, [part for part in parts if f"{part}.eval" in sources]
+
+
 def mixture_scores(alignments: Sequence[pd.DataFrame], runs: Runs) -> dict[str, np.ndarray]:
     """Alignment of each training set with each target, by metric, from a table of mixtures a metric."""
     found = {}
