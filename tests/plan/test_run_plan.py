@@ -161,7 +161,9 @@ def test_the_page_is_given_the_tables_that_it_reads(config):
 
 def test_the_page_of_a_failed_run_is_made_by_the_same_snakefile_and_python(config, tmp_path):
     config["pathvars"] = {"results": str(tmp_path / "of a run")}
-    words = shlex.split(plan_of(config).command_for_what_exists("/a copy/Snakefile", ["report", "--cores", "3"]))
+    words = shlex.split(
+        plan_of(config).command_for_what_exists("/a copy/Snakefile", ["report", "--cores", "3"])
+    )
     assert words[:5] == [sys.executable, "-m", "snakemake", "--snakefile", "/a copy/Snakefile"]
     assert words[words.index("--cores") + 1] == "3"
     overlay = json.loads(Path(words[words.index("--configfile") + 1]).read_text())
