@@ -11,7 +11,7 @@ from workflow_scripts.plan.resources import RuleResources
 from workflow_scripts.plan.run_plan import RunPlan
 from workflow_scripts.plan.surroundings import let_jobs_find_programs, over_default_run, prefix_in_conda
 from workflow_scripts.plan.words import corpus_of, folder_names, folder_of, one_of, options
-from workflow_scripts.workflow_files import workflow_file
+from workflow_scripts.workflow_files import ROOT, workflow_file
 
 min_version("9.20")
 
@@ -51,15 +51,16 @@ wildcard_constraints:
     layout="packed|documents",
 
 
-include: "rules/corpora.smk"
-include: "rules/tokens.smk"
-include: "rules/probe.smk"
-include: "rules/fisher.smk"
-include: "rules/alignment.smk"
-include: "rules/training.smk"
-include: "rules/outside.smk"
-include: "rules/analysis.smk"
-include: "rules/report.smk"
+# By their full path: Snakemake cannot follow a relative one from a Snakefile at the top of a hosted repository.
+include: ROOT / "rules/corpora.smk"
+include: ROOT / "rules/tokens.smk"
+include: ROOT / "rules/probe.smk"
+include: ROOT / "rules/fisher.smk"
+include: ROOT / "rules/alignment.smk"
+include: ROOT / "rules/training.smk"
+include: ROOT / "rules/outside.smk"
+include: ROOT / "rules/analysis.smk"
+include: ROOT / "rules/report.smk"
 
 
 rule all:

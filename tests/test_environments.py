@@ -100,3 +100,9 @@ def test_an_interrupted_set_up_is_made_anew_and_a_finished_one_left_alone(root, 
     assert "setting up" in set_up()
     (tmp_path / "requirements.lock").write_text("# other pins\n")
     assert "setting up" in set_up()
+
+
+def test_the_citation_has_the_version_of_the_package(root):
+    citation = yaml.safe_load((root / "CITATION.cff").read_text())
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    assert (citation["version"], citation["license"]) == (project["version"], project["license"])

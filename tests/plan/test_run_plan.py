@@ -1,5 +1,8 @@
 import copy
 import json
+import shlex
+import sys
+from pathlib import Path
 
 from workflow_scripts.plan.checks import checked
 from workflow_scripts.plan.run_plan import RunPlan
@@ -154,3 +157,15 @@ def test_a_pretrained_probe_stands_in_for_the_published_model(config):
 def test_the_page_is_given_the_tables_that_it_reads(config):
     drawn = {table for maker in FIGURES for table in maker.needs}
     assert set(plan_of(config).report_tables) == drawn | {"choice_cost"}  # read beside `choice`
+
+
+def test_the_page_of_a_failed_run_is_made_by_the_same_snakefile_and_python(config, tmp_path):
+    config["pathvars"] = {"results": str(tmp_path / "of a run")}
+    words = shlex.split(
+        plan_of(config).command_for_what_exists("/a copy/Snakefile", ["report", "--cores", "3"])
+    )
+    assert words[:5] == [sys.executable, "-m", "snakemake", "--snakefile", "/a copy/Snakefile"]
+    assert words[words.index("--cores") + 1] == "3"
+    overlay = json.loads(Path(words[words.index("--configfile") + 1]).read_text())
+    assert overlay["only_existing"] is True
+    assert words[-1] == "report"

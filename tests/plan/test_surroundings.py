@@ -8,8 +8,15 @@ from pathlib import Path
 import pytest
 from snakemake.exceptions import WorkflowError
 
+from workflow_scripts.command_line import UserError
 from workflow_scripts.plan import surroundings
-from workflow_scripts.plan.surroundings import let_jobs_find_programs, over_default_run, prefix_in_conda
+from workflow_scripts.plan.schema import with_defaults
+from workflow_scripts.plan.surroundings import (
+    as_overlay,
+    let_jobs_find_programs,
+    over_default_run,
+    prefix_in_conda,
+)
 
 
 @pytest.fixture
@@ -41,6 +48,22 @@ def test_the_config_is_laid_over_the_default_run(config):
     assert laid_over["experiments"] == []
     assert laid_over["corpora"]["licences"] == {**config["corpora"]["licences"], "held_out": 0.5}
     assert laid_over["alignment"] == config["alignment"]
+
+
+def test_a_whole_config_laid_over_the_default_run_is_itself(config):
+    """Also where a key of the default run has been taken away."""
+    del (
+        config["probe"]["model"]["type"],
+        config["probe"]["model"]["settings"],
+        config["corpora"]["licences"]["packages"],
+    )
+    config["probe"]["model"]["pretrained"] = "gpt2"
+    config["corpora"]["licences"] |= {"source": "hub", "path": "somebody/texts"}
+    del config["corpora"]["licences"]["kind"], config["corpora"]["licences"]["limit_bytes"]
+    whole = with_defaults(config)
+    assert with_defaults(over_default_run(as_overlay(whole))) == whole
+    with pytest.raises(UserError):
+        with_defaults(over_default_run(whole))
 
 
 def test_jobs_run_the_python_of_snakemake_and_import_the_package(elsewhere):

@@ -1,7 +1,6 @@
 """The workflow used from elsewhere: its checkout has a space and an accent in its path, no environment is active."""
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +16,7 @@ MODULE = """
 configfile: "config/config.yaml"
 
 module plumbline:
-    snakefile: {snakefile!r}
+    snakefile: {snakefile}
     config: {config}
 
 use rule * from plumbline{renamed}
@@ -50,18 +49,18 @@ def planned_jobs(output) -> dict[str, int]:
     return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, flags=re.MULTILINE)}
 
 
-def snakemake(*arguments):
-    return (sys.executable, "-m", "snakemake", "--cores", "1", *arguments)
+def snakemake(*arguments, python=sys.executable):
+    return (python, "-m", "snakemake", "--cores", "1", *arguments)
 
 
-def dry_run(*arguments):
-    return snakemake(*arguments, "--dry-run", "--quiet", "rules")
+def dry_run(*arguments, python=sys.executable):
+    return snakemake(*arguments, "--dry-run", "--quiet", "rules", python=python)
 
 
 def host_workflow(folder, snakefile, config_text, config="config", renamed="") -> None:
-    """A workflow that uses this one as a module, laid out as a workflow that has been deployed."""
+    """A workflow that uses this one as a module, laid out as snakedeploy does it."""
     for name, text in (
-        ("workflow/Snakefile", MODULE.format(snakefile=str(snakefile), config=config, renamed=renamed)),
+        ("workflow/Snakefile", MODULE.format(snakefile=snakefile, config=config, renamed=renamed)),
         ("config/config.yaml", config_text),
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -86,9 +85,8 @@ def test_the_option_directory_and_relative_paths(checkout, tmp_path):
 def test_a_module_of_another_workflow_with_a_config_of_its_own(checkout, tmp_path):
     """One job is run, too: it reads a table that comes with the workflow."""
     config = "plumbline: {run: mine, alignment: {metrics: [unigram_js]}, resources: {build_corpus: {local: true}}}\n"
-    host_workflow(
-        tmp_path, checkout / "Snakefile", config, config='config["plumbline"]', renamed=" as plumbline_*"
-    )
+    snakefile = repr(str(checkout / "Snakefile"))
+    host_workflow(tmp_path, snakefile, config, config='config["plumbline"]', renamed=" as plumbline_*")
     output = run(*dry_run("plumbline_report"), folder=tmp_path)
     assert planned_jobs(output)["plumbline_compare_sets"] == 1  # the default run's other keys are below
     assert "localrules directive specifies rules that are not" not in output
@@ -97,15 +95,16 @@ def test_a_module_of_another_workflow_with_a_config_of_its_own(checkout, tmp_pat
 
 
 def test_a_deployed_workflow(checkout, tmp_path):
-    """A Snakefile that takes all rules of this one, and a copy of a config beside it, as snakedeploy makes them."""
-    host_workflow(tmp_path, checkout / "Snakefile", (checkout / "configs" / "quick.yaml").read_text())
+    """A Snakefile that takes all rules of this one, with a copy of a config."""
+    config = (checkout / "configs" / "quick.yaml").read_text()
+    host_workflow(tmp_path, repr(str(checkout / "Snakefile")), config)
     jobs = planned_jobs(run(*dry_run(), folder=tmp_path))
     assert QUICK.items() <= jobs.items()
     assert jobs["all"] == 1
 
 
 def test_a_mistake_in_the_config_of_a_module_is_one_line(checkout, tmp_path):
-    host_workflow(tmp_path, checkout / "Snakefile", "runn: mine\n")
+    host_workflow(tmp_path, repr(str(checkout / "Snakefile")), "runn: mine\n")
     with pytest.raises(AssertionError, match="config: runn: unknown key; did you mean run"):
         run(*dry_run(), folder=tmp_path)
 
@@ -117,9 +116,19 @@ def test_a_checkout_in_the_working_directory_is_not_run_in_place_of_this_one(che
 
 
 @pytest.fixture(scope="module")
-def installed(make_copy, tmp_path_factory) -> Path:
+def source(make_copy) -> Path:
+    """A repository of this version alone."""
+    folder = make_copy("source").folder
+    git = ("git", "-c", "user.name=test", "-c", "user.email=test@localhost")
+    for command in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--message", "All")):
+        run(*git, *command, folder=folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def installed(source, tmp_path_factory) -> Path:
     """The programs of an environment in which a wheel is installed; what it depends on is that of this environment."""
-    source, folder = make_copy("source").folder, tmp_path_factory.mktemp("installed é")
+    folder = tmp_path_factory.mktemp("installed é")
     pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
     run(
         *pip,
@@ -145,7 +154,6 @@ def installed(make_copy, tmp_path_factory) -> Path:
         wheel,
         folder=folder,
     )
-    shutil.rmtree(source)
     return folder / "env" / "bin"
 
 
@@ -161,6 +169,13 @@ def test_an_installed_wheel(installed, tmp_path):
     assert (tmp_path / "results" / "quick" / "analysis" / "published.parquet").is_file()
 
 
+def test_a_wheel_has_all_files_of_the_workflow(installed, source, tmp_path):
+    where = Path(run(installed / "plumbline", "where", folder=tmp_path).strip())
+    for folder in ("configs", "published", "rules", "schemas"):
+        files = {path.relative_to(source) for path in (source / folder).rglob("*") if path.is_file()}
+        assert files == {path.relative_to(where) for path in (where / folder).rglob("*") if path.is_file()}
+
+
 def test_an_installed_wheel_continues_the_run_of_a_checkout(installed, tmp_path):
     """Its code has the same fingerprints."""
     command = "from workflow_scripts.plan.code_hash import code_hash, text_hash; print(code_hash({}), text_hash({}))"
@@ -171,6 +186,14 @@ def test_an_installed_wheel_continues_the_run_of_a_checkout(installed, tmp_path)
         text_hash("workflow_scripts/report", "*.j2", "*.css", "*.js"),
     )
     assert tuple(printed.split()) == expected
+
+
+def test_a_deployed_workflow_whose_snakefile_comes_from_a_repository(installed, source, tmp_path):
+    """Snakemake gets the Snakefile from there, and all else is that of the installed package."""
+    snakefile = f'gitfile({str(source)!r}, path="Snakefile", ref="HEAD")'
+    host_workflow(tmp_path, snakefile, (source / "configs" / "quick.yaml").read_text())
+    output = run(*dry_run(python=installed / "python"), folder=tmp_path)
+    assert QUICK.items() <= planned_jobs(output).items()
 
 
 def test_the_workflow_catalog_finds_it(root):

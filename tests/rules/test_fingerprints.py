@@ -26,6 +26,9 @@ OF_NO_JOB = (
 )
 NO_PROGRAMS = ("__init__", "command_line", "workflow_files")
 
+# Wildcards that decide which modules a job of the rule finds by name.
+BY_NAME = {"build_corpus": "corpus", "compare_sets": "metric", "mix_alignment": "metric"}
+
 # The rules that an edit below a folder may run again.
 RULES_OF = {
     "corpora": {"build_corpus"},
@@ -35,14 +38,17 @@ RULES_OF = {
         "choose_data",
         "correlate_losses",
         "measure_exchange_rate",
+        "rank_mixtures",
         "weigh_switches",
         "render_report",
     },
-    "fisher": {"compare_sets", "embed_batches", "flip_switches"},
+    "outside": {"import_losses", "rank_mixtures"},
+    "fisher": {"compare_sets", "embed_batches", "flip_switches", "mix_alignment"},
     "metrics": {
         "compare_sets",
         "collect_alignment",
         "measure_covariates",
+        "mix_alignment",
         "flip_switches",
         "weigh_switches",
         "render_report",
@@ -81,7 +87,7 @@ def job_modules(config, folder) -> list[dict]:
 
 @pytest.fixture(scope="module")
 def all_jobs(quick, tmp_path_factory) -> list[dict]:
-    """The jobs of the quick run with every metric, and a training set of every source."""
+    """The jobs of the quick run with every metric, a training set of every source, and losses measured elsewhere."""
     folder = tmp_path_factory.mktemp("every_source")
     (folder / "words.txt").write_text("some words of a text\n" * 30_000)
     corpora = {
@@ -90,8 +96,31 @@ def all_jobs(quick, tmp_path_factory) -> list[dict]:
     }
     first, *others = quick["experiments"]
     first = {**first, "train_sets": [*first["train_sets"], *corpora, "shuffled_docstrings"]}
+    experiments = [first, *others, recorded_experiment(folder)]
     alignment = {"metrics": metric_names(), "encoder": "somebody/encoder"}
-    return job_modules({"experiments": [first, *others], "corpora": corpora, "alignment": alignment}, folder)
+    return job_modules({"experiments": experiments, "corpora": corpora, "alignment": alignment}, folder)
+
+
+def recorded_experiment(folder) -> dict:
+    """Losses of four models on one evaluation set, and the two corpora that each was trained on."""
+    shares = {"a": 0.2, "b": 0.4, "c": 0.6, "d": 0.8}
+    losses = [f"{name},scientific_docstrings,{4 - share}" for name, share in shares.items()]
+    parts = ("scientific_docstrings", "cpp_headers")
+    mixtures = [
+        f"{name},{part},{amount}"
+        for name, share in shares.items()
+        for part, amount in zip(parts, (share, 1 - share), strict=True)
+    ]
+    (folder / "losses.csv").write_text("\n".join(["train_set,eval_set,loss", *losses]))
+    (folder / "mixtures.csv").write_text("\n".join(["train_set,corpus,share", *mixtures]))
+    return {
+        "name": "elsewhere",
+        "kind": "recorded",
+        "losses": str(folder / "losses.csv"),
+        "mixtures": str(folder / "mixtures.csv"),
+        "parts": list(parts),
+        "eval_sets": ["scientific_docstrings"],
+    }
 
 
 def modules_of_the_package(root) -> set[str]:
@@ -136,14 +165,15 @@ def test_a_source_is_in_the_fingerprint_of_its_own_corpora_alone(all_jobs):
 
 
 @pytest.mark.parametrize("metric", metric_names())
-def test_a_metric_is_in_the_fingerprint_of_its_own_comparison(all_jobs, metric):
-    comparisons = {
-        job["wildcards"]["metric"]
-        for job in jobs_by_module(all_jobs)[f"metrics.{metric}"]
-        if job["rule"] == "compare_sets"
-    }
-    built_on = {"task2vec": {"task2vec_body", "task2vec_published"}}
-    assert {metric} <= comparisons <= {metric} | built_on.get(metric, set())
+def test_a_metric_is_in_the_fingerprint_of_its_own_comparisons(all_jobs, metric):
+    built_on = {"task2vec": {"task2vec_body", "task2vec_published"}, "ngram_whole": {"ngram_whole_trigram"}}
+    for rule in ("compare_sets", "mix_alignment"):
+        comparisons = {
+            job["wildcards"]["metric"]
+            for job in jobs_by_module(all_jobs)[f"metrics.{metric}"]
+            if job["rule"] == rule
+        }
+        assert {metric} <= comparisons <= {metric} | built_on.get(metric, set())
 
 
 @pytest.mark.parametrize("folder", RULES_OF)
@@ -176,10 +206,11 @@ def test_whatever_a_job_imported_while_it_ran_is_in_its_fingerprint(finished, tm
     imported = [json.loads(path.read_text()) for path in finished.imported.glob("*.json")]
     assert {program["name"] for program in imported} == fingerprints.keys() - {"check_one_sentence"}
     for program in imported:
+        differs_by = BY_NAME.get(program["name"])
         same_job = [
             job["modules"]
             for job in fingerprints[program["name"]]
-            if job["wildcards"].get("corpus", job["wildcards"].get("metric")) in (None, *program["arguments"])
+            if differs_by is None or job["wildcards"][differs_by] in program["arguments"]
         ]
         assert same_job
         for modules in same_job:

@@ -1,6 +1,7 @@
 """Which files a config asks for, and what each is made from."""
 
 import argparse
+import itertools
 import json
 import os
 import shlex
@@ -16,6 +17,7 @@ from workflow_scripts.plan.corpus_graph import CorpusGraph
 from workflow_scripts.plan.experiments import is_recorded, recorded, trained, training_corpora
 from workflow_scripts.plan.families import families
 from workflow_scripts.plan.sources import recorded_tables
+from workflow_scripts.plan.surroundings import as_overlay
 
 ROW_SOURCES = ("mixture", "random_tokens")
 
@@ -459,7 +461,7 @@ class RunPlan:
         """
         overlay = Path(self.root) / "store" / "only_existing.json"
         overlay.parent.mkdir(parents=True, exist_ok=True)
-        overlay.write_text(_json({**self.config, "only_existing": True}), encoding="utf-8")
+        overlay.write_text(_json(as_overlay({**self.config, "only_existing": True})), encoding="utf-8")
         # The failed run still holds the lock of the working directory.
         command = [sys.executable, "-m", "snakemake", "--snakefile", snakefile, "--nolock"]
         return shlex.join([*command, *execution_options(given), "--configfile", str(overlay), "--", "report"])
@@ -488,7 +490,7 @@ def execution_options(given: Sequence[str]) -> list[str]:
         if value is not None
         for word in (f"--{name.replace('_', '-')}", value)
     ]
-    for option, following in zip(others, [*others[1:], "-"], strict=True):
+    for option, following in itertools.zip_longest(others, others[1:], fillvalue="-"):
         if option.startswith("--slurm-"):
             options += [option] if following.startswith("-") else [option, following]
     return options

@@ -25,6 +25,20 @@ def over_default_run(config: dict[str, Any]) -> dict[str, Any]:
     return laid_over
 
 
+def as_overlay(config: dict[str, Any]) -> dict[str, Any]:
+    """A whole config that is itself again once it is laid over the default run: null for keys that only that has."""
+    return _with_nulls(config, load_configfile(str(ROOT / "config.yaml")))
+
+
+def _with_nulls(config: dict[str, Any], default: dict[str, Any]) -> dict[str, Any]:
+    nested = {
+        key: _with_nulls(value, default[key])
+        for key, value in config.items()
+        if isinstance(value, dict) and isinstance(default.get(key), dict)
+    }
+    return {**dict.fromkeys(default), **config, **nested}
+
+
 def let_jobs_find_programs() -> None:
     """Programs run with the Python of Snakemake, unless a rule's environment brings one, and can import the package."""
     other = Path("workflow_scripts", "__init__.py")
