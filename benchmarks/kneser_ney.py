@@ -93,11 +93,12 @@ def _before(numbers: Ids) -> Ids:
 def _order(keys: Ids, counts: Ids, histories: int, vocabulary: int) -> _Order:
     discounts = _discounts(counts)
     history = keys // vocabulary
+    kept_back = np.bincount(history, weights=discounts[np.minimum(counts, 3)], minlength=histories)
     return _Order(
         keys,
         counts,
         np.bincount(history, weights=counts, minlength=histories).astype(np.int64),
-        np.bincount(history, weights=discounts[np.minimum(counts, 3)], minlength=histories),
+        kept_back.astype(np.float64),
         discounts,
     )
 

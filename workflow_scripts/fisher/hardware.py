@@ -66,6 +66,7 @@ def automatic_microbatch(embed_two_rows: Callable[[], object], device: torch.dev
     """
     if device.type != "cuda":
         return DEFAULT_MICROBATCH
+    embed_two_rows()  # The first pass also takes workspaces that all later ones share.
     torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)
     embed_two_rows()
