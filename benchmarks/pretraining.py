@@ -74,7 +74,8 @@ class Plan:
                 raise UserError(
                     f"corpora.{name}: its source is {spec['source']}; only files and environment are read"
                 )
-        evaluation = {**config["evaluation"], "context": recipe["context"], "parts": ["whole"]}
+        of_recipe = recipe.pop("evaluation", {})
+        evaluation = {**config["evaluation"], **of_recipe, "context": recipe["context"], "parts": ["whole"]}
         tokenizer = config["tokenizer"]
         return cls(
             corpora,

@@ -10,10 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from snakemake.common.configfile import load_configfile
+from snakemake.utils import update_config
 
 from benchmarks import pretraining
 from benchmarks.pretraining import N_GRAM, KneserNeyOfRun, Plan, Work
 from workflow_scripts.command_line import UserError
+from workflow_scripts.plan.checks import checked
+from workflow_scripts.plan.run_plan import RunPlan
 
 WORDS = {name: [f"{name}{number}" for number in range(80)] for name in "ab"}
 
@@ -103,6 +107,7 @@ def test_the_experiment_for_the_gpu_has_six_sources_three_seeds_and_a_model_of_i
     plan = Plan.of(made, Path("/folder"))
     assert len(plan.train_sets) == 6 and plan.seeds == [0, 1, 2] and len(plan.runs) == 18
     assert set(plan.train_sets) < set(plan.eval_sets)
+    assert plan.evaluation["stride"] == 128 and plan.evaluation["context"] == 256
     files = [path for name in plan.train_sets for path in plan.corpora[name]["paths"]]
     assert len(set(files)) == len(files)  # no two of them share text
     settings = plan.recipe["model"]["settings"]
@@ -111,6 +116,18 @@ def test_the_experiment_for_the_gpu_has_six_sources_three_seeds_and_a_model_of_i
     # Forward and backward passes of all runs, at a fifth of an H100's 800 TFLOP/s, leave half of 25 minutes.
     seconds = 6 * weights * plan.recipe["tokens"][0] * plan.recipe["epochs"] * len(plan.runs) / (0.2 * 8e14)
     assert seconds < 25 * 60 / 2
+
+
+def test_the_workflow_plans_the_same_runs(root: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLUMBLINE_SHARED", str(shared))
+    config = load_configfile(str(root / "config.yaml"))
+    update_config(config, load_configfile(str(root / "configs" / "gpu.yaml")))
+    planned = RunPlan(checked(config))
+    plan = Plan.of(yaml.safe_load((root / "configs" / "gpu.yaml").read_text()), shared / "corpora")
+    own = json.loads(planned.recipe_json("from_scratch", "pubmed"))
+    assert own | plan.recipe == own
+    assert planned.recipe("from_scratch")["seeds"] == plan.seeds
+    assert set(planned.corpora.needed) == {*plan.corpora, "random_tokens"}
 
 
 def test_every_file_of_the_experiment_is_there_and_they_can_be_carried(root: Path, shared: Path) -> None:
