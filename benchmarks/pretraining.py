@@ -26,7 +26,7 @@ import yaml
 
 from workflow_scripts import build_corpus, make_tokenizer, tokenize_corpus, train_models
 from workflow_scripts.command_line import UserError, parser_for, run, set_threads
-from workflow_scripts.storage.tables import read_frame, read_json, write_json
+from workflow_scripts.storage.tables import read_frame, read_json, write_json, write_table
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -114,11 +114,19 @@ class Work:
     def rows(self, corpus: str) -> Path:
         return self.folder / "tokens" / f"{corpus}.train.parquet"
 
+    def evaluated(self, corpus: str) -> Path:
+        """The held-out documents alone."""
+        return self.folder / "evaluated" / f"{corpus}.parquet"
+
     def result(self, train_set: str, seed: int) -> Path:
         return self.folder / "losses" / f"{train_set}.seed-{seed}.json"
 
     def prepare(self) -> None:
-        """Corpora, tokenizer, rows of the training sets."""
+        """Corpora, tokenizer, rows of the training sets, held-out documents; corpora are not read after that."""
+        made = [self.rows(name) for name in self.plan.train_sets]
+        made += [self.evaluated(name) for name in self.plan.eval_sets]
+        if all(path.is_file() for path in [*made, self.tokenizer / "tokenizer.json"]):
+            return
         for name, spec in self.plan.corpora.items():
             if self.documents(name).is_file():
                 continue
@@ -156,6 +164,9 @@ class Work:
                 ]
                 options += ["--documents", str(self.documents(name)), "--tokenizer", str(self.tokenizer)]
                 tokenize_corpus.main([*options, "--output", str(self.rows(name))])
+        for name in self.plan.eval_sets:
+            documents = read_frame(self.documents(name))
+            write_table(documents[documents["split"] == "eval"], self.evaluated(name))
 
     def evaluation_sets(self, tokenizer: "PreTrainedTokenizerBase") -> "dict[str, EvaluationSet]":
         from workflow_scripts.training.evaluation import EvaluationSettings, choose_documents
@@ -163,8 +174,7 @@ class Work:
         settings = EvaluationSettings.from_dict(self.plan.evaluation)
         sets = {}
         for name in self.plan.eval_sets:
-            documents = read_frame(self.documents(name))
-            sets[name] = choose_documents(documents[documents["split"] == "eval"], tokenizer, settings, name)
+            sets[name] = choose_documents(read_frame(self.evaluated(name)), tokenizer, settings, name)
         return sets
 
     def train(self, train_set: str, seed: int) -> Path:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -75,6 +76,9 @@ def test_a_tiny_experiment_is_run_and_taken_up_again(config: Path, tmp_path: Pat
     mixtures = pd.read_csv(tmp_path / "out" / "mixtures.csv")
     assert mixtures.to_dict("list") == {"train_set": ["a", "b"], "corpus": ["a", "b"], "share": [1.0, 1.0]}
 
+    # Where the runs go on, the corpora need not be.
+    shutil.rmtree(tmp_path / "work" / "corpora")
+    (tmp_path / "a.jsonl.gz").unlink()
     kept = (tmp_path / "work" / "losses" / "a.seed-0.json").stat().st_mtime_ns
     (tmp_path / "work" / "losses" / "b.seed-1.json").unlink()
     pretraining.main(options(config, tmp_path))
