@@ -75,16 +75,27 @@ def _of_rows(bench: Bench, model: PreTrainedModel, rows: torch.Tensor, budget: f
     result: dict[str, Any] = {"rows": len(rows)}
     for precision in PRECISIONS:
         chosen = works | (only_float32 if precision == "float32" else {})
-        with arithmetic(precision, bench.device):
-            measured = bench.interleaved(
-                {name: work for name, (work, _) in chosen.items()}, REPEATS, budget / len(PRECISIONS)
-            )
+        measured = bench.interleaved(
+            {name: in_precision(bench, precision, work) for name, (work, _) in chosen.items()},
+            REPEATS,
+            budget / len(PRECISIONS),
+        )
         for name, (_, tokens) in chosen.items():
             if "seconds" in measured[name]:
                 measured[name]["tokens_per_second"] = tokens / measured[name]["seconds"]
         result[precision] = measured | {"ratios": ratios(measured)}
         bench.free_memory()
     return result
+
+
+def in_precision(bench: Bench, precision: str, work: Work) -> Work:
+    """The work in a block of its own each time, so that no weight cast to bfloat16 is kept from one to the next."""
+
+    def run() -> None:
+        with arithmetic(precision, bench.device):
+            work()
+
+    return run
 
 
 def ratios(measured: dict[str, Any]) -> dict[str, float]:

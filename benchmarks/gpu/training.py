@@ -10,7 +10,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import PreTrainedModel
 
 from benchmarks.gpu.bench import TRAINING_SHAPES, Bench, Shape
-from workflow_scripts.fisher.hardware import arithmetic
+from benchmarks.gpu.embedding import in_precision
 from workflow_scripts.tokens.encode import EncodedDocument
 from workflow_scripts.training.engine import train
 from workflow_scripts.training.evaluation import EvaluationSet, EvaluationSettings, score
@@ -168,8 +168,10 @@ def evaluation(bench: Bench) -> dict[str, Any]:
         def ours(precision: str = precision) -> None:
             totals[precision] = score(model, evaluated, bench.device.type)["whole"]
 
-        with arithmetic(precision, bench.device):
-            measured = bench.interleaved({"ours": ours, "bare": bare}, 2, bench.seconds_left() / 3)
+        works = {
+            name: in_precision(bench, precision, work) for name, work in {"ours": ours, "bare": bare}.items()
+        }
+        measured = bench.interleaved(works, 2, bench.seconds_left() / 3)
         for side in measured.values():
             if "seconds" in side:
                 side["tokens_per_second"] = total / side["seconds"]

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from workflow_scripts.fisher import contributions
 from workflow_scripts.fisher.contributions import HeadGradient, Lookup
-from workflow_scripts.fisher.hardware import arithmetic_of_squares, wide
+from workflow_scripts.fisher.hardware import arithmetic, arithmetic_of_squares, wide
 from workflow_scripts.fisher.layout import Entry
 from workflow_scripts.fisher.layout import entries as entries_of
 
@@ -42,15 +42,19 @@ class Capture:
         is_lookup = self.formulas[entry.name] == "lookup"
         # All draws look up the same rows, so they are sorted out once.
         rows = Lookup(x.reshape(self.groups, -1), module.num_embeddings) if is_lookup else None
-        output.register_hook(partial(self._add, entry, x, rows))
+        # Asked here, because gradients of a GPU come in a thread of their own.
+        is_half = torch.is_autocast_enabled(output.device.type)
+        output.register_hook(partial(self._add, entry, x, rows, is_half))
 
     @torch.no_grad()
-    def _add(self, entry: Entry, x: torch.Tensor, rows: Lookup | None, gradient: torch.Tensor) -> None:
+    def _add(
+        self, entry: Entry, x: torch.Tensor, rows: Lookup | None, is_half: bool, gradient: torch.Tensor
+    ) -> None:
         formula = self.formulas[entry.name]
         x, gradient = wide(x), wide(gradient)
         g = gradient.reshape(self.groups, -1, gradient.shape[-1])
         module: Any = entry.module
-        with arithmetic_of_squares(gradient.device.type):
+        with arithmetic_of_squares(gradient.device.type, is_half):
             if rows is not None:
                 tied = self.head_gradient if entry.kind == "token" else None
                 squares = contributions.lookup(rows, g, module.padding_idx, tied)
@@ -113,7 +117,8 @@ def survey(model: PreTrainedModel) -> Route:
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
-        with torch.autocast(model.device.type, enabled=False):
+        # Formulas are recognised by their figures, which coarser arithmetic would blur.
+        with arithmetic("float32", model.device):
             return _surveyed(model, entries_of(model))
     finally:
         for module, mode in modes.items():

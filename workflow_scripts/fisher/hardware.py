@@ -43,14 +43,14 @@ def arithmetic(precision: str, device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
-def arithmetic_of_squares(device_type: str) -> Iterator[None]:
-    """Float32, also where the passes are in bfloat16; on a GPU its matrix products are TF32 then.
+def arithmetic_of_squares(device_type: str, is_half: bool) -> Iterator[None]:
+    """Float32, also where the passes are in half precision; on a GPU its matrix products are TF32 then.
 
     TF32 holds what was a bfloat16 number exactly. In full float32 the squares would take a GPU longer than the passes.
     It is set for the squares alone: passes have float32 products that must stay exact, such as rotary angles.
     """
     before = torch.get_float32_matmul_precision()
-    if device_type == "cuda" and torch.is_autocast_enabled(device_type):
+    if device_type == "cuda" and is_half:
         torch.set_float32_matmul_precision("high")
     try:
         with torch.autocast(device_type, enabled=False):
@@ -66,6 +66,7 @@ def automatic_microbatch(embed_two_rows: Callable[[], object], device: torch.dev
     """
     if device.type != "cuda":
         return DEFAULT_MICROBATCH
+    embed_two_rows()  # The first pass also takes workspaces that all later ones share.
     torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)
     embed_two_rows()
