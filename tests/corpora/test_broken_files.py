@@ -12,6 +12,8 @@ from workflow_scripts.command_line import UserError
 from workflow_scripts.corpora.sources import files
 from workflow_scripts.plan.sources import largest_bytes
 
+pytestmark = pytest.mark.faults
+
 TEXT = '{"text": "a line"}\n' * 500
 LATIN = "caf\xe9".encode("latin-1")
 

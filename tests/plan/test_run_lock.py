@@ -17,6 +17,8 @@ OWNER = """
 import subprocess, sys, time
 from pathlib import Path
 from workflow_scripts.plan.run_lock import take_run
+
+pytestmark = pytest.mark.faults
 take_run("results/x", Path(".snakemake/locks"), {here})
 {job}
 print("ready", flush=True)
