@@ -1,10 +1,14 @@
 """What every program does alike."""
 
+import errno
+import os
 import platform
 import subprocess
 import sys
 
 import pytest
+
+from workflow_scripts.command_line import run
 
 _PROGRAM = """
 import resource
@@ -28,3 +32,31 @@ def _page_faults(call: str) -> int:
 def test_memory_freed_by_a_program_is_used_again() -> None:
     pages = 5 * 2**26 // 4096
     assert _page_faults("main(None)") - _page_faults("run(main)") > pages / 2
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (
+            errno.ENOSPC,
+            "error: x.parquet: No space left on device; free space on the disk, and give the same",
+        ),
+        (errno.EROFS, "error: x.parquet: Read-only file system; write elsewhere"),
+        (errno.EACCES, "error: x.parquet: Permission denied; get the right to read and write there"),
+    ],
+)
+def test_what_the_machine_refuses_is_told_in_one_sentence(number, message, capsys) -> None:
+    def main(arguments):
+        raise OSError(number, os.strerror(number), "x.parquet")
+
+    with pytest.raises(SystemExit):
+        run(main)
+    assert capsys.readouterr().err.startswith(message)
+
+
+def test_another_error_of_the_system_is_a_defect_and_keeps_its_traceback() -> None:
+    def main(arguments):
+        raise FileNotFoundError(errno.ENOENT, "no such file", "x.parquet")
+
+    with pytest.raises(FileNotFoundError):
+        run(main)

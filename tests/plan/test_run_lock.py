@@ -13,12 +13,11 @@ from workflow_scripts.plan import run_lock
 from workflow_scripts.plan.run_lock import state_of, take_run
 from workflow_scripts.storage.tables import write_plain_json
 
+pytestmark = pytest.mark.faults
 OWNER = """
 import subprocess, sys, time
 from pathlib import Path
 from workflow_scripts.plan.run_lock import take_run
-
-pytestmark = pytest.mark.faults
 take_run("results/x", Path(".snakemake/locks"), {here})
 {job}
 print("ready", flush=True)

@@ -75,7 +75,8 @@ def take_run(root: str | Path, snakemake_locks: Path, runs_jobs_here: bool) -> s
             )
         if state == "dead":
             dead.append(who)
-            note.unlink(missing_ok=True)
+        # Without a lock, a run that cannot be looked at has ended, or was unlocked by hand.
+        note.unlink(missing_ok=True)
     if dead:
         for lock in locks:
             lock.unlink(missing_ok=True)
