@@ -9,7 +9,7 @@ GPU_OPTIONS ?=
 QUICK := --configfile configs/quick.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce quick published results record test test-slurm lint format bench bench-gpu clean
+.PHONY: help setup reproduce quick published results record test test-faults test-slurm lint format bench bench-gpu clean
 
 help: ## List the commands.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -39,6 +39,9 @@ record: setup ## Keep the small tables of a finished run in docs/results: make r
 
 test: setup ## Run the tests.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
+
+test-faults: setup ## Damage files, kill runs, feed nonsense: the long version of what test does (30 minutes).
+	@PATH="$(CURDIR)/$(BIN):$$PATH" PLUMBLINE_DAMAGES=500 PLUMBLINE_KILLS=20 $(BIN)/python -m pytest -m faults -rA
 
 test-slurm: setup ## Run the tests on a real Slurm of one node, which is installed (as root) and started for it.
 	@sh tests/slurm/install.sh

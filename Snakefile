@@ -1,5 +1,7 @@
 """Plumbline: does the alignment of training and evaluation data predict loss? One target per stage; see README."""
 
+from pathlib import Path
+
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import min_version
@@ -8,6 +10,7 @@ from workflow_scripts.command_line import UserError
 from workflow_scripts.plan.checks import checked
 from workflow_scripts.plan.code_hash import code_hash, text_hash
 from workflow_scripts.plan.resources import RuleResources
+from workflow_scripts.plan.run_lock import take_run_before_execution
 from workflow_scripts.plan.run_plan import RunPlan
 from workflow_scripts.plan.surroundings import let_jobs_find_programs, over_default_run, prefix_in_conda
 from workflow_scripts.plan.words import corpus_of, folder_names, folder_of, one_of, options
@@ -21,6 +24,8 @@ try:
     ask = RuleResources(plan.config["resources"], plan.config["directories"]["scratch"])
 except UserError as mistake:
     raise WorkflowError(f"config: {mistake}")
+
+take_run_before_execution(workflow, plan.root, Path(".snakemake/locks").absolute())
 
 # Jobs read the Snakefile again where they run, so what is set here is set for their programs.
 plan.set_hub_cache()

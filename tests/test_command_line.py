@@ -1,10 +1,14 @@
 """What every program does alike."""
 
+import errno
+import os
 import platform
 import subprocess
 import sys
 
 import pytest
+
+from workflow_scripts.command_line import run
 
 _PROGRAM = """
 import resource
@@ -45,3 +49,31 @@ def test_no_program_loads_numpy_before_it_has_set_the_number_of_threads(root) ->
         [sys.executable, "-c", f"import sys; {loads}"], check=True, capture_output=True, text=True, cwd=root
     ).stdout
     assert printed.splitlines() == [f"{name} False" for name in programs]
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (
+            errno.ENOSPC,
+            "error: x.parquet: No space left on device; free space on the disk, and give the same",
+        ),
+        (errno.EROFS, "error: x.parquet: Read-only file system; write elsewhere"),
+        (errno.EACCES, "error: x.parquet: Permission denied; get the right to read and write there"),
+    ],
+)
+def test_what_the_machine_refuses_is_told_in_one_sentence(number, message, capsys) -> None:
+    def main(arguments):
+        raise OSError(number, os.strerror(number), "x.parquet")
+
+    with pytest.raises(SystemExit):
+        run(main)
+    assert capsys.readouterr().err.startswith(message)
+
+
+def test_another_error_of_the_system_is_a_defect_and_keeps_its_traceback() -> None:
+    def main(arguments):
+        raise FileNotFoundError(errno.ENOENT, "no such file", "x.parquet")
+
+    with pytest.raises(FileNotFoundError):
+        run(main)

@@ -2,6 +2,7 @@
 
 import argparse
 import ctypes
+import errno
 import logging
 import os
 import sys
@@ -12,6 +13,16 @@ from pathlib import Path
 _TRIM_THRESHOLD = -1
 _MMAP_THRESHOLD = -3
 _KEPT_BYTES = 2**30
+
+_AGAIN = "and give the same command again: what is finished is kept"
+# What the machine refuses, and what its owner can do about it; any other OSError is a defect of the program.
+_REMEDIES = {
+    errno.ENOSPC: f"free space on the disk, {_AGAIN}",
+    errno.EDQUOT: f"free space in your quota, {_AGAIN}",
+    errno.EROFS: f"write elsewhere (results: in the config), {_AGAIN}",
+    errno.EACCES: f"get the right to read and write there, {_AGAIN}",
+    errno.EIO: f"look after the disk, which has an error, {_AGAIN}",
+}
 
 
 class UserError(Exception):
@@ -79,4 +90,10 @@ def run(main: Callable[[Sequence[str] | None], None]) -> None:
         main(None)
     except UserError as mistake:
         print(f"error: {mistake}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except OSError as problem:
+        if problem.errno not in _REMEDIES:
+            raise
+        where = f"{problem.filename}: " if problem.filename else ""
+        print(f"error: {where}{os.strerror(problem.errno)}; {_REMEDIES[problem.errno]}", file=sys.stderr)
         raise SystemExit(1) from None

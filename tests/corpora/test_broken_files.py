@@ -5,12 +5,14 @@ import json
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from workflow_scripts.command_line import UserError
 from workflow_scripts.corpora.sources import files
 from workflow_scripts.plan.sources import largest_bytes
+
+pytestmark = pytest.mark.faults
 
 TEXT = '{"text": "a line"}\n' * 500
 LATIN = "caf\xe9".encode("latin-1")
@@ -98,6 +100,7 @@ def test_any_bytes_are_read_or_refused_in_one_sentence(tmp_path_factory, data):
         assert "\n" not in str(mistake)
 
 
+@example(value=float("nan"))
 @given(value=st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists))
 def test_any_json_value_is_a_text_or_passed_over(tmp_path_factory, value):
     found = texts(tmp_path_factory.mktemp("any"), "a.jsonl", json.dumps({"text": value}).encode())

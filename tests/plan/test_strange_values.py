@@ -10,6 +10,8 @@ from workflow_scripts.command_line import UserError
 from workflow_scripts.plan.checks import checked
 from workflow_scripts.plan.schema import schema, with_defaults
 
+pytestmark = pytest.mark.faults
+
 
 def mistake(config) -> str:
     with pytest.raises(UserError) as caught:

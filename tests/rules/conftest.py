@@ -133,6 +133,12 @@ def copied_checkout(root, tmp_path_factory) -> Path:
     return Checkout.copy_of(root, tmp_path_factory.mktemp("copy")).folder
 
 
+@pytest.fixture
+def checkout(root, tmp_path) -> Checkout:
+    """A checkout of the test's own, in which nothing has run."""
+    return Checkout.copy_of(root, tmp_path)
+
+
 @pytest.fixture(scope="session")
 def quick(root) -> dict:
     """The overlay of the quick run."""

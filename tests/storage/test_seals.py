@@ -12,6 +12,8 @@ from workflow_scripts.storage.folders import CHECKSUMS, check_folder, seal_folde
 from workflow_scripts.storage.seals import DamagedFile, check_stamp, place_of
 from workflow_scripts.storage.tables import read_frame, read_json, write_json, write_table
 
+pytestmark = pytest.mark.faults
+
 FRAME = pd.DataFrame({"name": ["a", "plumbline.sha256"], "value": [1.5, None]})
 
 

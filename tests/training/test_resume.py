@@ -13,6 +13,8 @@ from workflow_scripts.storage.tables import read_json
 from workflow_scripts.training import engine
 from workflow_scripts.training.interruption import NOT_FINISHED
 
+pytestmark = pytest.mark.faults
+
 FORK = multiprocessing.get_context("fork")  # The child finds torch and transformers imported.
 RANDOM = np.random.default_rng()
 STEPS = 24

@@ -47,9 +47,12 @@ def seal_of(path: str | Path) -> dict[str, str]:
 
 def stamp(path: Path) -> None:
     """Put the checksum of a file into its seal."""
-    with path.open("r+b") as stream, mmap.mmap(stream.fileno(), 0) as content:
-        start, end = _slot(content, path)
-        content[start:end] = hashlib.sha256(content).hexdigest().encode()
+    with path.open("r+b") as stream:
+        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            start, _ = _slot(content, path)
+            digest = hashlib.sha256(content).hexdigest()
+        stream.seek(start)
+        stream.write(digest.encode())
 
 
 def check_stamp(path: str | Path) -> None:

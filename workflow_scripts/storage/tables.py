@@ -29,6 +29,9 @@ def replaced_whole(path: str | Path) -> Iterator[Path]:
         yield temporary
         temporary.chmod(0o644)
         temporary.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk has no name of its own
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -108,8 +108,13 @@ def written_whole(folder: Path) -> Iterator[Path]:
 
 def save_model(model: "PreTrainedModel", folder: Path) -> None:
     """Write a model as safetensors and JSON, with a list of their checksums."""
+    from safetensors import SafetensorError
+
     with written_whole(folder) as written:
-        model.save_pretrained(written)
+        try:
+            model.save_pretrained(written)
+        except SafetensorError as error:  # it has no number of the system's error
+            raise UserError(f"no model could be written to {folder}: {error}; is the disk full?") from error
         for file in written.iterdir():
             file.chmod(0o644)
         seal_folder(written, folder)

@@ -1,0 +1,176 @@
+"""One run at a time in the folder of a run, and no lock that a dead run left.
+
+Snakemake's lock does not say whose it is, so after a kill it takes `--unlock` by hand. Each run therefore notes its
+process beside its results; where that process is provably dead, on this machine, its lock is removed. A process on
+another machine, in another container or on a system without /proc proves nothing, and keeps its lock.
+"""
+
+import atexit
+import contextlib
+import json
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+from snakemake_interface_common.exceptions import WorkflowError
+
+from workflow_scripts.command_line import UserError
+from workflow_scripts.storage.tables import write_plain_json
+
+MARK = "PLUMBLINE_RUN"  # in the environment of a run and of its jobs, which may outlive it
+PROC = Path("/proc")
+
+State = Literal["alive", "dead", "unknown"]
+
+
+def take_run_before_execution(workflow: Any, root: str, snakemake_locks: Path) -> None:
+    """Have a workflow take its run just before its jobs: not for a dry run, a job of it, or a look at what is there.
+
+    Snakemake has no hook between reading the Snakefile and its own lock, so its method is wrapped.
+    """
+    execute = workflow.execute
+
+    def take_and_execute(*, executor_plugin: Any, **others: Any) -> Any:
+        how, settings = executor_plugin.common_settings, workflow.execution_settings
+        is_main_process = workflow.exec_mode.name == "DEFAULT" and settings.lock
+        if is_main_process and not how.dryrun_exec and not how.touch_exec:
+            try:
+                told = take_run(root, snakemake_locks, how.local_exec)
+            except UserError as refusal:
+                raise WorkflowError(str(refusal)) from None
+            if told:
+                print(told, flush=True)
+        return execute(executor_plugin=executor_plugin, **others)
+
+    workflow.execute = take_and_execute
+
+
+def take_run(root: str | Path, snakemake_locks: Path, runs_jobs_here: bool) -> str | None:
+    """Note that this process makes the run at `root`, until it ends; what to tell the user of a dead run before it.
+
+    A UserError says whose run is in the way.
+    """
+    root = Path(root)
+    notes = root / "store" / "runs"
+    locks = [path for path in sorted(snakemake_locks.glob("*.lock")) if _names_files_of(path, root)]
+    dead = []
+    for note in sorted(notes.glob("*.json")):
+        run = _read(note)
+        state, who = state_of(run), _words(run)
+        if state == "alive":
+            raise UserError(
+                f"{who} is at work on {root}: wait until it ends, or give this run another name (run: in the config)"
+            )
+        jobs = jobs_of(note.stem) if state == "dead" else []
+        if jobs:
+            raise UserError(
+                f"{who} is dead, and its jobs are still at work on {root} (processes {', '.join(map(str, jobs))}): "
+                "wait until they end, or end them"
+            )
+        if locks and (state == "unknown" or not run["runs_jobs_here"]):
+            raise UserError(
+                f"{who} may still be at work on {root}: look there, and when nothing is, give `snakemake --unlock`"
+            )
+        if state == "dead":
+            dead.append(who)
+        # Without a lock, a run that cannot be looked at has ended, or was unlocked by hand.
+        note.unlink(missing_ok=True)
+    if dead:
+        for lock in locks:
+            lock.unlink(missing_ok=True)
+    _note_this_process(notes, runs_jobs_here)
+    if not (dead and locks):
+        return None
+    return f"{dead[-1]} was killed; its lock is removed, and this run goes on where it stopped"
+
+
+def state_of(run: dict[str, Any]) -> State:
+    """Whether the process of a note is there. Its start tells it from a later process with the same number."""
+    here = this_machine()
+    if not here or not run:
+        return "unknown"
+    if run["boot"] != here["boot"]:
+        is_same_machine = run["machine"] == here["machine"] and run["machine"].strip(":")
+        return "dead" if is_same_machine else "unknown"
+    if run["process_namespace"] != here["process_namespace"]:
+        return "unknown"
+    return "alive" if _start_of(run["process"]) == run["start"] else "dead"
+
+
+def this_machine() -> dict[str, str]:
+    """What tells machines, their starts and containers apart; empty on a system that does not say."""
+    try:
+        return {
+            "machine": f"{socket.gethostname()}:{Path('/etc/machine-id').read_text(encoding='utf-8').strip()}",
+            "boot": (PROC / "sys/kernel/random/boot_id").read_text(encoding="utf-8").strip(),
+            "process_namespace": str((PROC / "self/ns/pid").readlink()),
+        }
+    except OSError:
+        return {}
+
+
+def jobs_of(name: str) -> list[int]:
+    """Processes that a run started, by the mark in their environment."""
+    found = []
+    for environment in PROC.glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile, or is another user's
+            if f"{MARK}={name}".encode() in environment.read_bytes().split(b"\0"):
+                found.append(int(environment.parent.name))
+    return sorted(found)
+
+
+def _read(note: Path) -> dict[str, Any]:
+    """A note; empty where a power cut has emptied it, or its run has just ended."""
+    try:
+        return dict(json.loads(note.read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def _note_this_process(notes: Path, runs_jobs_here: bool) -> None:
+    process, here = os.getpid(), this_machine()
+    if not here:
+        return
+    name = f"{socket.gethostname()}-{process}-{_start_of(process)}"
+    note = notes / f"{name}.json"
+    write_plain_json(
+        {
+            **here,
+            "host": socket.gethostname(),
+            "process": process,
+            "start": _start_of(process),
+            "since": time.strftime("%Y-%m-%d %H:%M"),
+            "runs_jobs_here": runs_jobs_here,
+        },
+        note,
+    )
+    os.environ[MARK] = name
+
+    def forget() -> None:
+        if os.getpid() == process:  # not in a fork
+            note.unlink(missing_ok=True)
+
+    atexit.register(forget)
+
+
+def _start_of(process: int) -> int | None:
+    """Clock ticks from the machine's start to that of a process: no jump of the clock changes them."""
+    try:
+        stat = (PROC / str(process) / "stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    state, *fields = stat.rpartition(")")[2].split()
+    return None if state == "Z" else int(fields[18])
+
+
+def _names_files_of(lock: Path, root: Path) -> bool:
+    with lock.open(encoding="utf-8", errors="surrogateescape") as lines:
+        return any(line.startswith(f"{root}/") for line in lines)
+
+
+def _words(run: dict[str, Any]) -> str:
+    if not run:
+        return "another run"
+    return f"another run (process {run['process']} on {run['host']}, since {run['since']})"
