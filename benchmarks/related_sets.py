@@ -2,7 +2,7 @@
 
 Alignment and loss of a source are each an effect of the source (60% of the variance) and a rest by evaluation set;
 those of a training set are the mean of its sources, weighted by their shares, and a noise of its own. Two sources
-of one file, package or `family` are one. In the world `null` alignment and loss have nothing to do with each other
+of one file, package or `family` are one. Controls are left out, as in the analysis. In the world `null` alignment and loss have nothing to do with each other
 in any of these; in the other they correlate at -.6 in all of them.
 """
 
@@ -73,7 +73,8 @@ def shipped_designs() -> list[Design]:
 
 
 def _design(graph: CorpusGraph, experiment: Experiment, name: str) -> Design:
-    made_of = [_sources(graph, train_set) for train_set in experiment.train_sets]
+    train_sets = [train_set for train_set in experiment.train_sets if train_set not in experiment.controls]
+    made_of = [_sources(graph, train_set) for train_set in train_sets]
     leaves = sorted({leaf for shares in made_of for leaf in shares})
     origins = {**{leaf: leaf for leaf in leaves}, **families(graph, leaves)}
     places = {origin: place for place, origin in enumerate(dict.fromkeys(origins[leaf] for leaf in leaves))}
@@ -81,7 +82,7 @@ def _design(graph: CorpusGraph, experiment: Experiment, name: str) -> Design:
     for row, parts in enumerate(made_of):
         for leaf, share in parts.items():
             shares[row, places[origins[leaf]]] += share
-    named = [experiment.family(train_set) for train_set in experiment.train_sets]
+    named = [experiment.family(train_set) for train_set in train_sets]
     numbers = np.array([list(dict.fromkeys(named)).index(family) for family in named])
     return Design(name, shares, numbers, len(experiment.eval_sets))
 

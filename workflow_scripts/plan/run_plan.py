@@ -270,7 +270,7 @@ class RunPlan:
 
     @property
     def experiments_json(self) -> str:
-        """The experiments as the analysis is told them, each with its budgets, seeds and families of training sets."""
+        """The experiments as the analysis is told them, each with its budgets, seeds, families and controls."""
         experiments = []
         for experiment in self.config["experiments"]:
             recipe = self.recipe(experiment["recipe"])
@@ -281,6 +281,11 @@ class RunPlan:
                     "tokens": tokens,
                     "seeds": recipe["seeds"],
                     "families": families(self.corpora, experiment["train_sets"]),
+                    "controls": [
+                        name
+                        for name in experiment["train_sets"]
+                        if self.corpora.specs[name].get("role") == "control"
+                    ],
                 }
             )
         return _json(experiments)
