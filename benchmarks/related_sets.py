@@ -2,8 +2,8 @@
 
 Alignment and loss of a source are each an effect of the source (60% of the variance) and a rest by evaluation set;
 those of a training set are the mean of its sources, weighted by their shares, and a noise of its own. Two sources
-of one file, package or `family` are one. Controls are left out, as in the analysis. In the world `null` alignment and loss have nothing to do with each other
-in any of these; in the other they correlate at -.6 in all of them.
+of one file, package or `family` are one. Controls are left out, as in the analysis. In the world `null` alignment and
+loss have nothing to do with each other in any of these; in the other they correlate at -.6 in all of them.
 """
 
 from collections import defaultdict
