@@ -26,7 +26,6 @@ from workflow_scripts.statistics.correlation import CENTRINGS, Centring, Grid
 from workflow_scripts.statistics.experiments import Experiment, experiments_from_json
 
 ROOT = Path(__file__).resolve().parents[1]
-CONFIGS = ("default", "quick", "real", "paper", "authors_4k")
 OF_SOURCES, NOISE, BETWEEN_EVAL, TRUE_R = 0.6, 0.1, 3.0, -0.6
 OURS = ("families", "families_spearman")
 METHODS = (*OURS, "sets")
@@ -55,14 +54,15 @@ class Design:
 def shipped_designs() -> list[Design]:
     """One for every experiment of every config; experiments of the same structure share one."""
     designs: dict[Any, Design] = {}
-    for name in CONFIGS:
+    for name in ("default", *sorted(path.stem for path in (ROOT / "configs").glob("*.yaml"))):
         config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
         if name != "default":
             update_config(
                 config, yaml.safe_load((ROOT / "configs" / f"{name}.yaml").read_text(encoding="utf-8"))
             )
         plan = RunPlan(checked({**config, "only_existing": True, "corpora_folder": None}))
-        for experiment in experiments_from_json(plan.experiments_json):
+        trained = [e for e in experiments_from_json(plan.experiments_json) if e.kind != "recorded"]
+        for experiment in trained:
             design = _design(plan.corpora, experiment, f"{name}.{experiment.name}")
             key = (design.shares.tobytes(), design.families.tobytes(), design.n_eval)
             known = designs.get(key)

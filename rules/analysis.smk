@@ -16,6 +16,7 @@ rule correlate_losses:
     """Alignment against loss: every experiment, budget, metric and scope, with tests and intervals."""
     input:
         alignment="<results>/alignment/alignment.parquet",
+        mixtures=plan.mixture_alignments,
         covariates="<results>/alignment/covariates.parquet",
         losses="<results>/losses/loss_summary.parquet",
     output:
@@ -43,6 +44,7 @@ rule correlate_losses:
     shell:
         "python -m workflow_scripts.correlate_losses"
         " --alignment {input.alignment:q}"
+        " --mixtures {input.mixtures:q}"
         " --covariates {input.covariates:q}"
         " --losses {input.losses:q}"
         " --experiments {params.experiments:q}"
@@ -62,6 +64,7 @@ rule choose_data:
     """Each metric's choice of training data against the best one, and what it costs."""
     input:
         alignment="<results>/alignment/alignment.parquet",
+        mixtures=plan.mixture_alignments,
         cost="<results>/alignment/alignment_cost.parquet",
         losses="<results>/losses/loss_summary.parquet",
         times=plan.present(plan.training_times),
@@ -87,6 +90,7 @@ rule choose_data:
     shell:
         "python -m workflow_scripts.choose_data"
         " --alignment {input.alignment:q}"
+        " --mixtures {input.mixtures:q}"
         " --alignment-cost {input.cost:q}"
         " --losses {input.losses:q}"
         " --experiments {params.experiments:q}"
@@ -236,7 +240,7 @@ rule one_sentence:
 rule check_one_sentence:
     """The published sentence scored with GPT-2: its weights come from the Hub, or from the folder of the probe."""
     input:
-        "published/one_sentence.json",
+        workflow_file("published/one_sentence.json"),
     output:
         "<results>/analysis/one_sentence.json",
     log:
@@ -264,7 +268,10 @@ rule check_one_sentence:
 rule analyse_published:
     """The published numbers through the same statistics as our own."""
     input:
-        expand("published/{name}.csv", name=["pretraining", "finetuning_task2vec", "finetuning_gzip"]),
+        [
+            workflow_file(f"published/{name}.csv")
+            for name in ("pretraining", "finetuning_task2vec", "finetuning_gzip")
+        ],
     output:
         table="<results>/analysis/published.parquet",
         points="<results>/analysis/published_points.parquet",

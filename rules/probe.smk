@@ -19,6 +19,7 @@ rule train_probe:
     output:
         weights="<results>/probe/{probe}/model.safetensors",
         config="<results>/probe/{probe}/config.json",
+        checksums="<results>/probe/{probe}/checksums.json",
         manifest="<results>/probe/{probe}/manifest.json",
         times="<results>/times/train_probe/{probe}.json",
     log:

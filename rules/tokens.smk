@@ -22,6 +22,7 @@ rule make_tokenizer:
     output:
         tokenizer="<results>/tokens/tokenizer/tokenizer.json",
         settings="<results>/tokens/tokenizer/tokenizer_config.json",
+        checksums="<results>/tokens/tokenizer/checksums.json",
     log:
         "<results>/logs/make_tokenizer.log",
     benchmark:

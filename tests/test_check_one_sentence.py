@@ -8,7 +8,7 @@ import torch
 
 from workflow_scripts.check_one_sentence import main
 from workflow_scripts.command_line import UserError
-from workflow_scripts.storage.tables import read_json
+from workflow_scripts.storage.tables import read_plain_json
 from workflow_scripts.tokens.tokenizer import train_tokenizer
 from workflow_scripts.training.models import load_model, new_model
 
@@ -40,7 +40,7 @@ def found(folder, tmp_path, perplexity, *options):
     (tmp_path / "expected.json").write_text(json.dumps(expected))
     output = tmp_path / "found.json"
     main(["--expected", str(tmp_path / "expected.json"), "--output", str(output), *options])
-    return read_json(output)
+    return read_plain_json(output)
 
 
 def test_the_perplexity_of_exactly_the_sentence_is_compared(folder, tmp_path):
@@ -68,7 +68,7 @@ def test_without_weights_it_says_what_to_put_in_their_place(tmp_path):
 
 
 def test_the_sentence_that_is_shipped_is_the_published_one(root):
-    shipped = read_json(root / "published" / "one_sentence.json")
+    shipped = read_plain_json(root / "published" / "one_sentence.json")
     assert shipped["perplexity"] == 78.7413
     assert shipped["sentence"].startswith(
         "informal statement $\\text{to\\_fract}(0) = 0$. formal statement lemma"

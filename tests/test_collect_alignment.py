@@ -5,10 +5,11 @@ import pytest
 from workflow_scripts.collect_alignment import main
 from workflow_scripts.command_line import UserError
 from workflow_scripts.metrics.matrix import ALIGNMENT_SCHEMA, COST_SCHEMA
+from workflow_scripts.storage.tables import write_table
 
 
 def write(path, schema, records):
-    pq.write_table(pa.Table.from_pylist(records, schema=schema), path)
+    write_table(pa.Table.from_pylist(records, schema=schema), path)
     return path
 
 

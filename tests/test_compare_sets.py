@@ -7,6 +7,7 @@ import pytest
 
 from workflow_scripts.command_line import UserError
 from workflow_scripts.compare_sets import main
+from workflow_scripts.storage.tables import write_json, write_table
 from workflow_scripts.tokens.rows import Rows, write_rows
 
 LENGTH, VOCABULARY = 16, 60
@@ -194,7 +195,7 @@ def write_embeddings(path, seed, level, batches=6, rows=8, length=20):
         "n_scored": [31 * rows] * batches,
         "embedding": list((level * rng.gamma(4, size=(batches, length))).astype(np.float32)),
     }
-    pq.write_table(pa.table(table), path)
+    write_table(pa.table(table), path)
     return path
 
 
@@ -210,7 +211,7 @@ def embeddings(tmp_path):
 
 def test_fisher_metrics_read_embeddings_and_count_what_those_cost(tmp_path, embeddings):
     times = tmp_path / "times.json"
-    times.write_text('{"seconds": 1000.5}')
+    write_json({"seconds": 1000.5}, times)
     main([*arguments(tmp_path, embeddings, metric="task2vec"), f"--times=one.eval={times}"])
     table = read(tmp_path)
     assert (table["n_source_batches"] == 4).all() and (table["tokens"] == 32 * 8).all()

@@ -7,7 +7,7 @@ from workflow_scripts import evaluate_models
 from workflow_scripts.command_line import UserError, set_threads
 from workflow_scripts.storage.tables import read_frame, read_json, write_json, write_table
 from workflow_scripts.tokens.tokenizer import load_tokenizer, train_tokenizer
-from workflow_scripts.training.models import new_model, save_model
+from workflow_scripts.training.models import new_model, save_model, weights_digest
 
 set_threads(1)
 MODEL = {"type": "gpt2", "settings": {"n_embd": 16, "n_layer": 1, "n_head": 2}}
@@ -32,10 +32,12 @@ def run_job(tmp_path):
         listed = []
         for seed in (0, 1):
             path = f"models/seed-{seed}/tokens-64"
-            save_model(
-                new_model(MODEL, tokenizer, 16, seed + 10 * (train_set == "y")), tmp_path / train_set / path
+            folder = tmp_path / train_set / path
+            save_model(new_model(MODEL, tokenizer, 16, seed + 10 * (train_set == "y")), folder)
+            weights = weights_digest(folder)
+            listed.append(
+                {"train_set": train_set, "seed": seed, "tokens": 64, "path": path, "weights_sha256": weights}
             )
-            listed.append({"train_set": train_set, "seed": seed, "tokens": 64, "path": path})
         write_json({"models": listed}, tmp_path / train_set / "manifest.json")
 
     def run(name, *more, train_sets=("x",), **settings):

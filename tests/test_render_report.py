@@ -1,12 +1,12 @@
 """The program that renders the report, on nothing but the published numbers."""
 
-import json
 from pathlib import Path
 
 import pytest
 
 from workflow_scripts import analyse_published, render_report
 from workflow_scripts.command_line import UserError
+from workflow_scripts.storage.tables import write_json
 
 PUBLISHED = Path(__file__).parents[1] / "published"
 
@@ -48,7 +48,7 @@ def test_missing_models_are_named(published: list[str], tmp_path: Path) -> None:
         "not_finite": [],
     }
     path = tmp_path / "missing.json"
-    path.write_text(json.dumps(missing))
+    write_json(missing, path)
     text = render([*published, "--missing", str(path)], tmp_path)
     assert "Experiment pretraining: no loss of headers (2: on code, stubs; at tokens 1024; seed 0)." in text
 

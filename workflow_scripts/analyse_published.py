@@ -6,14 +6,15 @@ figures.
 """
 
 import argparse
+import math
 from collections.abc import Sequence
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from workflow_scripts.command_line import UserError, parser_for, run, set_threads
-from workflow_scripts.statistics.published import FILES, analyse_points, published_points
-from workflow_scripts.storage.tables import write_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -32,6 +33,9 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
     set_threads(arguments.threads)
+    from workflow_scripts.statistics.published import FILES, analyse_points, published_points
+    from workflow_scripts.storage.tables import write_table
+
     points = published_points({name: _read(Path(arguments.folder) / f"{name}.csv") for name in FILES})
     table = analyse_points(points, arguments.permutations, arguments.seed)
     write_table(table, arguments.output)
@@ -40,8 +44,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(as_text(table))
 
 
-def as_text(table: pd.DataFrame) -> str:
+def as_text(table: "pd.DataFrame") -> str:
     """The table as a reader wants it: one line per table and scope."""
+    import pandas as pd
+
     lines = [
         f"{'table':<21} {'scope':<21} {'n':>3} {'r2':>6}  {'95% interval':<14} "
         f"{'r':>6} {'rho':>6} {'p naive':>9} {'p permuted':>10}"
@@ -63,10 +69,14 @@ def as_text(table: pd.DataFrame) -> str:
 
 
 def _or_none(p: float) -> str:
-    return "none" if pd.isna(p) else f"{p:.2g}"
+    return "none" if math.isnan(p) else f"{p:.2g}"
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _read(path: Path) -> "pd.DataFrame":
+    import pandas as pd
+
+    from workflow_scripts.statistics.published import FILES
+
     if not path.is_file():
         raise UserError(
             f"--folder: {path} is not there; it needs {', '.join(f'{name}.csv' for name in FILES)}"

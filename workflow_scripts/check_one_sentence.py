@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from workflow_scripts.command_line import UserError, parser_for, run, set_threads
 
 if TYPE_CHECKING:
@@ -36,10 +34,10 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     given = build_parser().parse_args(argv)
     set_threads(given.threads)
-    from workflow_scripts.storage.tables import read_json, write_json
+    from workflow_scripts.storage.tables import read_plain_json, write_plain_json
     from workflow_scripts.training.models import library_versions
 
-    expected = read_json(given.expected)
+    expected = read_plain_json(given.expected)
     name, revision = (
         (given.model, given.revision) if given.model else (expected["model"], expected["revision"])
     )
@@ -65,13 +63,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         "source": expected["source"],
         "libraries": library_versions(),
     }
-    write_json(found, given.output)
+    write_plain_json(found, given.output)
 
 
 def perplexities(
     model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", sentence: str
 ) -> tuple[float, float, int]:
     """exp(mean NLL) of a sentence by itself and with end-of-text after it, and its number of tokens."""
+    import numpy as np
+
     from workflow_scripts.training.evaluation import EvaluationSet, EvaluationSettings, score
 
     ids = tokenizer(sentence, add_special_tokens=False)["input_ids"]
@@ -88,6 +88,8 @@ def perplexities(
 
 
 def _document(ids: list[int]) -> "EncodedDocument":
+    import numpy as np
+
     from workflow_scripts.tokens.encode import EncodedDocument
 
     return EncodedDocument("sentence", np.array(ids, np.int32), np.ones(len(ids), dtype=bool), 0, 0)

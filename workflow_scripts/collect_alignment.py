@@ -20,10 +20,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
-    import pyarrow.parquet as pq
-
     from workflow_scripts.metrics.matrix import ALIGNMENT_SCHEMA, COST_SCHEMA, joined
-    from workflow_scripts.storage.tables import write_table
+    from workflow_scripts.storage.tables import read_table, write_table
 
     for files, schema, order, output in (
         (arguments.metrics_files, ALIGNMENT_SCHEMA, ["metric", "source", "target"], arguments.output),
@@ -31,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     ):
         tables = []
         for file in files:
-            table = pq.ParquetFile(file).read()
+            table = read_table(file)
             if table.schema.names != schema.names:
                 raise UserError(f"{file} has the columns {table.schema.names}, not {schema.names}")
             tables.append(table)

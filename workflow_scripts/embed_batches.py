@@ -157,11 +157,7 @@ def end_of_text_of(tokenizer: str) -> int:
     """The token with which the tokenizer of some rows ends a text."""
     from workflow_scripts.tokens.tokenizer import load_tokenizer
 
-    try:
-        token: int = load_tokenizer(tokenizer).eos_token_id
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"no tokenizer could be read from {tokenizer}: {reason}") from None
+    token: int = load_tokenizer(tokenizer).eos_token_id
     return token
 
 
@@ -171,15 +167,14 @@ def probe_of(name: str, revision: str | None, device: str) -> "PreTrainedModel":
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging as transformers_logging
 
+    from workflow_scripts.storage.folders import checked_folder
+
     transformers_logging.set_verbosity_warning()
     transformers_logging.disable_progress_bar()
-    try:
+    with checked_folder(name, "probe"):
         model: Any = AutoModelForCausalLM.from_pretrained(
             name, revision=revision or "main", use_safetensors=True, dtype=torch.float32
         )
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"no probe could be read from {name}: {reason}") from None
     return model.to(device)
 
 

@@ -19,16 +19,16 @@ def build_parser():
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
+    from workflow_scripts.storage.folders import seal_folder
     from workflow_scripts.storage.tables import read_frame
     from workflow_scripts.tokens.tokenizer import load_tokenizer, train_tokenizer
 
     if arguments.pretrained:
         try:
             tokenizer = load_tokenizer(arguments.pretrained, arguments.revision)
-        except (OSError, ValueError) as problem:
-            reason = " ".join(str(problem).split())[:300]
+        except UserError as problem:
             raise UserError(
-                f"tokenizer.pretrained: {arguments.pretrained} cannot be loaded: {reason}; "
+                f"tokenizer.pretrained: {problem}; "
                 "name a tokenizer of the Hub that this machine can reach, or a folder that holds one"
             ) from problem
     else:
@@ -40,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             )
         tokenizer = train_tokenizer(texts, arguments.vocabulary)
     tokenizer.save_pretrained(arguments.output)
+    seal_folder(arguments.output)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,6 @@ import argparse
 from collections.abc import Sequence
 
 from workflow_scripts.command_line import parser_for, run, set_threads
-from workflow_scripts.statistics.exchange_rate import exchange_rates, rate_table
-from workflow_scripts.statistics.experiments import experiments_from_json
-from workflow_scripts.storage.tables import read_frame, write_table
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -28,6 +25,10 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
     set_threads(arguments.threads)
+    from workflow_scripts.statistics.exchange_rate import exchange_rates, rate_table
+    from workflow_scripts.statistics.experiments import experiments_from_json
+    from workflow_scripts.storage.tables import read_frame, write_table
+
     losses = read_frame(arguments.losses)
     experiments = experiments_from_json(arguments.experiments)
     rows = [row for experiment in experiments for row in exchange_rates(experiment, losses)]

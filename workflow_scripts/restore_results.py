@@ -18,9 +18,9 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
     from workflow_scripts.records.keep import restore
-    from workflow_scripts.storage.tables import write_json
+    from workflow_scripts.storage.tables import write_plain_json
 
-    write_json(restore(arguments.recorded, arguments.run), arguments.config)
+    write_plain_json(restore(arguments.recorded, arguments.run), arguments.config)
 
 
 if __name__ == "__main__":

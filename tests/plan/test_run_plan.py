@@ -3,6 +3,7 @@ import json
 
 from workflow_scripts.plan.checks import checked
 from workflow_scripts.plan.run_plan import RunPlan
+from workflow_scripts.report.figures import FIGURES
 
 
 def plan_of(config) -> RunPlan:
@@ -148,3 +149,8 @@ def test_a_pretrained_probe_stands_in_for_the_published_model(config):
     assert plan_of(config).one_sentence_model == []
     config["probe"]["model"] = {"pretrained": "/weights/gpt2"}
     assert plan_of(config).one_sentence_model == ["--model", "/weights/gpt2"]
+
+
+def test_the_page_is_given_the_tables_that_it_reads(config):
+    drawn = {table for maker in FIGURES for table in maker.needs}
+    assert set(plan_of(config).report_tables) == drawn | {"choice_cost"}  # read beside `choice`

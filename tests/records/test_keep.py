@@ -10,7 +10,13 @@ import yaml
 from workflow_scripts.command_line import UserError
 from workflow_scripts.plan.schema import with_defaults
 from workflow_scripts.records.keep import TABLES, joined, record, restore
-from workflow_scripts.storage.tables import read_frame, read_json, write_json, write_table
+from workflow_scripts.storage.tables import (
+    read_frame,
+    read_plain_json,
+    write_json,
+    write_plain_json,
+    write_table,
+)
 
 SMALL = {
     "model": {"base": "probe"},
@@ -50,8 +56,8 @@ def test_another_seed_joins_what_is_recorded(make_run, tmp_path):
     losses = read_frame(kept / "losses/loss_summary.parquet")
     assert losses[["seed", "value"]].to_numpy().tolist() == [[0, 5.0], [1, 4.0]]
     assert read_frame(kept / "alignment/alignment.parquet")["value"].tolist() == [4.0]
-    assert read_json(kept / "config.json")["recipes"]["small"]["seeds"] == [0, 1]
-    assert read_json(kept / "losses/missing.json")["not_finite"] == [{"seed": 0}, {"seed": 1}]
+    assert read_plain_json(kept / "config.json")["recipes"]["small"]["seeds"] == [0, 1]
+    assert read_plain_json(kept / "losses/missing.json")["not_finite"] == [{"seed": 0}, {"seed": 1}]
     assert len(list((kept / "times").rglob("*.json"))) == 2
 
 
@@ -60,7 +66,7 @@ def test_the_same_seed_again_replaces_itself(make_run, tmp_path):
     record(make_run("one", 0, 5.0), kept)
     record(make_run("again", 0, 4.5), kept)
     assert read_frame(kept / "losses/loss_summary.parquet")["value"].tolist() == [4.5]
-    assert read_json(kept / "losses/missing.json")["not_finite"] == [{"seed": 0}]
+    assert read_plain_json(kept / "losses/missing.json")["not_finite"] == [{"seed": 0}]
 
 
 def test_parts_of_different_runs_are_refused(make_run, tmp_path):
@@ -76,11 +82,11 @@ def test_parts_of_different_runs_are_refused(make_run, tmp_path):
 def test_a_key_younger_than_the_record_has_its_default_there(make_run, tmp_path):
     kept = tmp_path / "kept"
     record(make_run("one", 0, 5.0), kept)
-    config = read_json(kept / "config.json")
+    config = read_plain_json(kept / "config.json")
     del config["alignment"]["measured_as"], config["recipes"]["small"]["fewer_tokens"]
-    write_json(config, kept / "config.json")
+    write_plain_json(config, kept / "config.json")
     record(make_run("other", 1, 4.0), kept)
-    assert read_json(kept / "config.json")["alignment"]["measured_as"] == {}
+    assert read_plain_json(kept / "config.json")["alignment"]["measured_as"] == {}
     younger = {**CONFIG["alignment"], "measured_as": {"a": "b"}}
     with pytest.raises(UserError, match="another alignment"):
         record(make_run("third", 2, 4.0, alignment=younger), kept)

@@ -111,7 +111,7 @@ def trained(slurm, prepared, undisturbed):
     for way, name in TRAIN_SETS.items():
         folder = checkout.results / "store" / "checkpoints" / "from_scratch" / name
         found = slurm.wait_until(
-            lambda folder=folder: list(folder.glob("*/run-*/checkpoint-*/complete")),
+            lambda folder=folder: list(folder.glob("*/run-*/checkpoint-*/checksums.json")),
             f"checkpoint of {name}",
             PATIENCE,
         )

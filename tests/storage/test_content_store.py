@@ -1,4 +1,6 @@
+import hashlib
 import logging
+import shutil
 
 import numpy as np
 
@@ -39,3 +41,16 @@ def test_a_damaged_file_is_named_dropped_and_not_returned(tmp_path, caplog):
         assert store.get(key) is None
     assert str(store.path(key)) in caplog.text
     assert not store.path(key).exists()
+
+
+def test_a_piece_in_the_place_of_another_is_noticed_and_older_pieces_stay_valid(tmp_path, caplog):
+    store = ContentStore(tmp_path)
+    one, other = content_key(x=1), content_key(x=2)
+    store.put(one, {"values": np.arange(6.0)})
+    store.path(other).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(store.path(one), store.path(other))
+    assert store.get(other) is None
+    assert str(store.path(other)) in caplog.text
+    payload = store.path(one).read_bytes()[32:]
+    store.path(one).write_bytes(hashlib.sha256(payload).digest() + payload)
+    np.testing.assert_array_equal(store.get(one)["values"], np.arange(6.0))

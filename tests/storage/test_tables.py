@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from workflow_scripts.storage.tables import read_frame, replaced_whole, write_json, write_table
+from workflow_scripts.storage.tables import read_frame, replaced_whole, write_plain_json, write_table
 
 
 def test_equal_tables_are_equal_bytes(tmp_path):
@@ -20,7 +20,7 @@ def test_columns_of_folders_are_not_guessed(tmp_path):
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
     path = tmp_path / "value.json"
-    write_json({"b": 1, "a": 2}, path)
+    write_plain_json({"b": 1, "a": 2}, path)
     with pytest.raises(RuntimeError), replaced_whole(path) as temporary:
         temporary.write_text("half")
         raise RuntimeError

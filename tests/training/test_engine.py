@@ -163,7 +163,7 @@ def test_more_micro_batches_than_rows_are_refused(trained, make_rows, tiny_recip
             "tokens, and the model's vocabulary 100",
         ),
         ({"base": "probe"}, "no folder of base weights is given"),
-        ({"pretrained": "/nowhere"}, "model '/nowhere' cannot be loaded"),
+        ({"pretrained": "/nowhere"}, "no model could be read from /nowhere"),
     ],
 )
 def test_models_that_cannot_be_made_are_refused(model, told, tokenizer_folder):

@@ -41,7 +41,7 @@ def test_two_processes_preempted_and_continued_give_the_models_of_one(
     two, words = job_options(recipe, "two", **{"checkpoint-steps": 4})
     job = start(words)
     deadline = time.monotonic() + 300
-    while not list((two / "checkpoints").glob("run-*/checkpoint-4/complete")):
+    while not list((two / "checkpoints").glob("run-*/checkpoint-4/checksums.json")):
         assert job.poll() is None and time.monotonic() < deadline, job.communicate()[1]
         time.sleep(0.01)
     job.send_signal(signal.SIGUSR1)

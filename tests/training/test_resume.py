@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import shutil
 import signal
 
 import numpy as np
@@ -96,6 +97,54 @@ def test_a_checkpoint_is_saved_on_request_and_continued(job_options, recipe, cap
     with caplog.at_level("INFO"):
         train_models.main(words)
     assert "continued from checkpoint-7" in caplog.text
+
+
+def test_a_cut_file_of_the_last_checkpoint_falls_back_to_the_one_before(
+    job_options, recipe, undisturbed, digests, caplog
+):
+    out, words = job_options(recipe, "cut", seeds=(0, 1), **{"checkpoint-steps": 3})
+    assert run_until(words, "step", 14, signal.SIGKILL) == -signal.SIGKILL
+    checkpoints = sorted(
+        (out / "checkpoints").glob("run-*/checkpoint-*"), key=lambda path: path.stat().st_mtime
+    )
+    assert {path.name for path in checkpoints} == {"checkpoint-9", "checkpoint-12"}
+    (last,) = (path for path in checkpoints if path.name == "checkpoint-12")
+    files = sorted(path for path in last.iterdir() if path.stat().st_size)
+    damaged = files[RANDOM.integers(len(files))]
+    print(f"cut: {damaged}")
+    os.truncate(damaged, damaged.stat().st_size // 2)
+    with caplog.at_level("INFO"):
+        train_models.main(words)
+    assert "checkpoint-12 is damaged: the checkpoint before it is used" in caplog.text
+    assert "continued from checkpoint-9" in caplog.text
+    assert digests(out / "models") == undisturbed
+
+
+@pytest.mark.parametrize(
+    "name", ["finished.json", "models/tokens-700/model.safetensors", "models/tokens-1100"]
+)
+def test_a_finished_seed_with_a_damaged_file_is_trained_again(
+    name, job_options, recipe, monkeypatch, undisturbed, digests, caplog
+):
+    out, words = job_options(recipe, "damaged", seeds=(0, 1))
+    original = engine.train
+
+    def stop_before_the_second(model, schedule, recipe, seed, *rest):
+        if seed == 1:
+            raise RuntimeError("the node has failed")
+        return original(model, schedule, recipe, seed, *rest)
+
+    with monkeypatch.context() as patched, pytest.raises(RuntimeError, match="node"):
+        patched.setattr(engine, "train", stop_before_the_second)
+        train_models.main(words)
+    (damaged,) = (out / "checkpoints").glob(f"run-*/{name}")
+    if damaged.is_dir():
+        shutil.rmtree(damaged)
+    else:
+        os.truncate(damaged, damaged.stat().st_size - 1)
+    train_models.main(words)
+    assert "trained again from its start, because a file is damaged" in caplog.text
+    assert digests(out / "models") == undisturbed
 
 
 def test_a_finished_seed_survives_a_later_failure_of_the_job(

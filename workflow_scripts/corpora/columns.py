@@ -29,6 +29,7 @@ class RowReader:
 
     def __init__(self, spec: Mapping[str, Any], label: str):
         self.label = label
+        self.row_name = ""  # of the row being read, for messages
         self.where = spec.get("where", {})
         self.object_column = spec.get("source_object")
         given = [way for way in _WAYS if any(key in spec for key in way)]
@@ -36,7 +37,7 @@ class RowReader:
             allowed = ", or ".join(" with ".join(way) for way in _WAYS)
             named = ", ".join(key for way in given for key in way if key in spec)
             raise UserError(f"{label}: {named} cannot stand as given; allowed are {allowed}")
-        self.sides = [_side(key, spec.get(key, "text")) for key in (given[0] if given else ("text",))]
+        self.sides = [_side(key, spec.get(key, "text"), label) for key in (given[0] if given else ("text",))]
         self.items = spec.get("items")
         self.characters = spec.get("characters")
         self.joined_rows = spec.get("joined_rows")
@@ -50,8 +51,8 @@ class RowReader:
         return islice(self._all_documents(rows), *self.wanted)
 
     def _all_documents(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[SourceDocument]:
-        rows = ((name, row) for name, row in rows if self._admits(row))
-        for name, row in self._joined(rows) if self.joined_rows else rows:
+        admitted = self._admitted(rows)
+        for name, row in self._joined(admitted) if self.joined_rows else admitted:
             source_object = str(self._value(row, self.object_column)) if self.object_column else name
             filled = [self._fill(side, row) for side in self.sides]
             if any(text is None for text in filled):
@@ -61,12 +62,20 @@ class RowReader:
             else:
                 yield SourceDocument(name, source_object, str(filled[0])[: self.characters])
 
+    def _admitted(
+        self, rows: Iterable[tuple[str, Mapping[str, Any]]]
+    ) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        for name, row in rows:
+            self.row_name = name
+            if self._admits(row):
+                yield name, row
+
     def _joined(
         self, rows: Iterator[tuple[str, Mapping[str, Any]]]
     ) -> Iterator[tuple[str, dict[str, list[Any]]]]:
         """Rows in groups as one row of lists each, named by the first; what an f-string makes of a whole batch."""
         while group := list(islice(rows, self.joined_rows)):
-            columns = {column: [row[column] for _, row in group] for column in group[0][1]}
+            columns = {column: [self._value(row, column) for _, row in group] for column in group[0][1]}
             yield group[0][0], columns
 
     def _admits(self, row: Mapping[str, Any]) -> bool:
@@ -90,19 +99,29 @@ class RowReader:
             if column is None:
                 continue
             value = self._value(row, column)
-            if value is None or not str(value).strip():
+            if value is None or value != value or not str(value).strip():  # a NaN differs from itself
                 return None
             parts.append(str(value))
         return "".join(parts)
 
     def _value(self, row: Mapping[str, Any], column: str) -> Any:
-        if column not in row:
-            raise UserError(f"{self.label}: there is no column {column!r}; the columns are {', '.join(row)}")
+        if not isinstance(row, Mapping) or column not in row:
+            if not isinstance(row, Mapping):
+                raise UserError(f"{self.label}: {self.row_name} has {row!r:.60} where columns should be")
+            columns = ", ".join(map(str, row))
+            raise UserError(
+                f"{self.label}: there is no column {column!r}; the columns are {columns} (row {self.row_name})"
+            )
         return row[column]
 
 
-def _side(key: str, value: str) -> Side:
+def _side(key: str, value: str, label: str) -> Side:
     """A template taken apart, or a column; a name of a column may hold what a template could not."""
     if key.endswith("template"):
-        return [(literal, column) for literal, column, _, _ in Formatter().parse(value)]
+        try:
+            return [(literal, column) for literal, column, _, _ in Formatter().parse(value)]
+        except ValueError as error:
+            raise UserError(
+                f"{label}: {key} = {value!r}: {error}; write {{{{ and }}}} for braces of the text"
+            ) from None
     return [("", value), ("\n", None)] if key == "prompt" else [("", value)]

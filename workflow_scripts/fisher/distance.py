@@ -56,7 +56,7 @@ def distance_matrix(
 def embedding_blocks(path: str | Path, rows: int = _BLOCK) -> Iterator[np.ndarray]:
     """The embeddings of a file in order, (up to `rows`, coordinates) float32 at a time."""
     # Buffered, because a column of a row group is read into memory whole otherwise.
-    with pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False) as file:
+    with pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False, page_checksum_verification=True) as file:
         for part in file.iter_batches(batch_size=rows, columns=["embedding"]):
             column = part.column("embedding")
             yield column.flatten().to_numpy().reshape(len(column), -1)

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from workflow_scripts.command_line import UserError
 from workflow_scripts.metrics.base import Batch
+from workflow_scripts.storage.tables import read_table
 from workflow_scripts.tokens.batches import batch_indices
-from workflow_scripts.tokens.rows import Rows, read_rows
+from workflow_scripts.tokens.rows import Rows, read_rows, token_portions
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -66,6 +66,15 @@ def row_batches(
     ]
 
 
+def whole_set(path: str | Path) -> Batch:
+    """All rows of a set as one batch, which is read in portions."""
+    n_rows = n_tokens = 0
+    for input_ids, real in token_portions(path):
+        n_rows += len(input_ids)
+        n_tokens += int(real.sum())
+    return Batch(n_rows, n_tokens, whole=Path(path))
+
+
 def read_set_rows(path: str | Path) -> Rows:
     """Rows of a set, with one clear line when there is no such file."""
     if not Path(path).is_file():
@@ -88,7 +97,7 @@ def embedding_batches(
     """
     if not Path(path).is_file():
         raise UserError(f"no file of embeddings at {path}")
-    table = pq.ParquetFile(path).read().sort_by("batch").slice(0, batches)
+    table = read_table(path).sort_by("batch").slice(0, batches)
     if len(table) < batches:
         raise UserError(f"{path} holds {len(table)} batches, and --batches asks for {batches}")
     embeddings = table.column("embedding").combine_chunks().flatten().to_numpy().reshape(batches, -1)

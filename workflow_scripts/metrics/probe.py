@@ -8,6 +8,7 @@ import numpy as np
 
 from workflow_scripts.command_line import UserError
 from workflow_scripts.storage.content_store import content_key, file_digest
+from workflow_scripts.storage.folders import check_folder, checked_folder
 from workflow_scripts.tokens.rows import Rows
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ ROWS_AT_ONCE = 8
 
 def probe_key(folder: Path) -> str:
     """Names the weights and the shape of a probe by their content."""
+    check_folder(folder)
     files = sorted([*folder.glob("*.safetensors"), *folder.glob("config.json")])
     if not any(file.suffix == ".safetensors" for file in files):
         raise UserError(f"{folder} holds no weights (*.safetensors)")
@@ -30,7 +32,8 @@ def load_probe(folder: Path) -> "PreTrainedModel":
     import torch
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
+    with checked_folder(folder, "probe"):
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
     return model.eval().requires_grad_(False)
 
 

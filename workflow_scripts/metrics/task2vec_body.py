@@ -8,6 +8,7 @@ import numpy as np
 from workflow_scripts.command_line import UserError
 from workflow_scripts.metrics.base import Batch, Features, Resources
 from workflow_scripts.metrics.task2vec import Task2Vec
+from workflow_scripts.storage.folders import checked_folder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -52,5 +53,5 @@ def shape_of(probe: Path) -> "PreTrainedModel":
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    with torch.device("meta"):
+    with checked_folder(probe, "probe"), torch.device("meta"):
         return AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(probe))

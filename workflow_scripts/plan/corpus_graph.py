@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from workflow_scripts.command_line import UserError
+from workflow_scripts.plan.experiments import training_corpora
 from workflow_scripts.plan.sources import in_folder, input_files, packages_of
 
 
@@ -51,7 +52,7 @@ class CorpusGraph:
         """Every corpus that something names, and the corpora that those are made of."""
         names = {self.config["alignment"]["floor"], *self.reserved}
         for experiment in self.config["experiments"]:
-            names |= {*experiment["train_sets"], *experiment["eval_sets"]}
+            names |= {*training_corpora(experiment), *experiment["eval_sets"]}
         for part in (self.config["alignment"], *self.config["estimators"].values()):
             names |= {other.split(".")[0] for name, other in part["measured_as"].items() if name in names}
         waiting = list(names)

@@ -4,8 +4,8 @@ import copy
 import difflib
 import functools
 import json
+import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -13,8 +13,12 @@ from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError, best_match
 
 from workflow_scripts.command_line import UserError
+from workflow_scripts.plan.experiments import is_recorded
+from workflow_scripts.workflow_files import ROOT
 
-SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "config.schema.yaml"
+LARGEST = 2**53  # the integers that are exact in JSON
+
+SCHEMA = ROOT / "schemas" / "config.schema.yaml"
 
 
 @functools.cache
@@ -28,14 +32,36 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
     for part in _merged_parts(filled):
         for key in [key for key, value in part.items() if value is None]:
             del part[key]
+    _refuse_strange_values(filled, "")
     _check(filled, schema(), "")
     for name, corpus in filled["corpora"].items():
-        _check(
-            corpus,
-            {**schema()["$defs"][f"{corpus['source']}_corpus"], "$defs": schema()["$defs"]},
-            f"corpora.{name}",
-        )
+        _check_definition(corpus, f"{corpus['source']}_corpus", f"corpora.{name}")
+    for experiment in filled["experiments"]:
+        kind = "recorded" if is_recorded(experiment) else "trained"
+        _check_definition(experiment, f"{kind}_experiment", f"experiments.{experiment['name']}")
     return filled
+
+
+def _check_definition(value: Any, name: str, where: str) -> None:
+    definitions = schema()["$defs"]
+    _check(value, {**definitions[name], "$defs": definitions}, where)
+
+
+def _refuse_strange_values(value: Any, where: str) -> None:
+    """Values that YAML can hold and no key means: numbers that are none or fit no machine word, control characters."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            _refuse_strange_values(str(key), f"the key {str(key)!r}")
+            _refuse_strange_values(part, f"{where}.{key}" if where else str(key))
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            _refuse_strange_values(part, f"{where}.{index}")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"{where} = {value}: must be a finite number")
+    elif isinstance(value, int) and abs(value) > LARGEST:
+        raise UserError(f"{where} = {str(value)[:20]}...: must be at most {LARGEST} in size")
+    elif isinstance(value, str) and ("\0" in value or "\x1b" in value):
+        raise UserError(f"{where} = {value!r}: must not hold control characters")
 
 
 def _merged_parts(config: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -69,7 +95,20 @@ def _fill_defaults(validator: Any, properties: dict[str, Any], instance: Any, pa
     yield from Draft202012Validator.VALIDATORS["properties"](validator, properties, instance, parent)
 
 
-_FillingValidator = validators.extend(Draft202012Validator, {"properties": _fill_defaults})
+def _match_whole(validator: Any, pattern: str, instance: Any, parent: dict[str, Any]) -> Any:
+    """In Python `$` admits a line break at the end, which is part of no name."""
+    if isinstance(instance, str) and instance.endswith("\n"):
+        yield ValidationError(f"{instance!r} ends in a line break")
+    yield from Draft202012Validator.VALIDATORS["pattern"](validator, pattern, instance, parent)
+
+
+# To JSON schema 1e308 is an integer; no program that is given it would agree.
+_TYPES = Draft202012Validator.TYPE_CHECKER.redefine(
+    "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+)
+_FillingValidator = validators.extend(
+    Draft202012Validator, {"properties": _fill_defaults, "pattern": _match_whole}, type_checker=_TYPES
+)
 
 
 def _one_line(error: ValidationError, where: str) -> str:

@@ -5,16 +5,23 @@ documents, weights and embeddings are not. A run may be made in parts, such as o
 new part has replace the recorded ones, the others stay.
 """
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from workflow_scripts.command_line import UserError
 from workflow_scripts.plan.schema import with_defaults
-from workflow_scripts.storage.tables import read_frame, read_json, write_json, write_table
+from workflow_scripts.storage.tables import (
+    read_frame,
+    read_json,
+    read_plain_json,
+    write_json,
+    write_plain_json,
+    write_table,
+)
 
 # Each table with the columns that tell its rows apart.
 TABLES = {
@@ -39,20 +46,20 @@ def record(run: Path, recorded: Path) -> None:
         raise UserError(f"{run}/{absent[0]} is not there: finish the run before it is recorded")
     config = read_json(run / PROVENANCE)["config"]
     if (recorded / CONFIG).is_file():
-        config = _joined_config(read_json(recorded / CONFIG), config)
+        config = _joined_config(read_plain_json(recorded / CONFIG), config)
     for name, keys in TABLES.items():
         table = read_frame(run / name)
         if (recorded / name).is_file():
-            table = joined(read_frame(recorded / name), table, keys)
+            table = joined(_recorded_table(recorded / name), table, keys)
         write_table(table, recorded / name)
     for name in OPTIONAL:
         if (run / name).is_file():
-            _copy(run / name, recorded / name)
+            write_table(read_frame(run / name), recorded / name)
     for path in sorted((run / TIMES).rglob("*.json")):
-        _copy(path, recorded / path.relative_to(run))
-    _copy(run / PROVENANCE, recorded / PROVENANCE)
-    write_json(_joined_missing(recorded / MISSING, run / MISSING), recorded / MISSING)
-    write_json(config, recorded / CONFIG)
+        write_plain_json(read_json(path), recorded / path.relative_to(run))
+    write_plain_json(read_json(run / PROVENANCE), recorded / PROVENANCE)
+    write_plain_json(_joined_missing(recorded / MISSING, run / MISSING), recorded / MISSING)
+    write_plain_json(config, recorded / CONFIG)
 
 
 def joined(kept: pd.DataFrame, new: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
@@ -66,11 +73,13 @@ def restore(recorded: Path, run: Path) -> dict[str, Any]:
     """Lay a recorded run out as the workflow would; the config with which the workflow goes on from there."""
     if not (recorded / CONFIG).is_file():
         raise UserError(f"{recorded}: no run is recorded there ({CONFIG} is missing)")
-    for name in (*TABLES, *OPTIONAL, PROVENANCE, MISSING):
+    for name in (*TABLES, *OPTIONAL):
         if (recorded / name).is_file():
-            _copy(recorded / name, run / name)
-    shutil.copytree(recorded / TIMES, run / TIMES, dirs_exist_ok=True)
-    config = read_json(recorded / CONFIG)
+            write_table(_recorded_table(recorded / name), run / name)
+    for path in [recorded / PROVENANCE, recorded / MISSING, *sorted((recorded / TIMES).rglob("*.json"))]:
+        if path.is_file():
+            write_json(read_plain_json(path), run / path.relative_to(recorded))
+    config = read_plain_json(recorded / CONFIG)
     for part in (config["probe"], *config["recipes"].values()):
         # The config is read over the default one, whose keys of a model would stay: null takes them away.
         part["model"] = {**dict.fromkeys(MODEL_KEYS), **part["model"]}
@@ -101,7 +110,8 @@ def _joined_config(kept: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str,
 
 def _joined_missing(kept: Path, new: Path) -> dict[str, list[Any]]:
     """Models without a usable loss, of both parts."""
-    parts = [read_json(path) for path in (kept, new) if path.is_file()]
+    parts = [read_plain_json(kept)] if kept.is_file() else []
+    parts.append(read_json(new))
     return {
         key: [
             entry for part in parts for entry in part[key] if part is parts[-1] or entry not in parts[-1][key]
@@ -110,6 +120,6 @@ def _joined_missing(kept: Path, new: Path) -> dict[str, list[Any]]:
     }
 
 
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
+def _recorded_table(path: Path) -> pd.DataFrame:
+    """A recorded table as it is: git holds its checksum, and older ones carry none of their own."""
+    return pq.ParquetFile(path).read().replace_schema_metadata(None).to_pandas()

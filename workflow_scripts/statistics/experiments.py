@@ -29,7 +29,10 @@ CELL = ["experiment", "part", "tokens"]
 
 @dataclass(frozen=True)
 class Experiment:
-    """One entry of `experiments:`, as far as statistics need it. No `tokens`: every budget that has losses."""
+    """One entry of `experiments:`, as far as statistics need it.
+
+    No `tokens`: every budget that has losses; no `train_sets` (of losses measured elsewhere): every set that has.
+    """
 
     name: str
     kind: str
@@ -65,14 +68,15 @@ def experiments_from_json(text: str) -> list[Experiment]:
 
 
 def _experiment(entry: dict[str, Any]) -> Experiment:
-    missing = [key for key in ("name", "kind", "train_sets", "eval_sets") if not entry.get(key)]
+    needed = ["name", "kind", "eval_sets"] + ([] if entry.get("kind") == "recorded" else ["train_sets"])
+    missing = [key for key in needed if not entry.get(key)]
     if missing:
         raise UserError(f"--experiments: {entry.get('name', entry)!r} lacks {', '.join(missing)}")
     tokens = entry.get("tokens") or ()
     return Experiment(
         name=entry["name"],
         kind=entry["kind"],
-        train_sets=tuple(entry["train_sets"]),
+        train_sets=tuple(entry.get("train_sets") or ()),
         eval_sets=tuple(entry["eval_sets"]),
         recipe=entry.get("recipe") or "",
         tokens=(tokens,) if isinstance(tokens, int) else tuple(tokens),
@@ -151,11 +155,9 @@ def panels(
 
 def losses_of(experiment: Experiment, losses: pd.DataFrame) -> pd.DataFrame:
     """Rows of its training sets, evaluation sets and budgets; the untrained base is none of its training sets."""
-    own = losses[
-        (losses["experiment"] == experiment.name)
-        & losses["train_set"].isin(experiment.train_sets)
-        & losses["eval_set"].isin(experiment.eval_sets)
-    ]
+    own = losses[(losses["experiment"] == experiment.name) & losses["eval_set"].isin(experiment.eval_sets)]
+    if experiment.train_sets:
+        own = own[own["train_set"].isin(experiment.train_sets)]
     return own[own["tokens"].isin(experiment.tokens)] if experiment.tokens else own
 
 
@@ -164,9 +166,10 @@ def _panel(
 ) -> Panel:
     seen_train, seen_eval = set(losses["train_set"]), set(losses["eval_set"])
     aligned = set(pairs["train_set"])
-    train_sets = tuple(name for name in experiment.train_sets if name in seen_train and name in aligned)
+    wanted = experiment.train_sets or tuple(sorted(seen_train))
+    train_sets = tuple(name for name in wanted if name in seen_train and name in aligned)
     eval_sets = tuple(name for name in experiment.eval_sets if name in seen_eval)
-    absent = [name for name in experiment.train_sets if name not in train_sets]
+    absent = [name for name in wanted if name not in train_sets]
     metrics = sorted(pairs["metric"].unique())
     return Panel(
         experiment=experiment,
@@ -203,6 +206,17 @@ def as_pairs(table: pd.DataFrame) -> pd.DataFrame:
         train_set=chosen["source"].str.removesuffix(".train"),
         eval_set=chosen["target"].str.removesuffix(".eval"),
     )
+
+
+def with_mixtures(alignment: pd.DataFrame, mixtures: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Alignments of sets, and of mixtures that exist as shares only, in one table: a mixture is a train side."""
+    sides = [
+        table.assign(source=table["train_set"] + ".train", target=table["eval_set"] + ".eval").drop(
+            columns=["train_set", "eval_set"]
+        )
+        for table in mixtures
+    ]
+    return pd.concat([alignment, *sides], ignore_index=True)
 
 
 def points(alignment: pd.DataFrame, losses: pd.DataFrame, experiments: Sequence[Experiment]) -> pd.DataFrame:

@@ -41,7 +41,7 @@ def file_digest(path: str | Path) -> str:
 
 
 class ContentStore:
-    """`put` once, `get` later; an entry is its own SHA-256 followed by a safetensors payload."""
+    """`put` once, `get` later; an entry is the SHA-256 of its key and payload, and the payload, safetensors."""
 
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
@@ -56,8 +56,9 @@ class ContentStore:
             content = path.read_bytes()
         except FileNotFoundError:
             return None
-        payload = content[_DIGEST_BYTES:]
-        if hashlib.sha256(payload).digest() != content[:_DIGEST_BYTES]:
+        digest, payload = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+        # Older entries have the checksum of their payload only; they may have cost days, and stay valid.
+        if digest not in (_digest(key, payload), hashlib.sha256(payload).digest()):
             logger.warning("damaged cache file %s (its checksum does not match): it is computed again", path)
             path.unlink(missing_ok=True)
             return None
@@ -66,4 +67,9 @@ class ContentStore:
     def put(self, key: str, arrays: dict[str, np.ndarray]) -> None:
         payload = save({name: np.ascontiguousarray(value) for name, value in arrays.items()})
         with replaced_whole(self.path(key)) as temporary:
-            temporary.write_bytes(hashlib.sha256(payload).digest() + payload)
+            temporary.write_bytes(_digest(key, payload) + payload)
+
+
+def _digest(key: str, payload: bytes) -> bytes:
+    """With the key, so that an entry in the place of another one is noticed."""
+    return hashlib.sha256(key.encode() + payload).digest()

@@ -1,4 +1,4 @@
-"""Parquet and JSON files, written whole or not at all, the same bytes for the same content."""
+"""Parquet and JSON files, written whole or not at all, the same bytes for the same content, verified when read."""
 
 import json
 import os
@@ -11,6 +11,10 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from workflow_scripts.storage.seals import CHECKSUM, WRITTEN_AS, check_place, check_stamp, seal_of, stamp
+
+VALUES = "values"
 
 
 @contextmanager
@@ -30,26 +34,71 @@ def replaced_whole(path: str | Path) -> Iterator[Path]:
 
 
 def write_table(table: pa.Table | pd.DataFrame, path: str | Path) -> None:
-    """Write a table; pandas' own metadata is dropped, because it names library versions."""
+    """Write a table with a seal; pandas' own metadata is dropped, because it names library versions."""
     if isinstance(table, pd.DataFrame):
         table = pa.Table.from_pandas(table, preserve_index=False)
     table = table.replace_schema_metadata(None)
     with replaced_whole(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", row_group_size=1 << 16)
+        with pq.ParquetWriter(
+            temporary, table.schema, compression="zstd", write_page_checksum=True
+        ) as writer:
+            writer.write_table(table, row_group_size=1 << 16)
+            writer.add_key_value_metadata(seal_of(path))
+        stamp(temporary)
+
+
+def open_table(path: str | Path) -> pq.ParquetFile:
+    """A table that `write_table` wrote, refused where it is damaged or written as another one.
+
+    Page checksums are verified once more when the pages are read: the file may change after this.
+    """
+    check_stamp(path)
+    file = pq.ParquetFile(path, page_checksum_verification=True)
+    check_place(path, file.metadata.metadata[WRITTEN_AS.encode()].decode())
+    return file
+
+
+def read_table(path: str | Path, columns: list[str] | None = None) -> pa.Table:
+    """A whole table; one file, so no partition columns are guessed from folder names."""
+    with open_table(path) as file:
+        return file.read(columns=columns).replace_schema_metadata(None)
 
 
 def read_frame(path: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
-    """A Parquet file as a pandas frame; one file, so no partition columns are guessed from folder names."""
-    return pq.ParquetFile(path).read(columns=columns).to_pandas()
+    """A whole table as a pandas frame."""
+    return read_table(path, columns).to_pandas()
 
 
-def write_json(value: Any, path: str | Path) -> None:
-    """Write JSON with sorted keys, indented, with a newline at the end."""
+def write_json(value: Any, path: str | Path, place: str | Path | None = None) -> None:
+    """Write a value that the workflow reads again, with a seal: beside its keys, or around a list.
+
+    `place` is where the file will stand, if its folder is moved there.
+    """
+    sealed = {**seal_of(place or path), **(value if isinstance(value, dict) else {VALUES: value})}
     with replaced_whole(path) as temporary:
-        temporary.write_text(
-            json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        temporary.write_text(_as_text(sealed), encoding="utf-8")
+        stamp(temporary)
 
 
 def read_json(path: str | Path) -> Any:
+    """What `write_json` wrote, refused where it is damaged or written as another file."""
+    check_stamp(path)
+    value = read_plain_json(path)
+    check_place(path, value.pop(WRITTEN_AS))
+    del value[CHECKSUM]
+    return value[VALUES] if value.keys() == {VALUES} else value
+
+
+def write_plain_json(value: Any, path: str | Path) -> None:
+    """Write JSON without a seal, for files that something else reads or that git keeps."""
+    with replaced_whole(path) as temporary:
+        temporary.write_text(_as_text(value), encoding="utf-8")
+
+
+def read_plain_json(path: str | Path) -> Any:
     return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def _as_text(value: Any) -> str:
+    """JSON with sorted keys, indented, with a newline at the end."""
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

@@ -4,6 +4,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workflow_scripts.command_line import UserError
+from workflow_scripts.storage.folders import checked_folder
+
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
@@ -36,19 +39,19 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> "PreTrainedTokeniz
 
 def load_tokenizer(name_or_folder: str, revision: str | None = None) -> "PreTrainedTokenizerBase":
     """A tokenizer of the Hub or of a folder; it must have an end-of-text token, which also pads."""
-    if (Path(name_or_folder) / "tokenizer.json").is_file():
-        # What the workflow saved needs no model code, whose import would take longer than most uses of it.
-        from transformers import PreTrainedTokenizerFast
+    tokenizer: PreTrainedTokenizerBase
+    with checked_folder(name_or_folder, "tokenizer"):
+        if (Path(name_or_folder) / "tokenizer.json").is_file():
+            # What the workflow saved needs no model code, whose import would take longer than most uses of it.
+            from transformers import PreTrainedTokenizerFast
 
-        tokenizer: PreTrainedTokenizerBase = PreTrainedTokenizerFast.from_pretrained(name_or_folder)
-    else:
-        from transformers import AutoTokenizer
+            tokenizer = PreTrainedTokenizerFast.from_pretrained(name_or_folder)
+        else:
+            from transformers import AutoTokenizer
 
-        tokenizer = AutoTokenizer.from_pretrained(name_or_folder, revision=revision)
+            tokenizer = AutoTokenizer.from_pretrained(name_or_folder, revision=revision)
     if tokenizer.eos_token_id is None:
-        raise ValueError(
-            f"the tokenizer {name_or_folder} has no end-of-text token, which ends documents here"
-        )
+        raise UserError(f"the tokenizer {name_or_folder} has no end-of-text token, which ends documents here")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer

@@ -9,9 +9,10 @@ from pathlib import Path
 import pandas as pd
 
 from workflow_scripts.storage.content_store import ContentStore, content_key
+from workflow_scripts.storage.seals import DamagedFile
 from workflow_scripts.storage.tables import read_json
 from workflow_scripts.training.evaluation import EvaluationSet, loss_rows, score
-from workflow_scripts.training.models import library_versions, load_model, model_digest
+from workflow_scripts.training.models import library_versions, load_model, model_digest, weights_digest
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,8 @@ class Candidate:
     tokens: int
     seed: int
     folder: Path
+    weights: str | None = None
+    """SHA-256 that the manifest holds; None where no manifest does."""
 
 
 def list_candidates(manifests: Iterable[Path], base: Path | None) -> list[Candidate]:
@@ -38,7 +41,9 @@ def list_candidates(manifests: Iterable[Path], base: Path | None) -> list[Candid
     for manifest in manifests:
         for model in read_json(manifest)["models"]:
             folder = manifest.parent / model["path"]
-            listed.append(Candidate(model["train_set"], model["tokens"], model["seed"], folder))
+            listed.append(
+                Candidate(model["train_set"], model["tokens"], model["seed"], folder, model["weights_sha256"])
+            )
     return sorted(listed)
 
 
@@ -58,6 +63,7 @@ def losses_of(
     circumstances = {"device": device, "threads": threads, "versions": library_versions()}
     evaluation_digest = evaluation_set.digest()
     for candidate in candidates:
+        _check_weights(candidate)
         key = content_key(
             model=model_digest(candidate.folder),
             evaluation_set=evaluation_digest,
@@ -77,3 +83,11 @@ def losses_of(
         )
     logger.info("%s: computed %d, reused %d", name, len(seconds), len(frames) - len(seconds))
     return pd.concat(frames, ignore_index=True)[COLUMNS], seconds
+
+
+def _check_weights(candidate: Candidate) -> None:
+    if candidate.weights is not None and weights_digest(candidate.folder) != candidate.weights:
+        raise DamagedFile(
+            f"{candidate.folder} holds other weights than those that its manifest names: delete the folder of the "
+            "manifest and give the same command again, which trains the models anew"
+        )

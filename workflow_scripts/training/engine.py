@@ -14,6 +14,8 @@ from torch.utils.data import Dataset
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from workflow_scripts.command_line import UserError
+from workflow_scripts.storage.folders import check_folder, has_seal, seal_folder
+from workflow_scripts.storage.seals import DamagedFile
 from workflow_scripts.training.interruption import Interruption
 from workflow_scripts.training.processes import Execution
 from workflow_scripts.training.recipe import Recipe
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 IGNORED = -100
-COMPLETE = "complete"
 LOG_LINES = 8
 STEPS_BETWEEN_AGREEMENTS = 10
 SCHEDULERS = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
@@ -118,7 +119,7 @@ class Keeper(TrainerCallback):
         if self.execution.processes > 1:
             torch.distributed.barrier()
         if state.is_world_process_zero:
-            (Path(str(args.output_dir)) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
+            seal_folder(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")
         self.saved_at = time.monotonic()
         control.should_training_stop = self.stop_after_saving
 
@@ -197,14 +198,20 @@ def train(
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """The last checkpoint that was saved to its end; one that a kill cut short has no mark and is removed."""
-    complete = {}
-    for checkpoint in folder.glob("checkpoint-*"):
-        if (checkpoint / COMPLETE).exists():
-            complete[int(checkpoint.name.removeprefix("checkpoint-"))] = checkpoint
-        else:
-            shutil.rmtree(checkpoint, ignore_errors=True)
-    return complete[max(complete)] if complete else None
+    """The last checkpoint that was saved to its end and is as it was saved; later ones are removed.
+
+    The list of checksums is written last, so a checkpoint that a kill cut short has none.
+    """
+    numbered = {int(path.name.removeprefix("checkpoint-")): path for path in folder.glob("checkpoint-*")}
+    for _, checkpoint in sorted(numbered.items(), reverse=True):
+        if has_seal(checkpoint):
+            try:
+                check_folder(checkpoint)
+                return checkpoint
+            except DamagedFile:
+                logger.warning("%s is damaged: the checkpoint before it is used", checkpoint)
+        shutil.rmtree(checkpoint, ignore_errors=True)
+    return None
 
 
 def _only_item(items: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
@@ -234,8 +241,10 @@ def _arguments(
         ddp_find_unused_parameters=False,
         ddp_backend="gloo" if on_cpu and execution.processes > 1 else None,
         dataloader_pin_memory=not on_cpu,
+        # A GPU's next batch is sent while it is still at the last one.
+        accelerator_config={"non_blocking": not on_cpu},
         save_strategy="no",  # the Keeper decides
-        save_total_limit=2,  # the one before stays until the next is marked complete
+        save_total_limit=2,  # the one before is used if the last is cut short or damaged
         logging_steps=max(1, min(100, n_steps // LOG_LINES)),
         logging_nan_inf_filter=False,
         report_to="none",

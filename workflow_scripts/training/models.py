@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.command_line import UserError
 from workflow_scripts.storage.content_store import content_key, file_digest
-from workflow_scripts.storage.tables import read_json
+from workflow_scripts.storage.folders import check_folder, checked_folder, seal_folder
+from workflow_scripts.storage.tables import read_plain_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -87,12 +88,10 @@ def load_model(name: str | Path, revision: str | None = None) -> "PreTrainedMode
     """Weights from a folder or the Hub, in float32; safetensors only, and never code from elsewhere."""
     from transformers import AutoModelForCausalLM
 
-    try:
+    with checked_folder(name, "model"):
         return AutoModelForCausalLM.from_pretrained(
             str(name), revision=revision or "main", dtype="float32", use_safetensors=True
         )
-    except OSError as error:
-        raise UserError(f"model {str(name)!r} cannot be loaded: {str(error).splitlines()[0]}") from error
 
 
 @contextmanager
@@ -108,16 +107,20 @@ def written_whole(folder: Path) -> Iterator[Path]:
 
 
 def save_model(model: "PreTrainedModel", folder: Path) -> None:
-    """Write a model as safetensors and JSON."""
+    """Write a model as safetensors and JSON, with a list of their checksums."""
     with written_whole(folder) as written:
         model.save_pretrained(written)
         for file in written.iterdir():
             file.chmod(0o644)
+        seal_folder(written, folder)
 
 
 def copy_model(source: Path, folder: Path) -> None:
+    """Copy a model that is as it was written; the copy is sealed for its own place."""
+    check_folder(source)
     with written_whole(folder) as written:
         shutil.copytree(source, written)
+        seal_folder(written, folder)
 
 
 def weights_digest(folder: str | Path) -> str:
@@ -132,7 +135,8 @@ def weights_digest(folder: str | Path) -> str:
 
 def model_digest(folder: str | Path) -> str:
     """What decides a model's output: its weights and its configuration, whichever version wrote that down."""
-    config = read_json(Path(folder) / "config.json")
+    check_folder(folder)
+    config = read_plain_json(Path(folder) / "config.json")
     config.pop("transformers_version", None)
     return content_key(config=config, weights=weights_digest(folder))
 

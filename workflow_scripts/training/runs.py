@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.storage.content_store import content_key
+from workflow_scripts.storage.folders import check_folder
 from workflow_scripts.storage.revision import commit
+from workflow_scripts.storage.seals import DamagedFile
 from workflow_scripts.storage.tables import read_json, write_json
 from workflow_scripts.training.interruption import Interruption, NotFinished
 from workflow_scripts.training.models import copy_model, library_versions, save_model, weights_digest
@@ -107,16 +109,37 @@ def finish_runs(
     results = []
     for run in runs_of(job, execution):
         folder = checkpoints / f"{RUN_PREFIX}{run.key}"
-        reused = (folder / FINISHED).exists()
-        if reused:
-            logger.info("%s: finished by an earlier start of this job", run.label)
-        else:
+        facts = _finished_before(run, folder)
+        reused = facts is not None
+        if facts is None:
             interruption.stop_if_requested()
             _train_run(run, job, folder, execution, interruption)
-        facts = read_json(folder / FINISHED)
+            facts = read_json(folder / FINISHED)
         weights = {int(budget): digest for budget, digest in facts["weights"].items()}
         results.append(FinishedRun(run, folder, weights, facts["seconds"], facts["steps"], reused))
     return results
+
+
+def _finished_before(run: Run, folder: Path) -> dict[str, Any] | None:
+    """What an earlier start of the job noted of a finished run, if it was finished.
+
+    Where a model of the run is damaged, finished or not, all of the run is forgotten: what was read from the models
+    at earlier budgets cannot be read again from a later checkpoint.
+    """
+    try:
+        for reading in _reading_folder(folder, 0).parent.glob("tokens-*"):
+            check_folder(reading, is_sealed=True)
+        if not (folder / FINISHED).exists():
+            return None
+        facts: dict[str, Any] = read_json(folder / FINISHED)
+        for budget in facts["weights"]:
+            check_folder(_reading_folder(folder, int(budget)), is_sealed=True)
+    except DamagedFile as damage:
+        logger.warning("%s: trained again from its start, because a file is damaged: %s", run.label, damage)
+        shutil.rmtree(folder, ignore_errors=True)
+        return None
+    logger.info("%s: finished by an earlier start of this job", run.label)
+    return facts
 
 
 def _train_run(run: Run, job: Job, folder: Path, execution: Execution, interruption: Interruption) -> None:

@@ -1,14 +1,18 @@
 """Documents from files: txt (a document each), jsonl, jsonl.gz, csv, parquet (a document a row)."""
 
+import csv
 import glob
 import gzip
 import json
 import os
+import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
-import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workflow_scripts.command_line import UserError
@@ -17,6 +21,8 @@ from workflow_scripts.corpora.documents import Reading, SourceDocument
 from workflow_scripts.storage.content_store import content_key, file_digest
 
 _SUFFIXES = (".txt", ".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".parquet")
+# Characters of a line, or of a value of a CSV file: a document of more would not fit into memory several times.
+_LONGEST = 1 << 28
 
 _Rows = Iterator[Mapping[str, Any]]
 
@@ -59,33 +65,95 @@ def matching_files(spec: dict[str, Any]) -> dict[Path, str]:
 
 
 def _named_rows(path: Path, short: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    if path.name.endswith(".txt"):
-        yield short, {"text": path.read_text(encoding="utf-8")}
-        return
-    for number, row in enumerate(_rows(path, short)):
-        yield f"{short}#{number}", row
+    with _told_in_one_line(short):
+        if path.name.endswith(".txt"):
+            yield short, {"text": path.read_text(encoding="utf-8")}
+            return
+        for number, row in enumerate(_rows(path, short)):
+            yield f"{short}#{number}", row
+
+
+@contextmanager
+def _told_in_one_line(short: str) -> Iterator[None]:
+    """What the readers of the formats raise, as one sentence with the name of the file and what to do."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"files corpus: {short} is not UTF-8 text (byte 0x{error.object[error.start]:02x}: {error.reason}); "
+            "save it as UTF-8"
+        ) from None
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise UserError(
+            f"files corpus: {short} is not a whole gzip file ({error}); compress it again, or drop .gz from its name"
+        ) from None
+    except pa.ArrowException as error:
+        reason = str(error).splitlines()[0][:200]
+        raise UserError(
+            f"files corpus: {short} is not a whole Parquet file ({reason}); write it again"
+        ) from None
 
 
 def _rows(path: Path, short: str) -> _Rows:
     if path.name.endswith((".jsonl", ".jsonl.gz")):
         yield from _json_lines(path, short)
     elif path.name.endswith((".csv", ".csv.gz")):
-        yield from pd.read_csv(path, dtype=str, keep_default_na=False).to_dict("records")
+        yield from _csv_rows(path, short)
     else:
-        for batch in pq.ParquetFile(path).iter_batches(batch_size=4096):
-            yield from batch.to_pylist()
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            for batch in file.iter_batches(batch_size=4096):
+                yield from batch.to_pylist()
+
+
+def _opened(path: Path, encoding: str, newline: str | None = None) -> TextIO:
+    if path.suffix == ".gz":
+        return cast(TextIO, gzip.open(path, "rt", encoding=encoding, newline=newline))
+    return path.open(encoding=encoding, newline=newline)
+
+
+def _csv_rows(path: Path, short: str) -> _Rows:
+    """Rows as wide as the header; a byte order mark is passed over."""
+    csv.field_size_limit(_LONGEST)
+    with _opened(path, "utf-8-sig", newline="") as stream:
+        reader = csv.reader(stream, strict=True)
+        try:
+            header = next(reader, None)
+            if not header:
+                raise UserError(f"files corpus: {short} is empty; its first line must name the columns")
+            for row in reader:
+                if row and len(row) != len(header):
+                    raise UserError(
+                        f"files corpus: {short} line {reader.line_num} has {len(row)} values, and the header names "
+                        f"{len(header)} columns; put values with commas into quotes"
+                    )
+                if row:
+                    yield dict(zip(header, row, strict=True))
+        except csv.Error as error:
+            raise UserError(
+                f"files corpus: {short} line {reader.line_num} is not CSV ({error}); "
+                "look for a quote that is not closed"
+            ) from None
 
 
 def _json_lines(path: Path, short: str) -> _Rows:
-    opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "rt", encoding="utf-8") as stream:
-        for number, line in enumerate(stream, start=1):
+    with _opened(path, "utf-8") as stream:
+        for number, line in enumerate(iter(partial(stream.readline, _LONGEST), ""), start=1):
+            if len(line) == _LONGEST:
+                raise UserError(
+                    f"files corpus: {short} line {number} has more than {_LONGEST} characters; "
+                    "JSON lines hold one object a line"
+                )
             if not line.strip():
                 continue
             try:
                 row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise UserError(f"files corpus: {short} line {number} is not JSON ({error.msg})") from None
+            except (ValueError, RecursionError) as error:
+                reason = error.msg if isinstance(error, json.JSONDecodeError) else _reason(error)
+                raise UserError(f"files corpus: {short} line {number} is not JSON ({reason})") from None
             if not isinstance(row, dict):
                 raise UserError(f"files corpus: {short} line {number} is not an object with columns")
             yield row
+
+
+def _reason(error: Exception) -> str:
+    return "nested too deeply" if isinstance(error, RecursionError) else "a number has too many digits"

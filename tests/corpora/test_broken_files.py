@@ -1,0 +1,127 @@
+"""Files that are not what their names say: one sentence with the file, never a traceback, never a made-up value."""
+
+import gzip
+import json
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workflow_scripts.command_line import UserError
+from workflow_scripts.corpora.sources import files
+from workflow_scripts.plan.sources import largest_bytes
+
+TEXT = '{"text": "a line"}\n' * 500
+LATIN = "caf\xe9".encode("latin-1")
+
+
+def parquet(tmp_path_factory):
+    path = tmp_path_factory.mktemp("whole") / "whole.parquet"
+    pd.DataFrame({"text": ["a line"] * 500}).to_parquet(path)
+    return path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def whole_parquet(tmp_path_factory):
+    return parquet(tmp_path_factory)
+
+
+def texts(tmp_path, name, content, **spec):
+    (tmp_path / name).write_bytes(content)
+    return [one.text for one in files.read({"paths": str(tmp_path / name), **spec}).documents]
+
+
+ONE_SENTENCE = [
+    ("cut.jsonl.gz", gzip.compress(TEXT.encode())[:-20], "is not a whole gzip file"),
+    ("plain.jsonl.gz", TEXT.encode(), "is not a whole gzip file"),
+    ("flipped.jsonl.gz", gzip.compress(TEXT.encode())[:30] + b"\xff" * 30, "is not a whole gzip file"),
+    ("cut.csv.gz", gzip.compress(b"text\n" + b"a line\n" * 500)[:-12], "is not a whole gzip file"),
+    ("plain.csv.gz", b"text\na line\n", "is not a whole gzip file"),
+    ("latin.txt", LATIN, "is not UTF-8 text .byte 0xe9"),
+    ("wide.txt", "a line".encode("utf-16"), "is not UTF-8 text"),
+    ("latin.csv", b"text\n" + LATIN, "is not UTF-8 text"),
+    ("wide.csv", "text\na line\n".encode("utf-16"), "is not UTF-8 text"),
+    ("latin.jsonl", b'{"text": "' + LATIN + b'"}\n', "is not UTF-8 text"),
+    ("wide.jsonl", TEXT.encode("utf-16"), "is not UTF-8 text"),
+    ("latin.jsonl.gz", gzip.compress(b'{"text": "' + LATIN + b'"}\n'), "is not UTF-8 text"),
+    ("zipped.jsonl", gzip.compress(TEXT.encode()), "is not UTF-8 text"),
+    ("ragged.csv", b"text,more\na,b\na,b,c\n", "line 3 has 3 values, and the header names 2"),
+    ("short.csv", b"text,more\na,b\na\n", "line 3 has 1 values"),
+    ("unclosed.csv", b'text\n"a line\nand more\n', "is not CSV .*a quote that is not closed"),
+    ("empty.csv", b"", "is empty; its first line must name the columns"),
+    ("empty.parquet", b"", "is not a whole Parquet file"),
+    ("text.parquet", b"a line", "is not a whole Parquet file"),
+    ("digits.jsonl", b'{"text": ' + b"9" * 5000 + b"}\n", "line 1 is not JSON .a number has too many digits"),
+    ("deep.jsonl", b"[" * 100_000 + b"\n", "line 1 is not JSON .nested too deeply"),
+    (
+        "deep_closed.jsonl",
+        b'{"text": ' + b"[" * 9999 + b"]" * 9999 + b"}\n",
+        "is not JSON .nested too deeply",
+    ),
+    ("list.jsonl", b"[1]\n", "line 1 is not an object"),
+    (
+        "mixed.jsonl",
+        b'{"text": "a"}\n{"body": "b"}\n',
+        r"no column 'text'; the columns are body \(row mixed.jsonl#1",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"), ONE_SENTENCE, ids=[name for name, *_ in ONE_SENTENCE]
+)
+def test_a_broken_file_is_named_in_one_sentence(tmp_path, name, content, message):
+    with pytest.raises(UserError, match=f"{name}.*{message}|{message}") as caught:
+        texts(tmp_path, name, content)
+    assert name in str(caught.value) and "\n" not in str(caught.value)
+    largest_bytes({"source": "files", "paths": str(tmp_path / name)})  # at the start of a run: no traceback
+
+
+def test_a_damaged_parquet_file_is_named(tmp_path, whole_parquet):
+    for kept in (10, len(whole_parquet) // 2, len(whole_parquet) - 1):
+        with pytest.raises(UserError, match=r"cut\.parquet is not a whole Parquet file"):
+            texts(tmp_path, "cut.parquet", whole_parquet[:kept])
+
+
+@given(data=st.data())
+def test_any_bytes_are_read_or_refused_in_one_sentence(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("any")
+    name = data.draw(st.sampled_from(["a.txt", "a.csv", "a.jsonl", "a.jsonl.gz", "a.csv.gz", "a.parquet"]))
+    content = data.draw(st.binary(max_size=200))
+    if name.endswith(".gz") and data.draw(st.booleans()):
+        content = gzip.compress(content)
+    try:
+        for text in texts(folder, name, b"text\n" * (name == "a.csv") + content):
+            assert isinstance(text, str)
+    except UserError as mistake:
+        assert "\n" not in str(mistake)
+
+
+@given(value=st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists))
+def test_any_json_value_is_a_text_or_passed_over(tmp_path_factory, value):
+    found = texts(tmp_path_factory.mktemp("any"), "a.jsonl", json.dumps({"text": value}).encode())
+    is_missing = value is None or value != value or not str(value).strip()
+    assert found == ([] if is_missing else [str(value)])
+
+
+def test_a_value_that_a_row_lacks_is_not_made_up(tmp_path):
+    assert texts(tmp_path, "rows.csv", b"text,more\n,b\na,\n") == ["a"]
+    assert texts(tmp_path, "rows.csv", b"\xef\xbb\xbftext\nwith a mark\n\n") == ["with a mark"]
+
+
+@pytest.mark.parametrize("template", ["{text", "text}", "{text!}", "{"])
+def test_an_open_brace_in_a_template_is_named(tmp_path, template):
+    with pytest.raises(UserError, match=r"template = .*write \{\{ and \}\} for braces"):
+        texts(tmp_path, "rows.jsonl", TEXT.encode(), template=template)
+
+
+@pytest.mark.parametrize(
+    "name", ["-rf.txt", "$(touch x).txt", "a\nb.txt", "`touch x`.txt", "; touch x #.txt", "\u202e.txt"]
+)
+def test_nasty_names_are_names(tmp_path, name, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_text("a text")
+    found = list(files.read({"paths": str(tmp_path / "*.txt")}).documents)
+    assert [(one.name, one.text) for one in found] == [(name, "a text")]
+    assert [path.name for path in tmp_path.iterdir()] == [name]

@@ -1,0 +1,54 @@
+"""Folders that other libraries write and read, such as models and tokenizers: a list of checksums lies in them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from workflow_scripts.command_line import UserError
+from workflow_scripts.storage.content_store import file_digest
+from workflow_scripts.storage.seals import DamagedFile
+from workflow_scripts.storage.tables import read_json, write_json
+
+CHECKSUMS = "checksums.json"
+
+
+def seal_folder(folder: str | Path, place: str | Path | None = None) -> None:
+    """List the checksums of the files in a folder, which will stand at `place` if it is not there yet."""
+    folder = Path(folder)
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / CHECKSUMS)
+    digests = {path.relative_to(folder).as_posix(): file_digest(path) for path in files}
+    write_json(digests, folder / CHECKSUMS, place=Path(place or folder) / CHECKSUMS)
+
+
+def has_seal(folder: str | Path) -> bool:
+    return (Path(folder) / CHECKSUMS).is_file()
+
+
+def check_folder(folder: str | Path, is_sealed: bool = False) -> None:
+    """Refuse a folder whose files are not those that were written.
+
+    One without a list may come from elsewhere, and is taken as it is unless the caller knows that it `is_sealed`.
+    """
+    if not (is_sealed or has_seal(folder)):
+        return
+    for name, digest in read_json(Path(folder) / CHECKSUMS).items():
+        path = Path(folder) / name
+        if not path.is_file() or file_digest(path) != digest:
+            state = "damaged (its checksum does not match)" if path.is_file() else "missing"
+            raise DamagedFile(
+                f"{path} is {state}: delete the folder {folder} and give the same command again, "
+                "which makes it anew"
+            )
+
+
+@contextmanager
+def checked_folder(name: str | Path, what: str) -> Iterator[None]:
+    """Check the folder that is read in this block, if it is one, and put what its reader says into one sentence."""
+    from safetensors import SafetensorError
+
+    check_folder(name)
+    try:
+        yield
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]
+        raise UserError(f"no {what} could be read from {name}: {reason}") from error
