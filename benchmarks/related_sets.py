@@ -2,8 +2,8 @@
 
 Alignment and loss of a source are each an effect of the source (60% of the variance) and a rest by evaluation set;
 those of a training set are the mean of its sources, weighted by their shares, and a noise of its own. Two sources
-of one file, package or `family` are one. In the world `null` alignment and loss have nothing to do with each other
-in any of these; in the other they correlate at -.6 in all of them.
+of one file, package or `family` are one. Controls are left out, as in the analysis. In the world `null` alignment and
+loss have nothing to do with each other in any of these; in the other they correlate at -.6 in all of them.
 """
 
 from collections import defaultdict
@@ -26,7 +26,6 @@ from workflow_scripts.statistics.correlation import CENTRINGS, Centring, Grid
 from workflow_scripts.statistics.experiments import Experiment, experiments_from_json
 
 ROOT = Path(__file__).resolve().parents[1]
-CONFIGS = ("default", "quick", "real", "paper", "authors_4k")
 OF_SOURCES, NOISE, BETWEEN_EVAL, TRUE_R = 0.6, 0.1, 3.0, -0.6
 OURS = ("families", "families_spearman")
 METHODS = (*OURS, "sets")
@@ -55,14 +54,15 @@ class Design:
 def shipped_designs() -> list[Design]:
     """One for every experiment of every config; experiments of the same structure share one."""
     designs: dict[Any, Design] = {}
-    for name in CONFIGS:
+    for name in ("default", *sorted(path.stem for path in (ROOT / "configs").glob("*.yaml"))):
         config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
         if name != "default":
             update_config(
                 config, yaml.safe_load((ROOT / "configs" / f"{name}.yaml").read_text(encoding="utf-8"))
             )
         plan = RunPlan(checked({**config, "only_existing": True, "corpora_folder": None}))
-        for experiment in experiments_from_json(plan.experiments_json):
+        trained = [e for e in experiments_from_json(plan.experiments_json) if e.kind != "recorded"]
+        for experiment in trained:
             design = _design(plan.corpora, experiment, f"{name}.{experiment.name}")
             key = (design.shares.tobytes(), design.families.tobytes(), design.n_eval)
             known = designs.get(key)
@@ -73,7 +73,8 @@ def shipped_designs() -> list[Design]:
 
 
 def _design(graph: CorpusGraph, experiment: Experiment, name: str) -> Design:
-    made_of = [_sources(graph, train_set) for train_set in experiment.train_sets]
+    train_sets = [train_set for train_set in experiment.train_sets if train_set not in experiment.controls]
+    made_of = [_sources(graph, train_set) for train_set in train_sets]
     leaves = sorted({leaf for shares in made_of for leaf in shares})
     origins = {**{leaf: leaf for leaf in leaves}, **families(graph, leaves)}
     places = {origin: place for place, origin in enumerate(dict.fromkeys(origins[leaf] for leaf in leaves))}
@@ -81,7 +82,7 @@ def _design(graph: CorpusGraph, experiment: Experiment, name: str) -> Design:
     for row, parts in enumerate(made_of):
         for leaf, share in parts.items():
             shares[row, places[origins[leaf]]] += share
-    named = [experiment.family(train_set) for train_set in experiment.train_sets]
+    named = [experiment.family(train_set) for train_set in train_sets]
     numbers = np.array([list(dict.fromkeys(named)).index(family) for family in named])
     return Design(name, shares, numbers, len(experiment.eval_sets))
 

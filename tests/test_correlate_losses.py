@@ -141,6 +141,22 @@ def test_few_training_sets_give_no_interval(tmp_path: Path) -> None:
     assert "4 training sets: no interval and no p" in row["note"]
 
 
+def test_controls_are_left_out_but_for_scopes_of_their_own(tmp_path: Path) -> None:
+    """A control that has everything in common and no low loss would undo the relation."""
+    run = Run(tmp_path)
+    run.alignment.loc[run.alignment["source"] == "t6.train", "alignment"] = 5.0
+    run.experiment["controls"] = ["t6"]
+    tables = run.analyse()
+    row = one(tables["output"], metric="good", scope="within_eval", statistic="pearson_r")
+    assert row["n_train"] == 6 and row["value"] < -0.9
+    away = one(tables["output"], metric="good", scope="out_of_domain_within", statistic="pearson_r")
+    assert away["n_points"] == 29 and away["value"] < -0.9
+    with_it = one(tables["output"], metric="good", scope="with_controls_within", statistic="pearson_r")
+    assert with_it["n_train"] == 7 and with_it["value"] > -0.7
+    points = tables["points"]
+    assert set(points.loc[points["is_control"], "train_set"]) == {"t6"}
+
+
 def test_related_training_sets_are_counted_and_left_out_as_one_family(tmp_path: Path) -> None:
     run = Run(tmp_path)
     run.experiment["families"] = {"t1": "t1+t2", "t2": "t1+t2"}

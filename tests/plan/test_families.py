@@ -101,6 +101,19 @@ def test_only_corpora_with_text_of_their_own_have_a_family(config) -> None:
         checked(config)
 
 
+def test_controls_are_handed_to_the_analysis(config) -> None:
+    experiments = json.loads(RunPlan(checked(config)).experiments_json)
+    controls = {e["name"]: e["controls"] for e in experiments}
+    assert controls["pretraining"] == ["shuffled_docstrings", "vocabulary_docstrings"]
+    assert (controls["finetuning"], controls["intervention"]) == (["random_tokens"], [])
+
+
+def test_a_role_does_not_rebuild_a_corpus(config) -> None:
+    before = RunPlan(checked(copy.deepcopy(config))).corpora.spec_json("shuffled_docstrings")
+    del config["corpora"]["shuffled_docstrings"]["role"]
+    assert RunPlan(checked(config)).corpora.spec_json("shuffled_docstrings") == before
+
+
 def test_a_family_does_not_rebuild_a_corpus(config) -> None:
     before = RunPlan(checked(copy.deepcopy(config))).corpora.spec_json("cpp_headers")
     config["corpora"]["cpp_headers"]["family"] = "headers"

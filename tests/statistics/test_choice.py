@@ -1,5 +1,7 @@
 """Choosing training data."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -72,6 +74,16 @@ def test_out_of_domain_candidates_leave_out_the_sets_own() -> None:
     table = choice_table(choices(panel(losses, alignment, near), COSTS))
     away = table[(table["candidates"] == "out_of_domain") & (table["metric"] == "m")].set_index("eval_set")
     assert away.loc["e0", "best"] == "b" and away.loc["e1", "best"] == "a" and away.loc["e0", "n_train"] == 2
+
+
+def test_controls_are_no_candidates_but_in_a_group_of_their_own() -> None:
+    losses = np.array([[[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]]])
+    made = panel(losses, losses[0])
+    made = replace(made, experiment=replace(made.experiment, controls=("c",)))
+    table = choice_table(choices(made, COSTS))
+    own = table[(table["metric"] == "m") & table["eval_set"].eq("e0")].set_index("candidates")
+    assert (own.loc["all", "chosen"], own.loc["all", "regret"], own.loc["all", "n_train"]) == ("b", 1.0, 2)
+    assert (own.loc["with_controls", "chosen"], own.loc["with_controls", "regret"]) == ("c", 2.0)
 
 
 def test_intervals_of_means_hold_the_truth() -> None:

@@ -106,7 +106,7 @@ class CorpusGraph:
             {
                 key: spec[key]
                 for key in sorted(spec)
-                if key not in ("held_out", "disjoint_from", "download_mb", "family")
+                if key not in ("held_out", "disjoint_from", "download_mb", "family", "role")
             }
         )
 

@@ -281,7 +281,7 @@ class RunPlan:
 
     @property
     def experiments_json(self) -> str:
-        """The experiments as the analysis is told them; trained ones with budgets, seeds and families."""
+        """The experiments as the analysis is told them; trained ones with budgets, seeds, families and controls."""
         experiments = []
         for experiment in self.config["experiments"]:
             if is_recorded(experiment):
@@ -295,6 +295,11 @@ class RunPlan:
                     "tokens": tokens,
                     "seeds": recipe["seeds"],
                     "families": families(self.corpora, experiment["train_sets"]),
+                    "controls": [
+                        name
+                        for name in experiment["train_sets"]
+                        if self.corpora.specs[name].get("role") == "control"
+                    ],
                 }
             )
         return _json(experiments)

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from workflow_scripts.command_line import UserError
+from workflow_scripts.statistics.views import PEARSON, VIEWS, fragile, views_of
 from workflow_scripts.storage.tables import read_frame
 
 BLOCK = re.compile(
@@ -117,6 +118,33 @@ def league(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
                 "seconds": of_number(cost.loc[metric, "cost_seconds"], 1),
             }
         )
+    return pd.DataFrame(rows)
+
+
+def views(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
+    """Correlation and regret of every metric from four sides; fragile is what changes with the side."""
+    correlation = of_panel(table("analysis/correlation"), options)
+    several = correlation.loc[correlation["scope"] == "within_eval", "n_eval"].max() > 1
+    found = views_of(correlation, "within_eval" if several else "pooled")
+    choice = of_panel(table("analysis/choice"), options)
+    regret = choice[choice["eval_set"].isna()].pivot_table(
+        index="metric", columns="candidates", values="regret"
+    )
+    wide = found.pivot_table(index="metric", columns="view", values="value").sort_values(PEARSON)
+    rows = []
+    for metric in wide.index:
+        shown = {view: of_number(wide.loc[metric, view]) for view in VIEWS if view in wide}
+        names = {
+            "all": "regret",
+            "out_of_domain": "regret, out of domain",
+            "with_controls": "regret, with controls",
+        }
+        chosen = {
+            name: of_number(regret.loc[metric, candidates], 3)
+            for candidates, name in names.items()
+            if candidates in regret
+        }
+        rows.append({"metric": metric, **shown, "fragile": fragile(found, metric) or NOTHING, **chosen})
     return pd.DataFrame(rows)
 
 
@@ -277,5 +305,6 @@ def _interval(row: pd.Series) -> str:
 
 
 TABLES: dict[str, Callable[[Analysis, Mapping[str, str]], pd.DataFrame]] = {
-    maker.__name__: maker for maker in (league, budgets, differences, exchange, switches, losses, variants)
+    maker.__name__: maker
+    for maker in (league, views, budgets, differences, exchange, switches, losses, variants)
 }

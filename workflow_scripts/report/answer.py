@@ -12,12 +12,14 @@ from workflow_scripts.report.headline import (
     choice_means,
     correlation_rows,
     informative_scope,
+    largest_budget,
     main_part,
     paper_metric,
 )
 from workflow_scripts.report.wording import cost, count, exchange, interval, number, plain, plural, verdict
 from workflow_scripts.statistics.choice import BLIND
 from workflow_scripts.statistics.intervals import FEWEST_FAMILIES
+from workflow_scripts.statistics.views import first_by_view, views_of
 
 
 def answer(tables: Tables) -> list[str]:
@@ -47,7 +49,12 @@ def _prediction(tables: Tables) -> str:
         return f"{text}."
     r = f"r = {number(rows.loc[best, 'value'])}"
     paired = _paired(tables, rows.loc[metric], best)
-    return f"{text}; of the {len(rows)} measures {plain(best)} is the closest to loss ({r}{paired})."
+    chosen = largest_budget(correlation)
+    panel = chosen[(chosen["experiment"] == experiment) & (chosen["part"] == part)]
+    first = first_by_view(views_of(panel, scope))
+    others = [f"{plain(name)} ({view})" for view, name in first.items() if name != best]
+    views = f", which is fragile: in other views it is {', '.join(others)}" if others else ""
+    return f"{text}; of the {len(rows)} measures {plain(best)} is the closest to loss ({r}{paired}){views}."
 
 
 def _paired(tables: Tables, row: "pd.Series[Any]", best: str) -> str:

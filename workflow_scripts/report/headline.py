@@ -12,6 +12,9 @@ SCOPE_NAMES = {
     "out_of_domain_pooled": "out of domain, pooled",
     "out_of_domain_within": "out of domain, within evaluation sets",
     "without_in_domain": "without the target's own training side",
+    "with_controls_pooled": "with controls, pooled",
+    "with_controls_within": "with controls, within evaluation sets",
+    "with_controls_double_centred": "with controls, both main effects out",
 }
 
 PUBLISHED_NAMES = {

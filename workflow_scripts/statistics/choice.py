@@ -61,12 +61,16 @@ class Costs:
 def choices(panel: Panel, costs: Costs) -> list[dict[str, Any]]:
     """Rows of the table for one panel: every metric and a blind draw, each evaluation set and their mean.
 
-    candidates: `all` training sets, or `out_of_domain`, those that are not in-domain for the evaluation set.
+    candidates: `all` training sets but controls; `out_of_domain`, those of them that are not in-domain for the
+    evaluation set; `with_controls`, all and the controls.
     """
     rows = []
-    groups = {"all": np.ones_like(panel.in_domain)}
+    no_control = ~(panel.controls & np.ones_like(panel.in_domain))
+    groups = {"all": no_control}
     if panel.in_domain.any():
-        groups["out_of_domain"] = ~panel.in_domain
+        groups["out_of_domain"] = no_control & ~panel.in_domain
+    if panel.controls.any():
+        groups["with_controls"] = np.ones_like(panel.in_domain)
     for candidates, allowed in groups.items():
         grids: dict[str, Grid] = {**panel.alignments, BLIND: np.zeros_like(panel.loss)}
         for metric, alignment in grids.items():

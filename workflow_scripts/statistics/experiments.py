@@ -46,6 +46,9 @@ class Experiment:
     families: Mapping[str, str] = field(default_factory=dict)
     """Training sets that share text or origin; one that is not named is a family of its own."""
 
+    controls: Sequence[str] = ()
+    """Training sets that show what a measure reacts to, and that nobody would train on."""
+
     def family(self, train_set: str) -> str:
         return self.families.get(train_set, train_set)
 
@@ -81,6 +84,7 @@ def _experiment(entry: dict[str, Any]) -> Experiment:
         target=entry.get("target"),
         in_domain_for=entry.get("in_domain_for") or {},
         families=entry.get("families") or {},
+        controls=tuple(entry.get("controls") or ()),
     )
 
 
@@ -105,6 +109,11 @@ class Panel:
     def key(self) -> dict[str, Any]:
         """The columns that say which panel a row of a table is about."""
         return {"experiment": self.experiment.name, "part": self.part, "tokens": self.tokens}
+
+    @property
+    def controls(self) -> NDArray[np.bool_]:
+        """Which training sets are controls, as a column."""
+        return np.array([[name in self.experiment.controls] for name in self.train_sets], dtype=bool)
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -229,6 +238,7 @@ def points(alignment: pd.DataFrame, losses: pd.DataFrame, experiments: Sequence[
             experiment.in_domain(train, target)
             for train, target in zip(joined["train_set"], joined["eval_set"], strict=True)
         ]
+        joined["is_control"] = joined["train_set"].isin(experiment.controls)
         found.append(joined)
     order = ["experiment", "metric", "train_set", "eval_set", "part", "tokens"]
     return pd.concat(found)[list(POINT_TYPES)].sort_values(order, ignore_index=True).astype(POINT_TYPES)
@@ -248,4 +258,5 @@ POINT_TYPES = {
     "loss_sd": "float64",
     "n_seeds": "int64",
     "in_domain": "bool",
+    "is_control": "bool",
 }

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from workflow_scripts.statistics.association import NAN, Association, Scope, associate
-from workflow_scripts.statistics.correlation import Grid, correlation, variance_between_eval
+from workflow_scripts.statistics.correlation import Centring, Grid, correlation, variance_between_eval
 from workflow_scripts.statistics.covariates import chosen_covariates
 from workflow_scripts.statistics.experiments import Panel
 from workflow_scripts.statistics.intervals import FEWEST_FAMILIES
@@ -27,6 +27,11 @@ CORRELATION_TYPES = {
     "note": "str",
 }
 LEFT_OUT_TYPES = {**KEY_TYPES, "side": "str", "left_out": "str", "pearson_r": "float64"}
+WITH_CONTROLS: dict[str, Centring] = {
+    "pooled": "pooled",
+    "within": "within_eval",
+    "double_centred": "double_centred",
+}
 HOLM_FAMILY = ["experiment", "part", "tokens", "scope", "statistic"]
 
 
@@ -49,8 +54,11 @@ class Analysis:
 
 
 def scopes(panel: Panel) -> list[Scope]:
-    """Every scope; out of domain leaves out the pairs that the config calls in-domain, if it names any."""
-    everywhere, away = np.ones_like(panel.in_domain), ~panel.in_domain
+    """Every scope, without controls, and where there are some once more with them.
+
+    Out of domain leaves out the pairs that the config calls in-domain, if it names any.
+    """
+    everywhere, away = ~(panel.controls & np.ones_like(panel.in_domain)), ~(panel.in_domain | panel.controls)
     found = [
         Scope("pooled", "pooled", everywhere),
         Scope("within_eval", "within_eval", everywhere),
@@ -60,6 +68,11 @@ def scopes(panel: Panel) -> list[Scope]:
         found += [
             Scope("out_of_domain_pooled", "pooled", away),
             Scope("out_of_domain_within", "within_eval", away),
+        ]
+    if panel.controls.any():
+        found += [
+            Scope(f"with_controls_{name}", centring, np.ones_like(panel.in_domain))
+            for name, centring in WITH_CONTROLS.items()
         ]
     return found
 

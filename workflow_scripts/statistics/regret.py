@@ -48,7 +48,8 @@ def regrets(shares: Grid, losses: NDArray[np.float64]) -> Regrets:
     losses: seeds in front, NaN where a set is no candidate.
     """
     whole = _mean(losses)
-    again = cluster_resamples(losses, DRAWS, 0).losses
+    # One run each leaves nothing to draw again.
+    again = whole[None] if len(losses) == 1 else cluster_resamples(losses, DRAWS, 0).losses
     again = np.where(np.isnan(again), whole, again)
     wrong = np.isfinite(whole).sum(axis=0) - 1
     return Regrets(

@@ -5,6 +5,7 @@ from workflow_scripts.report.figures.alignment_and_loss import alignment_and_los
 from workflow_scripts.report.figures.alignment_matrix import alignment_matrix
 from workflow_scripts.report.figures.cost_and_skill import cost_and_skill
 from workflow_scripts.report.figures.exchange_rate import exchange_rate
+from workflow_scripts.report.figures.four_views import four_views
 from workflow_scripts.report.figures.intervention_surface import intervention_surface
 from workflow_scripts.report.figures.leave_one_out import leave_one_out
 from workflow_scripts.report.figures.metric_differences import metric_differences
@@ -24,6 +25,7 @@ DEFECTS = "Which defect moves what?"
 FIGURES = (
     FigureMaker(PREDICTION, "alignment_and_loss", ("points", "correlation"), alignment_and_loss),
     FigureMaker(PREDICTION, "metric_league", ("correlation",), metric_league),
+    FigureMaker(PREDICTION, "four_views", ("correlation", "choice"), four_views),
     FigureMaker(PREDICTION, "metric_differences", ("metric_differences",), metric_differences),
     FigureMaker(PREDICTION, "leave_one_out", ("leave_one_out", "correlation"), leave_one_out),
     FigureMaker(SIZE, "intervention_surface", ("loss_summary",), intervention_surface),

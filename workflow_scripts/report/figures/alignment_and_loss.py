@@ -3,7 +3,16 @@
 import altair as alt
 import pandas as pd
 
-from workflow_scripts.report.figure import Figure, Legend, LegendEntry, Panel, Tables, chart, unless_isolated
+from workflow_scripts.report.figure import (
+    Figure,
+    Legend,
+    LegendEntry,
+    Panel,
+    Tables,
+    chart,
+    layered,
+    unless_isolated,
+)
 from workflow_scripts.report.headline import (
     PART_NAMES,
     SCOPE_NAMES,
@@ -12,7 +21,7 @@ from workflow_scripts.report.headline import (
     informative_scope,
     largest_budget,
 )
-from workflow_scripts.report.look import category_entries, ordered_entries
+from workflow_scripts.report.look import QUIET, category_entries, ordered_entries
 from workflow_scripts.report.wording import count, interval, number, plain, plural, sentence, verdict
 
 COLUMNS = [
@@ -27,6 +36,7 @@ COLUMNS = [
     "loss_sd",
     "n_seeds",
     "in_domain",
+    "is_control",
 ]
 
 
@@ -56,7 +66,9 @@ def _figure(experiment: str, part: str, points: pd.DataFrame, correlation: pd.Da
         + (f", {several_parts}" if several_parts else ""),
         summary=_summary(points, rows, metrics, scope),
         data=data,
-        panels=tuple(_panel(name, rows.loc[name], legends, scope) for name in metrics),
+        panels=tuple(
+            _panel(name, rows.loc[name], legends, scope, data["is_control"].any()) for name in metrics
+        ),
         legends=legends,
     )
 
@@ -74,7 +86,7 @@ def _legends(data: pd.DataFrame) -> tuple[Legend, ...]:
     return (Legend("train_set", "Training set", category_entries(train_sets)),)
 
 
-def _panel(metric: str, row: pd.Series, legends: tuple[Legend, ...], scope: str) -> Panel:
+def _panel(metric: str, row: pd.Series, legends: tuple[Legend, ...], scope: str, has_controls: bool) -> Panel:
     coloured = legends[0]
     fields = [legend.field for legend in legends]
     x = alt.X("alignment:Q", title="alignment", scale=alt.Scale(zero=False, nice=False, padding=10))
@@ -99,10 +111,15 @@ def _panel(metric: str, row: pd.Series, legends: tuple[Legend, ...], scope: str)
         ],
     )
     trends = (
-        base.transform_regression("alignment", "loss", groupby=[coloured.field])
+        base.transform_filter("!datum.is_control")
+        .transform_regression("alignment", "loss", groupby=[coloured.field])
         .mark_line(strokeWidth=1)
         .encode(x=x, y=y, color=colour, opacity=unless_isolated(coloured.field, shown=0.45))
     )
+    rings = base.transform_filter("datum.is_control").mark_point(
+        filled=False, size=150, strokeWidth=1, color=QUIET
+    )
+    rings = rings.encode(x=x, y=y, opacity=unless_isolated(*fields))
     layers = [trends, marks] if coloured.field != "train_set" else [marks]
     r = f"r = {number(row['value'])}"
     ends = f" ({interval(row['ci_low'], row['ci_high'])})" if pd.notna(row["ci_low"]) else ", no interval"
@@ -111,7 +128,7 @@ def _panel(metric: str, row: pd.Series, legends: tuple[Legend, ...], scope: str)
         title=plain(metric),
         subtitle=f"{r}{ends}",
         description=f"Scatter plot of loss against alignment by {plain(metric)}; {r}{ends} {where}.",
-        chart=alt.layer(*layers),
+        chart=layered(*layers, rings if has_controls else None),
     )
 
 
@@ -122,6 +139,9 @@ def _summary(points: pd.DataFrame, rows: pd.DataFrame, metrics: list[str], scope
         f"{plural(len(pairs), 'pair')} of {plural(pairs['train_set'].nunique(), 'training set')} and "
         f"{plural(pairs['eval_set'].nunique(), 'evaluation set')}, {plural(seeds, 'seed')} each."
     )
+    controls = points.loc[points["is_control"], "train_set"].nunique()
+    if controls:
+        sizes += f" Ringed marks are those of {plural(controls, 'control')}, which r leaves out."
     if not metrics:
         return f"{sizes} No metric could be compared."
     strongest = rows.loc[metrics[0]]

@@ -1,5 +1,6 @@
 """k: how many times the tokens of the target's own training set another one needs for the same loss."""
 
+import math
 from dataclasses import replace
 
 import altair as alt
@@ -22,6 +23,7 @@ COLUMNS = [
     "reference",
     "train_set",
     "fraction",
+    "share",
     "level",
     "level_tokens",
     "level_loss",
@@ -36,7 +38,7 @@ COLUMNS = [
     "n_runs",
     "note",
 ]
-BOUNDS = "triangles are bounds: up, more than was tried; down, less than was tried; lines are 95% intervals"
+BOUNDS = "triangles are bounds, up: more than was tried; lines: 95% intervals"
 SCALE = alt.Scale(type="log", base=2, nice=False, padding=16)
 SHAPE = alt.Shape(
     "reached:N",
@@ -60,7 +62,10 @@ def exchange_rate(tables: Tables) -> list[Figure]:
     """One figure per grid and part by share of the target, and one per other experiment by level."""
     rates = tables["exchange_rate"]
     rates = rates[rates["k"].notna()]
-    rates = rates.assign(level=[count(tokens) for tokens in rates["level_tokens"]])
+    rates = rates.assign(
+        level=[count(tokens) for tokens in rates["level_tokens"]],
+        share=["" if math.isnan(fraction) else f"{fraction:.0%}" for fraction in rates["fraction"]],
+    )
     several = rates[["experiment", "part"]].drop_duplicates().shape[0] > 1
     figures = []
     for (experiment, part), frame in rates.groupby(["experiment", "part"], sort=False):
@@ -83,12 +88,8 @@ def _grid(name: str, experiment: str, rates: pd.DataFrame) -> Figure:
         f"{row['fraction']:.0%} of the target needs {exchange(row)}" for _, row in first.iterrows()
     )
     levels = Legend("level", "Loss of the pure target at", ordered_entries(list(rates["level"].unique())))
-    x = alt.X(
-        "fraction:Q",
-        title="share of the target",
-        scale=alt.Scale(domain=[0, 1], padding=12),
-        axis=alt.Axis(format="%", grid=False),
-    )
+    shares = list(dict.fromkeys(rates.sort_values("fraction")["share"]))
+    x = alt.X("share:O", title="share of the target", sort=shares, axis=alt.Axis(grid=False, labelAngle=0))
     return Figure(
         name=f"exchange_rate_{name}",
         title=f"What a token of {target} is worth",
@@ -101,6 +102,7 @@ def _grid(name: str, experiment: str, rates: pd.DataFrame) -> Figure:
                 description="Points of k, the times more tokens that are needed, against the share of the target.",
                 chart=_chart(rates, x, levels, ""),
                 height=300,
+                wide=True,
             ),
         ),
         legends=(levels,),
@@ -116,13 +118,12 @@ def _by_level(name: str, experiment: str, rates: pd.DataFrame) -> Figure:
     # Shapes say what is a bound, so training sets have colours alone.
     entries = category_entries(sorted(others["train_set"].unique()))
     sources = Legend("train_set", "Training set", tuple(replace(one, shape="circle") for one in entries))
+    levels = list(dict.fromkeys(others.sort_values("level_tokens")["level"]))
     x = alt.X(
-        "level_tokens:Q",
+        "level:O",
         title="level: the loss of the own set at this many tokens",
-        scale=alt.Scale(type="log", base=2, nice=False, padding=16),
-        axis=alt.Axis(
-            values=sorted(int(level) for level in others["level_tokens"].unique()), format="~s", grid=False
-        ),
+        sort=levels,
+        axis=alt.Axis(grid=False, labelAngle=0),
     )
     panels = []
     for target, rows in others.groupby("eval_set", sort=False):
@@ -134,6 +135,7 @@ def _by_level(name: str, experiment: str, rates: pd.DataFrame) -> Figure:
                 description=f"Points of k on {plain(str(target))} against the level, a line for each training set.",
                 chart=_chart(rows, x, sources, f"datum.eval_set === '{target}'"),
                 height=300,
+                wide=True,
             )
         )
     return Figure(
@@ -179,20 +181,20 @@ def _chart(rates: pd.DataFrame, x: alt.X, legend: Legend, chosen: str) -> alt.La
     y = alt.Y("k:Q", title="k, times the tokens", scale=SCALE, axis=alt.Axis(format="~g"))
     colour = alt.Color(f"{legend.field}:N", title=legend.title, scale=legend.scale("colour"), sort=None)
     faded = unless_isolated(legend.field)
-    line = base.mark_line(strokeWidth=1, strokeDash=[3, 3]).encode(x=x, y=y, color=colour, opacity=faded)
+    # Marks of one share or level stand side by side.
+    side = alt.XOffset(f"{legend.field}:N", sort=[entry.value for entry in legend.entries])
+    place = {"x": x, "xOffset": side, "color": colour, "opacity": faded}
     intervals = (
         base.transform_filter("isValid(datum.k_low)")
         .mark_rule(strokeWidth=2)
-        .encode(x=x, y=alt.Y("k_low:Q", scale=SCALE), y2="k_high:Q", color=colour, opacity=faded)
+        .encode(y=alt.Y("k_low:Q", scale=SCALE), y2="k_high:Q", **place)
     )
-    marks = base.mark_point(size=90).encode(
-        x=x, y=y, color=colour, shape=SHAPE, opacity=faded, tooltip=TOOLTIP
-    )
+    marks = base.mark_point(size=80).encode(y=y, shape=SHAPE, tooltip=TOOLTIP, **place)
     labels = (
-        base.mark_text(color=QUIET, dx=10, align="left", fontSize=11).encode(
-            x=x, y=y, text="label:N", opacity=faded
+        base.mark_text(dx=7, align="left", fontSize=11).encode(
+            y=y, text="label:N", **{**place, "color": alt.value(QUIET)}
         )
         if legend.field == "level"
         else None
     )
-    return layered(line, intervals if rates["k_low"].notna().any() else None, marks, labels)
+    return layered(intervals if rates["k_low"].notna().any() else None, marks, labels)
