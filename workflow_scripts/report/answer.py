@@ -16,21 +16,32 @@ from workflow_scripts.report.headline import (
     main_part,
     paper_metric,
 )
+from workflow_scripts.report.ranking_answer import ranking_sentences
 from workflow_scripts.report.wording import cost, count, exchange, interval, number, plain, plural, verdict
 from workflow_scripts.statistics.choice import BLIND
 from workflow_scripts.statistics.intervals import FEWEST_FAMILIES
 from workflow_scripts.statistics.views import first_by_view, views_of
 
+RECORDED = "recorded"
+
 
 def answer(tables: Tables) -> list[str]:
-    """Does alignment predict loss; is it alignment or size; which data to choose."""
-    return [_prediction(tables), _size(tables), _choice(tables)]
+    """How recorded mixtures rank; does alignment predict loss; is it alignment or size; which data to choose."""
+    size = [] if _recorded_alone(tables) else [_size(tables)]
+    return [*ranking_sentences(tables), _prediction(tables), *size, _choice(tables)]
 
 
 def headline_experiment(points: pd.DataFrame) -> str:
-    """The first pre-training experiment, or the first of any kind."""
-    pretraining = points.loc[points["kind"] == "pretraining", "experiment"]
-    return str((pretraining if len(pretraining) else points["experiment"]).iloc[0])
+    """The first pre-training experiment, or the first whose models were trained here, or the first of any kind."""
+    for wanted in (points["kind"] == "pretraining", points["kind"] != RECORDED):
+        if wanted.any():
+            return str(points.loc[wanted, "experiment"].iloc[0])
+    return str(points["experiment"].iloc[0])
+
+
+def _recorded_alone(tables: Tables) -> bool:
+    """Whether nothing was trained here, so that there can be no grid of shares and budgets."""
+    return _there(tables, "points") and bool((tables["points"]["kind"] == RECORDED).all())
 
 
 def _prediction(tables: Tables) -> str:
@@ -128,8 +139,9 @@ def _choice(tables: Tables) -> str:
         else ""
     )
     drawn = f", where a blind draw loses {number(blind['regret'].iloc[0], 3)}" if len(blind) else ""
+    choosing = f"In {plain(experiment)}, choosing" if _recorded_alone(tables) else "Choosing"
     return (
-        f"Choosing the most aligned training set by {plain(best['metric'])}, {rank}, picks "
+        f"{choosing} the most aligned training set by {plain(best['metric'])}, {rank}, picks "
         f"the best of {best['n_train']:.0f} in {right} of {plural(n_eval, 'evaluation set')} and loses "
         f"{number(best['regret'], 3)} nats on average{spread}{drawn}{cost(best)}."
     )

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 
 PAPER_METRICS = ("task2vec", "task2vec_published", "task2vec_body")
+# A reader looks through as many names, in a legend or down an axis; recorded experiments may have hundreds.
+MOST_TRAIN_SETS = 60
 PART_NAMES = {"whole": "whole documents", "answer": "answers alone"}
 SCOPE_NAMES = {
     "pooled": "pooled over everything",

@@ -14,6 +14,7 @@ from workflow_scripts.report.figure import (
     unless_isolated,
 )
 from workflow_scripts.report.headline import (
+    MOST_TRAIN_SETS,
     PART_NAMES,
     SCOPE_NAMES,
     correlation_rows,
@@ -41,13 +42,17 @@ COLUMNS = [
 
 
 def alignment_and_loss(tables: Tables) -> list[Figure]:
-    """Every experiment and part; a grid is shown at every budget, the others at the largest."""
+    """Every experiment and part with a readable number of training sets.
+
+    A grid is shown at every budget, the others at the largest.
+    """
     points, correlation = tables["points"], tables["correlation"]
     figures = []
     for experiment, part in experiments_and_parts(correlation):
         frame = points[(points["experiment"] == experiment) & (points["part"] == part)]
         shown = frame if (frame["kind"] == "intervention").all() else largest_budget(frame)
-        figures.append(_figure(experiment, part, shown, correlation))
+        if shown["train_set"].nunique() <= MOST_TRAIN_SETS:
+            figures.append(_figure(experiment, part, shown, correlation))
     return figures
 
 

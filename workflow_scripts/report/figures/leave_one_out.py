@@ -5,6 +5,7 @@ import pandas as pd
 
 from workflow_scripts.report.figure import Figure, Legend, LegendEntry, Panel, Tables, chart, unless_isolated
 from workflow_scripts.report.headline import (
+    MOST_TRAIN_SETS,
     PART_NAMES,
     SCOPE_NAMES,
     experiments_and_parts,
@@ -27,7 +28,9 @@ COLUMNS = ["metric", "side", "left_out", "pearson_r", "with_all"]
 
 
 def leave_one_out(tables: Tables) -> list[Figure]:
-    """Every experiment and part at its largest budget, within evaluation sets, or pooled where there is one."""
+    """Every experiment and part with a readable number of families, at its largest budget.
+
+    Within evaluation sets, or pooled where there is one."""
     table = largest_budget(tables["leave_one_out"])
     table = table[table["pearson_r"].notna()]
     correlation = largest_budget(tables["correlation"])
@@ -43,7 +46,7 @@ def leave_one_out(tables: Tables) -> list[Figure]:
             & (correlation["part"] == part)
             & (correlation["scope"] == scope)
         ].set_index("metric")["value"]
-        if len(rows):
+        if 0 < rows["left_out"].nunique() <= MOST_TRAIN_SETS:
             figures.append(_figure(experiment, part, scope, rows.assign(with_all=rows["metric"].map(whole))))
     return figures
 
