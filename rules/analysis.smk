@@ -16,7 +16,7 @@ rule correlate_losses:
     """Alignment against loss: every experiment, budget, metric and scope, with tests and intervals."""
     input:
         alignment="<results>/alignment/alignment.parquet",
-        mixtures=plan.mixture_alignments,
+        mixtures=plan.outside.alignments,
         covariates="<results>/alignment/covariates.parquet",
         losses="<results>/losses/loss_summary.parquet",
     output:
@@ -64,7 +64,7 @@ rule choose_data:
     """Each metric's choice of training data against the best one, and what it costs."""
     input:
         alignment="<results>/alignment/alignment.parquet",
-        mixtures=plan.mixture_alignments,
+        mixtures=plan.outside.alignments,
         cost="<results>/alignment/alignment_cost.parquet",
         losses="<results>/losses/loss_summary.parquet",
         times=plan.present(plan.training_times),

@@ -9,8 +9,8 @@ out: outside/<experiment>.losses.parquet, outside/<experiment>.shares.parquet, a
 rule import_losses:
     """Losses and mixtures of one experiment, checked and in one form."""
     input:
-        losses=lambda w: plan.recorded_files(w.experiment)["losses"],
-        mixtures=lambda w: plan.recorded_files(w.experiment)["mixtures"],
+        losses=lambda w: plan.outside.files(w.experiment)["losses"],
+        mixtures=lambda w: plan.outside.files(w.experiment)["mixtures"],
     output:
         losses="<results>/outside/{experiment}.losses.parquet",
         shares="<results>/outside/{experiment}.shares.parquet",
@@ -19,16 +19,16 @@ rule import_losses:
     benchmark:
         "<results>/benchmarks/import_losses/{experiment}.tsv"
     wildcard_constraints:
-        experiment=one_of(plan.recorded),
+        experiment=one_of(plan.outside.experiments),
     conda:
         "../envs/cpu.yaml"
     threads: ask.cpus("import_losses")
     resources:
         **ask.all("import_losses"),
     params:
-        model=lambda w: plan.recorded_model(w.experiment),
-        parts=lambda w: plan.recorded[w.experiment]["parts"],
-        eval_sets=lambda w: plan.recorded[w.experiment]["eval_sets"],
+        model=lambda w: plan.outside.model(w.experiment),
+        parts=lambda w: plan.outside.experiments[w.experiment]["parts"],
+        eval_sets=lambda w: plan.outside.experiments[w.experiment]["eval_sets"],
         code=code_hash("workflow_scripts.import_losses"),
     shell:
         "python -m workflow_scripts.import_losses"
@@ -45,9 +45,9 @@ rule import_losses:
 rule mix_alignment:
     """Alignment of every mixture with every target by one metric, from the features of the parts."""
     input:
-        parts=lambda w: plan.inputs_of(w.metric, plan.mixed_parts),
-        targets=lambda w: plan.inputs_of(w.metric, plan.mixed_targets),
-        shares=plan.recorded_shares,
+        parts=lambda w: plan.inputs_of(w.metric, plan.outside.parts),
+        targets=lambda w: plan.inputs_of(w.metric, plan.outside.targets),
+        shares=plan.outside.shares,
         probe=f"{plan.probe}/model.safetensors",
         tokenizer=rules.make_tokenizer.output.tokenizer,
     output:
@@ -64,8 +64,8 @@ rule mix_alignment:
     resources:
         **ask.all("mix_alignment"),
     params:
-        parts=lambda w, input: options("--part", map(corpus_of, plan.mixed_parts), input.parts),
-        targets=lambda w, input: options("--target", map(corpus_of, plan.mixed_targets), input.targets),
+        parts=lambda w, input: options("--part", map(corpus_of, plan.outside.parts), input.parts),
+        targets=lambda w, input: options("--target", map(corpus_of, plan.outside.targets), input.targets),
         model=lambda w, input: folder_of(input.probe),
         tokenizer=lambda w, input: folder_of(input.tokenizer),
         encoder=lambda w: plan.metric_encoder(w.metric),
@@ -99,9 +99,9 @@ rule rank_mixtures:
     """How well effective tokens, the law and the baselines rank the mixtures of recorded experiments."""
     input:
         alignment="<results>/alignment/alignment.parquet",
-        mixtures=plan.mixture_alignments,
-        losses=plan.recorded_losses,
-        shares=plan.recorded_shares,
+        mixtures=plan.outside.alignments,
+        losses=plan.outside.losses,
+        shares=plan.outside.shares,
     output:
         ranking="<results>/analysis/effective_tokens.parquet",
         differences="<results>/analysis/effective_token_differences.parquet",
@@ -119,8 +119,8 @@ rule rank_mixtures:
         **ask.all("rank_mixtures"),
     params:
         experiments=plan.experiments_json,
-        losses=lambda w, input: options("--losses", plan.recorded, input.losses),
-        shares=lambda w, input: options("--shares", plan.recorded, input.shares),
+        losses=lambda w, input: options("--losses", plan.outside.experiments, input.losses),
+        shares=lambda w, input: options("--shares", plan.outside.experiments, input.shares),
         proxies=plan.config["effective_tokens"]["proxies"],
         draws=plan.config["effective_tokens"]["draws"],
         resamples=plan.config["effective_tokens"]["resamples"],

@@ -110,7 +110,7 @@ rule collect_losses:
     """The losses of all experiments, and their means over documents."""
     input:
         losses=plan.losses,
-        recorded=plan.recorded_losses,
+        recorded=plan.outside.losses,
     output:
         losses="<results>/losses/losses.parquet",
         summary="<results>/losses/loss_summary.parquet",
@@ -129,7 +129,7 @@ rule collect_losses:
         losses=lambda w, input: options(
             "--losses", [folder_names(path, 1) for path in input.losses], input.losses
         ),
-        recorded=lambda w, input: options("--recorded", plan.recorded, input.recorded),
+        recorded=lambda w, input: options("--recorded", plan.outside.experiments, input.recorded),
         code=code_hash("workflow_scripts.collect_losses"),
     shell:
         "python -m workflow_scripts.collect_losses"

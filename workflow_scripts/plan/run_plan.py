@@ -11,12 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.command_line import UserError
 from workflow_scripts.metrics.registry import metric_class
 from workflow_scripts.plan.corpus_graph import CorpusGraph
-from workflow_scripts.plan.experiments import is_recorded, recorded, trained, training_corpora
+from workflow_scripts.plan.experiments import is_recorded, trained, training_corpora
 from workflow_scripts.plan.families import families
-from workflow_scripts.plan.sources import recorded_tables
+from workflow_scripts.plan.outside_plan import OutsidePlan
 from workflow_scripts.plan.surroundings import as_overlay
 
 ROW_SOURCES = ("mixture", "random_tokens")
@@ -45,6 +44,7 @@ class RunPlan:
         self.config = config
         self.root = config["pathvars"].get("results", f"{config['results']}/{config['run']}")
         self.corpora = CorpusGraph(config)
+        self.outside = OutsidePlan(config, self.root)
 
     # -- tokens ---------------------------------------------------------------------------------------------
 
@@ -304,65 +304,6 @@ class RunPlan:
             )
         return _json(experiments)
 
-    # -- losses measured elsewhere --------------------------------------------------------------------------
-
-    @cached_property
-    def recorded(self) -> dict[str, dict[str, Any]]:
-        """Experiments whose losses come from a table, by name."""
-        return {experiment["name"]: experiment for experiment in recorded(self.config)}
-
-    def recorded_files(self, experiment: str) -> dict[str, Any]:
-        """The user's tables of losses and mixtures; under `only_existing` none where they are gone."""
-        try:
-            return recorded_tables(self.recorded[experiment])
-        except UserError:
-            if not self.config["only_existing"]:
-                raise
-            return {"losses": [], "mixtures": []}
-
-    def recorded_model(self, experiment: str) -> list[str]:
-        """The option that names the model whose losses are read, where the config does."""
-        model = self.recorded[experiment]["model"]
-        return ["--model", model] if model is not None else []
-
-    @property
-    def recorded_losses(self) -> list[str]:
-        """Checked losses of the recorded experiments, in their order."""
-        return [f"{self.root}/outside/{name}.losses.parquet" for name in self.recorded]
-
-    @property
-    def recorded_shares(self) -> list[str]:
-        """Checked mixtures of the recorded experiments, in their order."""
-        return [f"{self.root}/outside/{name}.shares.parquet" for name in self.recorded]
-
-    @property
-    def outside_tables(self) -> dict[str, str]:
-        """Tables about recorded experiments by name; none without such an experiment."""
-        names = (
-            "effective_tokens",
-            "effective_token_differences",
-            "effective_token_points",
-            "token_worth",
-            "token_laws",
-        )
-        return {name: f"{self.root}/analysis/{name}.parquet" for name in names} if self.recorded else {}
-
-    @property
-    def mixed_parts(self) -> list[str]:
-        """Train sides of the parts of recorded mixtures."""
-        return sorted({f"{part}.train" for one in self.recorded.values() for part in one["parts"]})
-
-    @property
-    def mixed_targets(self) -> list[str]:
-        """Eval sides that recorded losses are of."""
-        return sorted({f"{target}.eval" for one in self.recorded.values() for target in one["eval_sets"]})
-
-    @property
-    def mixture_alignments(self) -> list[str]:
-        """Alignments of the mixtures of recorded experiments, one table a metric."""
-        metrics = self.config["alignment"]["metrics"] if self.recorded else []
-        return [f"{self.root}/alignment/mixtures/{metric}.parquet" for metric in metrics]
-
     @property
     def training_times(self) -> list[str]:
         """Files that say how long each training job took."""
@@ -429,7 +370,7 @@ class RunPlan:
         return {
             **{name: f"{self.root}/analysis/{name}.parquet" for name in self.analysis_tables},
             **self.switch_tables,
-            **self.outside_tables,
+            **self.outside.tables,
             "alignment": f"{self.root}/alignment/alignment.parquet",
             "loss_summary": f"{self.root}/losses/loss_summary.parquet",
         }

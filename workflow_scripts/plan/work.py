@@ -103,7 +103,7 @@ def planned_jobs(plan: RunPlan) -> dict[str, int]:
     once = ["make_tokenizer", "measure_covariates", "collect_alignment", "collect_losses", "correlate_losses"]
     once += ["choose_data", "measure_exchange_rate", "collapse_losses", "analyse_published", "describe_run"]
     once += ["render_report"]
-    if plan.recorded:
+    if plan.outside.experiments:
         once += ["rank_mixtures"]
     if plan.config["switches"]:
         once += ["flip_switches", "weigh_switches"]
@@ -115,8 +115,8 @@ def planned_jobs(plan: RunPlan) -> dict[str, int]:
         "train_probe": 1,
         "embed_batches": sum(len(_embedded_rows(plan, estimator)) for estimator in plan.estimators),
         "compare_sets": len(plan.config["alignment"]["metrics"]),
-        "import_losses": len(plan.recorded),
-        "mix_alignment": len(plan.mixture_alignments),
+        "import_losses": len(plan.outside.experiments),
+        "mix_alignment": len(plan.outside.alignments),
         "train_models": len(plan.training),
         "evaluate_models": len(plan.evaluations),
         **dict.fromkeys(once, 1),

@@ -1,0 +1,73 @@
+"""Which files the experiments ask for whose losses were measured elsewhere."""
+
+from functools import cached_property
+from typing import Any
+
+from workflow_scripts.command_line import UserError
+from workflow_scripts.plan.experiments import recorded
+from workflow_scripts.plan.sources import recorded_tables
+
+
+class OutsidePlan:
+    """The recorded experiments of a config, and their files below the root of the run."""
+
+    def __init__(self, config: dict[str, Any], root: str):
+        self.config = config
+        self.root = root
+
+    @cached_property
+    def experiments(self) -> dict[str, dict[str, Any]]:
+        """Experiments whose losses come from a table, by name."""
+        return {experiment["name"]: experiment for experiment in recorded(self.config)}
+
+    def files(self, experiment: str) -> dict[str, Any]:
+        """The user's tables of losses and mixtures; under `only_existing` none where they are gone."""
+        try:
+            return recorded_tables(self.experiments[experiment])
+        except UserError:
+            if not self.config["only_existing"]:
+                raise
+            return {"losses": [], "mixtures": []}
+
+    def model(self, experiment: str) -> list[str]:
+        """The option that names the model whose losses are read, where the config does."""
+        model = self.experiments[experiment]["model"]
+        return ["--model", model] if model is not None else []
+
+    @property
+    def losses(self) -> list[str]:
+        """Checked losses of the recorded experiments, in their order."""
+        return [f"{self.root}/outside/{name}.losses.parquet" for name in self.experiments]
+
+    @property
+    def shares(self) -> list[str]:
+        """Checked mixtures of the recorded experiments, in their order."""
+        return [f"{self.root}/outside/{name}.shares.parquet" for name in self.experiments]
+
+    @property
+    def tables(self) -> dict[str, str]:
+        """Tables about recorded experiments by name; none without such an experiment."""
+        names = (
+            "effective_tokens",
+            "effective_token_differences",
+            "effective_token_points",
+            "token_worth",
+            "token_laws",
+        )
+        return {name: f"{self.root}/analysis/{name}.parquet" for name in names} if self.experiments else {}
+
+    @property
+    def parts(self) -> list[str]:
+        """Train sides of the parts of recorded mixtures."""
+        return sorted({f"{part}.train" for one in self.experiments.values() for part in one["parts"]})
+
+    @property
+    def targets(self) -> list[str]:
+        """Eval sides that recorded losses are of."""
+        return sorted({f"{target}.eval" for one in self.experiments.values() for target in one["eval_sets"]})
+
+    @property
+    def alignments(self) -> list[str]:
+        """Alignments of the mixtures of recorded experiments, one table a metric."""
+        metrics = self.config["alignment"]["metrics"] if self.experiments else []
+        return [f"{self.root}/alignment/mixtures/{metric}.parquet" for metric in metrics]
