@@ -36,13 +36,14 @@ RULES_OF = {
     "statistics": {
         "analyse_published",
         "choose_data",
+        "collapse_losses",
         "correlate_losses",
         "measure_exchange_rate",
         "rank_mixtures",
         "weigh_switches",
         "render_report",
     },
-    "outside": {"import_losses", "rank_mixtures"},
+    "outside": {"collapse_losses", "import_losses", "rank_mixtures"},
     "fisher": {"compare_sets", "embed_batches", "flip_switches", "mix_alignment"},
     "metrics": {
         "compare_sets",
