@@ -4,10 +4,12 @@ CORES ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES)
+GPU_RESULTS ?= results/gpu.json
+GPU_OPTIONS ?=
 QUICK := --configfile configs/quick.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce quick published results record test test-faults test-slurm lint format bench clean
+.PHONY: help setup reproduce quick published results record test test-faults test-slurm lint format bench bench-gpu clean
 
 help: ## List the commands.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -60,6 +62,9 @@ format: setup ## Format Python and Snakemake files.
 bench: setup ## Measure what the documentation claims (minutes).
 	@for name in fisher distance training coverage statistics; do \
 	    echo "== benchmarks.$$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
+
+bench-gpu: ## Measure on a GPU with the Python given: make bench-gpu PYTHON=python3
+	@$(PYTHON) -m benchmarks.gpu --output $(GPU_RESULTS) $(GPU_OPTIONS)
 
 clean: ## Remove results and caches; the virtual environment stays.
 	rm -rf results .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis

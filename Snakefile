@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import min_version
 
 from workflow_scripts.command_line import UserError
@@ -11,16 +12,15 @@ from workflow_scripts.plan.code_hash import code_hash, text_hash
 from workflow_scripts.plan.resources import RuleResources
 from workflow_scripts.plan.run_lock import take_run_before_execution
 from workflow_scripts.plan.run_plan import RunPlan
-from workflow_scripts.plan.words import folder_names, folder_of, one_of, options
+from workflow_scripts.plan.surroundings import let_jobs_find_programs, over_default_run, prefix_in_conda
+from workflow_scripts.plan.words import corpus_of, folder_names, folder_of, one_of, options
+from workflow_scripts.workflow_files import ROOT, workflow_file
 
 min_version("9.20")
 
 
-configfile: "config.yaml"
-
-
 try:
-    plan = RunPlan(checked(config))
+    plan = RunPlan(checked(over_default_run(config)))
     ask = RuleResources(plan.config["resources"], plan.config["directories"]["scratch"])
 except UserError as mistake:
     raise WorkflowError(f"config: {mistake}")
@@ -29,7 +29,10 @@ take_run_before_execution(workflow, plan.root, Path(".snakemake/locks").absolute
 
 # Jobs read the Snakefile again where they run, so what is set here is set for their programs.
 plan.set_hub_cache()
-workflow.localrules(*ask.local_rules)
+let_jobs_find_programs()
+if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
+    shell.prefix(prefix_in_conda())
+workflow.localrules(*map(workflow.modifier.modify_rulename, ask.local_rules))
 
 
 resource_scopes:
@@ -53,14 +56,16 @@ wildcard_constraints:
     layout="packed|documents",
 
 
-include: "rules/corpora.smk"
-include: "rules/tokens.smk"
-include: "rules/probe.smk"
-include: "rules/fisher.smk"
-include: "rules/alignment.smk"
-include: "rules/training.smk"
-include: "rules/analysis.smk"
-include: "rules/report.smk"
+# By their full path: Snakemake cannot follow a relative one from a Snakefile at the top of a hosted repository.
+include: ROOT / "rules/corpora.smk"
+include: ROOT / "rules/tokens.smk"
+include: ROOT / "rules/probe.smk"
+include: ROOT / "rules/fisher.smk"
+include: ROOT / "rules/alignment.smk"
+include: ROOT / "rules/training.smk"
+include: ROOT / "rules/outside.smk"
+include: ROOT / "rules/analysis.smk"
+include: ROOT / "rules/report.smk"
 
 
 rule all:

@@ -16,6 +16,14 @@ Methods, ours first: `ours` (training sets relabelled jointly; two-way jackknife
 (every pair of sets taken for an independent point). `metric_difference` is our interval for the difference
 of two metrics that are equally good.
 
+`--part related` is about training sets that are made of, or from, one another, with the families of every config
+of the repository (`benchmarks/related_sets.py`): `design, scope, method, rejects` (a true null, at 5%), `covers`
+(the worse of both worlds) and `power` (to detect -.6). Its methods: `families` (ours: means of families relabelled,
+families left out), `families_spearman`, `sets` (every training set taken for independent). Null: not given.
+
+`--part choice` is about the mean regret of choosing training data (`benchmarks/choosing.py`): coverage of our
+interval and of a t interval, for metrics of more and less skill.
+
 Exits with code 1 if under the null ours rejects more than 6.5%, or covers less than 92% in any world.
 """
 
@@ -27,6 +35,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import choosing, related_sets
 from workflow_scripts.command_line import parser_for, set_threads
 from workflow_scripts.statistics.association import Association, Scope, associate
 from workflow_scripts.statistics.correlation import CENTRINGS, Centring, Grid, correlation
@@ -166,10 +175,26 @@ def lines(simulations: int, fewer: int, seed: int) -> Iterator[dict[str, Any]]:
 
 def failed(line: dict[str, Any]) -> bool:
     """Whether one of our methods breaks its promise."""
+    if line.get("scope") == "regret":
+        return bool(line["method"] == choosing.OURS and line["covers"] < LEAST_COVERAGE)
+    if "rejects" in line:
+        of_ours = line["method"] in related_sets.OURS
+        return of_ours and ((line["rejects"] or 0) > MOST_REJECTION or (line["covers"] or 1) < LEAST_COVERAGE)
     if line["method"] not in OURS:
         return False
     rejects = line["world"] == "null" and line["rejection"] is not None and line["rejection"] > MOST_REJECTION
     return rejects or line["coverage"] < LEAST_COVERAGE
+
+
+def related_lines(simulations: int, fewer: int, seed: int) -> Iterator[dict[str, Any]]:
+    return related_sets.lines(related_sets.shipped_designs(), simulations, fewer, seed)
+
+
+def choice_lines(simulations: int, fewer: int, seed: int) -> Iterator[dict[str, Any]]:
+    return choosing.lines(fewer, seed)
+
+
+PARTS = {"independent": lines, "related": related_lines, "choice": choice_lines}
 
 
 def main() -> None:
@@ -178,13 +203,15 @@ def main() -> None:
     parser.add_argument(
         "--fewer", type=int, default=400, help="studies for other worlds and slow competitors"
     )
+    parser.add_argument("--part", choices=[*PARTS, "all"], default="all", help="which studies to simulate")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     set_threads(1)
     broken = False
-    for line in lines(arguments.simulations, arguments.fewer, arguments.seed):
-        print(json.dumps(line), flush=True)
-        broken = broken or failed(line)
+    for part in PARTS if arguments.part == "all" else [arguments.part]:
+        for line in PARTS[part](arguments.simulations, arguments.fewer, arguments.seed):
+            print(json.dumps(line), flush=True)
+            broken = broken or failed(line)
     raise SystemExit(int(broken))
 
 

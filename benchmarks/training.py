@@ -81,7 +81,9 @@ def measure_case(case: str, steps: int, batch_rows: int, repeats: int) -> dict[s
 
     quiet_transformers()
     tokens = steps * batch_rows * CONTEXT
-    recipe = Recipe.from_dict({"model": {"type": "gpt2"}, "tokens": [tokens], "batch_rows": batch_rows})
+    recipe = Recipe.from_dict(
+        {"model": {"type": "gpt2"}, "tokens": [tokens], "layout": "packed", "batch_rows": batch_rows}
+    )
     ids = np.random.default_rng(0).integers(0, CASES[case]["vocab_size"], (steps * batch_rows, CONTEXT))
     blocks = Blocks(ids.astype(np.int32), np.ones(ids.shape, dtype=bool), np.full(len(ids), CONTEXT))
     special = {"bos_token_id": 0, "eos_token_id": 0}

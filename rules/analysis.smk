@@ -16,6 +16,7 @@ rule correlate_losses:
     """Alignment against loss: every experiment, budget, metric and scope, with tests and intervals."""
     input:
         alignment="<results>/alignment/alignment.parquet",
+        mixtures=plan.mixture_alignments,
         covariates="<results>/alignment/covariates.parquet",
         losses="<results>/losses/loss_summary.parquet",
     output:
@@ -43,6 +44,7 @@ rule correlate_losses:
     shell:
         "python -m workflow_scripts.correlate_losses"
         " --alignment {input.alignment:q}"
+        " --mixtures {input.mixtures:q}"
         " --covariates {input.covariates:q}"
         " --losses {input.losses:q}"
         " --experiments {params.experiments:q}"
@@ -62,6 +64,7 @@ rule choose_data:
     """Each metric's choice of training data against the best one, and what it costs."""
     input:
         alignment="<results>/alignment/alignment.parquet",
+        mixtures=plan.mixture_alignments,
         cost="<results>/alignment/alignment_cost.parquet",
         losses="<results>/losses/loss_summary.parquet",
         times=plan.present(plan.training_times),
@@ -87,6 +90,7 @@ rule choose_data:
     shell:
         "python -m workflow_scripts.choose_data"
         " --alignment {input.alignment:q}"
+        " --mixtures {input.mixtures:q}"
         " --alignment-cost {input.cost:q}"
         " --losses {input.losses:q}"
         " --experiments {params.experiments:q}"
@@ -122,6 +126,42 @@ rule measure_exchange_rate:
         " --experiments {params.experiments:q}"
         " --threads {params.threads}"
         " --output {output:q}"
+        " 2> {log:q}"
+
+
+rule collapse_losses:
+    """Our own runs under the law of effective tokens: one curve per target, and sets that it was not fitted to."""
+    input:
+        alignment="<results>/alignment/alignment.parquet",
+        losses="<results>/losses/loss_summary.parquet",
+    output:
+        fits="<results>/analysis/loss_collapse.parquet",
+        curves="<results>/analysis/loss_collapse_curves.parquet",
+        worth="<results>/analysis/loss_collapse_worth.parquet",
+    log:
+        "<results>/logs/collapse_losses.log",
+    benchmark:
+        "<results>/benchmarks/collapse_losses.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.cpus("collapse_losses")
+    resources:
+        **ask.all("collapse_losses"),
+    params:
+        experiments=plan.experiments_json,
+        mixed_of=plan.mixed_of_json,
+        threads=ask.threads("collapse_losses"),
+        code=code_hash("workflow_scripts.collapse_losses"),
+    shell:
+        "python -m workflow_scripts.collapse_losses"
+        " --alignment {input.alignment:q}"
+        " --losses {input.losses:q}"
+        " --experiments {params.experiments:q}"
+        " --mixed-of {params.mixed_of:q}"
+        " --threads {params.threads}"
+        " --output {output.fits:q}"
+        " --curves {output.curves:q}"
+        " --worth {output.worth:q}"
         " 2> {log:q}"
 
 
@@ -236,7 +276,7 @@ rule one_sentence:
 rule check_one_sentence:
     """The published sentence scored with GPT-2: its weights come from the Hub, or from the folder of the probe."""
     input:
-        "published/one_sentence.json",
+        workflow_file("published/one_sentence.json"),
     output:
         "<results>/analysis/one_sentence.json",
     log:
@@ -264,7 +304,10 @@ rule check_one_sentence:
 rule analyse_published:
     """The published numbers through the same statistics as our own."""
     input:
-        expand("published/{name}.csv", name=["pretraining", "finetuning_task2vec", "finetuning_gzip"]),
+        [
+            workflow_file(f"published/{name}.csv")
+            for name in ("pretraining", "finetuning_task2vec", "finetuning_gzip")
+        ],
     output:
         table="<results>/analysis/published.parquet",
         points="<results>/analysis/published_points.parquet",

@@ -36,7 +36,7 @@ rule build_corpus:
         others=lambda w, input: ["--disjoint-from", *input.others] if input.others else [],
         seed=plan.config["seed"],
         code=lambda w: code_hash(
-            "workflow_scripts.build_corpus", packages=plan.corpora.packages_read(w.corpus)
+            *plan.corpora.modules(w.corpus), packages=plan.corpora.packages_read(w.corpus)
         ),
     shell:
         "python -m workflow_scripts.build_corpus"

@@ -112,4 +112,4 @@ onerror:
     # What can be said without the failed jobs is said: the page lists what is missing. Not after Ctrl-C: nothing failed.
     keeps_going = workflow.execution_settings.keep_going
     if keeps_going and workflow.scheduler.failed and not plan.config["only_existing"]:
-        shell(plan.command_for_what_exists(sys.argv[1:]))
+        shell(plan.command_for_what_exists(workflow.main_snakefile, sys.argv[1:]))

@@ -110,6 +110,7 @@ rule collect_losses:
     """The losses of all experiments, and their means over documents."""
     input:
         losses=plan.losses,
+        recorded=plan.recorded_losses,
     output:
         losses="<results>/losses/losses.parquet",
         summary="<results>/losses/loss_summary.parquet",
@@ -128,11 +129,13 @@ rule collect_losses:
         losses=lambda w, input: options(
             "--losses", [folder_names(path, 1) for path in input.losses], input.losses
         ),
+        recorded=lambda w, input: options("--recorded", plan.recorded, input.recorded),
         code=code_hash("workflow_scripts.collect_losses"),
     shell:
         "python -m workflow_scripts.collect_losses"
         " --experiments {params.experiments:q}"
         " {params.losses:q}"
+        " {params.recorded:q}"
         " --losses-output {output.losses:q}"
         " --summary {output.summary:q}"
         " --missing {output.missing:q}"

@@ -62,4 +62,4 @@ def test_nothing_to_collect_is_a_mistake(run_job):
 def test_a_file_needs_its_recipe(run_job, tmp_path, capsys):
     with pytest.raises(SystemExit):
         run_job("--losses", str(tmp_path / "z.parquet"))
-    assert "is not of the form RECIPE=FILE" in capsys.readouterr().err
+    assert "is not of the form NAME=FILE" in capsys.readouterr().err

@@ -34,6 +34,23 @@ def test_memory_freed_by_a_program_is_used_again() -> None:
     assert _page_faults("main(None)") - _page_faults("run(main)") > pages / 2
 
 
+def test_no_program_loads_numpy_before_it_has_set_the_number_of_threads(root) -> None:
+    """NumPy's libraries read the number of threads once, when they are loaded."""
+    programs = [
+        path.stem
+        for path in (root / "workflow_scripts").glob("*.py")
+        if "set_threads(" in path.read_text() and path.stem != "command_line"
+    ]
+    assert len(programs) > 10
+    loads = "; ".join(
+        f"import workflow_scripts.{name}; print('{name}', 'numpy' in sys.modules)" for name in programs
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", f"import sys; {loads}"], check=True, capture_output=True, text=True, cwd=root
+    ).stdout
+    assert printed.splitlines() == [f"{name} False" for name in programs]
+
+
 @pytest.mark.parametrize(
     ("number", "message"),
     [

@@ -102,7 +102,7 @@ def test_finds_the_metric_that_predicts(tmp_path: Path) -> None:
     good = one(table, metric="good", scope="within_eval", statistic="pearson_r")
     blind = one(table, metric="blind", scope="within_eval", statistic="pearson_r")
     assert good["value"] < -0.9 and good["ci_high"] < -0.5 and good["p_permutation"] < 0.01
-    assert blind["ci_low"] < 0 < blind["ci_high"] and blind["train_sets_needed"] > 7
+    assert blind["ci_low"] < 0 < blind["ci_high"] and blind["families_needed"] > 7
     assert good["bootstrap_low"] < good["value"] < good["bootstrap_high"] < -0.5
     assert good["p_holm"] == pytest.approx(2 * good["p_permutation"])
     assert one(table, metric="good", scope="within_eval", statistic="partial_r_given_blind")["value"] < -0.9
@@ -137,8 +137,35 @@ def test_out_of_domain_leaves_out_the_named_pair(tmp_path: Path) -> None:
 def test_few_training_sets_give_no_interval(tmp_path: Path) -> None:
     table = Run(tmp_path, n_train=4).analyse()["output"]
     row = one(table, metric="good", scope="within_eval", statistic="pearson_r")
-    assert np.isnan(row["ci_low"]) and row["p_smallest"] == pytest.approx(1 / 24)
-    assert "no interval" in row["note"]
+    assert row["value"] < -0.9 and row[["ci_low", "p_permutation", "p_holm"]].isna().all()
+    assert "4 training sets: no interval and no p" in row["note"]
+
+
+def test_controls_are_left_out_but_for_scopes_of_their_own(tmp_path: Path) -> None:
+    """A control that has everything in common and no low loss would undo the relation."""
+    run = Run(tmp_path)
+    run.alignment.loc[run.alignment["source"] == "t6.train", "alignment"] = 5.0
+    run.experiment["controls"] = ["t6"]
+    tables = run.analyse()
+    row = one(tables["output"], metric="good", scope="within_eval", statistic="pearson_r")
+    assert row["n_train"] == 6 and row["value"] < -0.9
+    away = one(tables["output"], metric="good", scope="out_of_domain_within", statistic="pearson_r")
+    assert away["n_points"] == 29 and away["value"] < -0.9
+    with_it = one(tables["output"], metric="good", scope="with_controls_within", statistic="pearson_r")
+    assert with_it["n_train"] == 7 and with_it["value"] > -0.7
+    points = tables["points"]
+    assert set(points.loc[points["is_control"], "train_set"]) == {"t6"}
+
+
+def test_related_training_sets_are_counted_and_left_out_as_one_family(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    run.experiment["families"] = {"t1": "t1+t2", "t2": "t1+t2"}
+    tables = run.analyse("--leave-one-out", str(tmp_path / "left_out.parquet"))
+    row = one(tables["output"], metric="good", scope="within_eval", statistic="pearson_r")
+    assert (row["n_train"], row["n_families"]) == (7, 6) and row["p_smallest"] == pytest.approx(1 / 720)
+    left_out = read_frame(tmp_path / "left_out.parquet")
+    chosen = left_out[(left_out["scope"] == "within_eval") & (left_out["side"] == "train")]
+    assert set(chosen["left_out"]) == {"t0", "t1+t2", "t3", "t4", "t5", "t6"}
 
 
 def test_one_seed_one_metric_and_missing_sets(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The pins: one lock file, and conda environments that say the same."""
+"""The pins: one lock file, and a conda environment and an image that say the same."""
 
 import importlib.metadata
 import re
@@ -40,35 +40,35 @@ def installed_for(requirements):
     return set(seen)
 
 
-@pytest.mark.parametrize("name", ["cpu", "gpu"])
-def test_conda_environments_are_pinned_and_leave_nothing_out(root, name):
-    environment = yaml.safe_load((root / "envs" / f"{name}.yaml").read_text())
+@pytest.fixture(scope="module")
+def environment(root):
+    """The conda environment of every rule."""
+    return yaml.safe_load((root / "envs" / "cpu.yaml").read_text())
+
+
+def test_the_conda_environment_is_pinned_and_leaves_nothing_out(root, environment):
     assert set(environment) == {"name", "channels", "dependencies"}
     assert environment["channels"] == ["conda-forge", "nodefaults"]
     *plain, last = environment["dependencies"]
     assert list(last) == ["pip"] and len(last["pip"]) == len(set(last["pip"]))
     packages = dict(re.fullmatch(r"(\w+)(?:=([\d.]+))?", text).groups() for text in plain)
-    assert packages.keys() == {"python", "pip"} | ({"__cuda"} if name == "gpu" else set())
-    assert all(version for package, version in packages.items() if package != "__cuda")
+    assert packages.keys() == {"python", "pip"}
+    assert all(packages.values())
     runtime = tomllib.loads((root / "pyproject.toml").read_text())["project"]["dependencies"]
     assert installed_for(runtime) == {normal(package) for package in pins(last["pip"])}
 
 
-def test_the_image_has_the_lock_file_and_the_python_of_the_conda_environments(root):
+def test_the_image_has_the_lock_file_and_the_python_of_the_conda_environment(root, environment):
     text = (root / "envs" / "plumbline.def").read_text()
     sections = re.findall(r"^%(\w+)", text, flags=re.MULTILINE)
     assert sections == ["files", "post", "environment"]
     assert "requirements.lock /opt/requirements.lock" in text
     assert "pip install --no-cache-dir --requirement /opt/requirements.lock" in text
     python = re.search(r"^From: python:([\d.]+)-", text, flags=re.MULTILINE)[1]
-    for name in ("cpu", "gpu"):
-        environment = yaml.safe_load((root / "envs" / f"{name}.yaml").read_text())
-        assert f"python={python}" in environment["dependencies"]
+    assert f"python={python}" in environment["dependencies"]
 
 
-@pytest.mark.parametrize("name", ["cpu", "gpu"])
-def test_conda_environments_equal_the_lock_file(root, lock, name):
-    environment = yaml.safe_load((root / "envs" / f"{name}.yaml").read_text())
+def test_the_conda_environment_equals_the_lock_file(root, lock, environment):
     (pip,) = [part["pip"] for part in environment["dependencies"] if isinstance(part, dict)]
     assert pins(pip).items() <= lock.items()
     runtime = tomllib.loads((root / "pyproject.toml").read_text())["project"]["dependencies"]
@@ -100,3 +100,9 @@ def test_an_interrupted_set_up_is_made_anew_and_a_finished_one_left_alone(root, 
     assert "setting up" in set_up()
     (tmp_path / "requirements.lock").write_text("# other pins\n")
     assert "setting up" in set_up()
+
+
+def test_the_citation_has_the_version_of_the_package(root):
+    citation = yaml.safe_load((root / "CITATION.cff").read_text())
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    assert (citation["version"], citation["license"]) == (project["version"], project["license"])

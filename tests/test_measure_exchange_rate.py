@@ -21,7 +21,7 @@ EXPERIMENT = {
 }
 
 
-def test_writes_one_row_per_training_set(tmp_path: Path) -> None:
+def test_writes_one_row_per_training_set_and_level(tmp_path: Path) -> None:
     losses = pd.DataFrame(
         {
             "experiment": "x",
@@ -50,26 +50,21 @@ def test_writes_one_row_per_training_set(tmp_path: Path) -> None:
             json.dumps([EXPERIMENT, others]),
         ]
     )
-    table = read_frame(output).set_index("train_set")
-    assert list(table.index) == ["pure", "half"]
-    assert table.loc["half", "k"] == pytest.approx(2, rel=1e-3)
-    assert table.loc["half", "k_low"] < 2 < table.loc["half", "k_high"]
-    assert table.loc["half", "target_tokens"] == 100
+    table = read_frame(output)
+    assert list(table["train_set"]) == ["pure", "pure", "half", "half"]
+    assert list(table["level_tokens"]) == [100, 200] * 2
+    first, second = (row for _, row in table[table["train_set"] == "half"].iterrows())
+    assert first["k"] == pytest.approx(2, rel=1e-3) and first["k_low"] < 2 < first["k_high"]
+    assert second["k"] == pytest.approx(2**0.5, rel=1e-3)
+    assert first["trend"] == pytest.approx(2**-0.5, rel=1e-3)
 
 
-def test_no_intervention_gives_an_empty_table(tmp_path: Path) -> None:
-    write_table(pd.DataFrame({"experiment": ["z"]}), tmp_path / "losses.parquet")
+def test_one_budget_gives_an_empty_table(tmp_path: Path) -> None:
+    columns = ["experiment", "train_set", "eval_set", "part", "tokens", "seed", "loss"]
+    rows = [["x", name, "e", "whole", 100, 0, 3.0] for name in ("pure", "half")]
+    write_table(pd.DataFrame(rows, columns=columns), tmp_path / "losses.parquet")
     output = tmp_path / "k.parquet"
-    entry = {**EXPERIMENT, "target": None}
-    main(
-        [
-            "--losses",
-            str(tmp_path / "losses.parquet"),
-            "--output",
-            str(output),
-            "--experiments",
-            json.dumps([entry]),
-        ]
-    )
+    files = ["--losses", str(tmp_path / "losses.parquet"), "--output", str(output)]
+    main([*files, "--experiments", json.dumps([EXPERIMENT])])
     table = read_frame(output)
     assert len(table) == 0 and table["k"].dtype == float

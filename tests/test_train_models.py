@@ -17,6 +17,7 @@ set_threads(1)
 RECIPE = {
     "model": {"type": "gpt2", "settings": {"n_embd": 16, "n_layer": 1, "n_head": 2}},
     "tokens": [256, 512],
+    "layout": "packed",
     "context": 16,
     "batch_rows": 4,
 }

@@ -6,21 +6,22 @@ figures.
 """
 
 import argparse
+import math
 from collections.abc import Sequence
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from workflow_scripts.command_line import UserError, parser_for, run, set_threads
-from workflow_scripts.statistics.published import FILES, analyse_points, published_points
-from workflow_scripts.storage.tables import write_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = parser_for(__doc__)
     parser.add_argument("--folder", required=True, help="folder with the CSV files of published numbers")
     parser.add_argument(
-        "--permutations", type=int, default=10_000, help="random arrangements beyond 7 training sets"
+        "--permutations", type=int, default=10_000, help="random arrangements beyond 7 families"
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the random arrangements")
     parser.add_argument("--threads", type=int, default=1, help="threads of the numerical libraries")
@@ -32,6 +33,9 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
     set_threads(arguments.threads)
+    from workflow_scripts.statistics.published import FILES, analyse_points, published_points
+    from workflow_scripts.storage.tables import write_table
+
     points = published_points({name: _read(Path(arguments.folder) / f"{name}.csv") for name in FILES})
     table = analyse_points(points, arguments.permutations, arguments.seed)
     write_table(table, arguments.output)
@@ -40,8 +44,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(as_text(table))
 
 
-def as_text(table: pd.DataFrame) -> str:
+def as_text(table: "pd.DataFrame") -> str:
     """The table as a reader wants it: one line per table and scope."""
+    import pandas as pd
+
     lines = [
         f"{'table':<21} {'scope':<21} {'n':>3} {'r2':>6}  {'95% interval':<14} "
         f"{'r':>6} {'rho':>6} {'p naive':>9} {'p permuted':>10}"
@@ -53,13 +59,24 @@ def as_text(table: pd.DataFrame) -> str:
         lines.append(
             f"{name:<21} {scope:<21} {r2['n']:>3} {r2['value']:>6.3f}  {interval:<14} "
             f"{value['pearson_r']:>6.3f} {value['spearman']:>6.3f} {value['p_naive']:>9.2g} "
-            f"{value['p_permutation']:>10.2g}"
+            f"{_or_none(value['p_permutation']):>10}"
         )
-    lines += ["", "Intervals need 6 training sets. With 3 training sets p permuted cannot fall below 1/6."]
+    lines += [
+        "",
+        "Intervals and p permuted need 6 families of training sets; a mix and what it is made of are one family.",
+    ]
     return "\n".join(lines)
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _or_none(p: float) -> str:
+    return "none" if math.isnan(p) else f"{p:.2g}"
+
+
+def _read(path: Path) -> "pd.DataFrame":
+    import pandas as pd
+
+    from workflow_scripts.statistics.published import FILES
+
     if not path.is_file():
         raise UserError(
             f"--folder: {path} is not there; it needs {', '.join(f'{name}.csv' for name in FILES)}"

@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from workflow_scripts.command_line import UserError, parser_for, run, set_threads
 
 if TYPE_CHECKING:
@@ -72,6 +70,8 @@ def perplexities(
     model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", sentence: str
 ) -> tuple[float, float, int]:
     """exp(mean NLL) of a sentence by itself and with end-of-text after it, and its number of tokens."""
+    import numpy as np
+
     from workflow_scripts.training.evaluation import EvaluationSet, EvaluationSettings, score
 
     ids = tokenizer(sentence, add_special_tokens=False)["input_ids"]
@@ -88,6 +88,8 @@ def perplexities(
 
 
 def _document(ids: list[int]) -> "EncodedDocument":
+    import numpy as np
+
     from workflow_scripts.tokens.encode import EncodedDocument
 
     return EncodedDocument("sentence", np.array(ids, np.int32), np.ones(len(ids), dtype=bool), 0, 0)

@@ -10,17 +10,20 @@ import argparse
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.command_line import UserError, parser_for, run, set_threads
-from workflow_scripts.statistics.choice import CHOICE_KEYS, SECONDS, Costs, choice_table, choices
-from workflow_scripts.statistics.experiments import Panel, experiments_from_json, panels
-from workflow_scripts.storage.tables import read_frame, read_json, write_table
+
+if TYPE_CHECKING:
+    from workflow_scripts.statistics.experiments import Panel
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = parser_for(__doc__)
     parser.add_argument("--alignment", required=True, help="Parquet file of alignments")
+    parser.add_argument(
+        "--mixtures", nargs="*", default=[], help="Parquet files of alignments of mixtures, one a metric"
+    )
     parser.add_argument("--losses", required=True, help="Parquet file of losses, one row per seed")
     parser.add_argument("--experiments", required=True, help="JSON list of experiments")
     parser.add_argument("--alignment-cost", help="Parquet file with metric, set and seconds")
@@ -42,9 +45,17 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
     set_threads(arguments.threads)
+    from workflow_scripts.statistics.choice import CHOICE_KEYS, SECONDS, Costs, choice_table, choices
+    from workflow_scripts.statistics.experiments import experiments_from_json, panels, with_mixtures
+    from workflow_scripts.storage.tables import read_frame, write_table
+
     experiments = experiments_from_json(arguments.experiments)
     costs = Costs(_metric_costs(arguments.alignment_cost), TrainingTimes(arguments.times).seconds)
-    found = panels(read_frame(arguments.alignment), read_frame(arguments.losses), experiments)
+    found = panels(
+        with_mixtures(read_frame(arguments.alignment), [read_frame(path) for path in arguments.mixtures]),
+        read_frame(arguments.losses),
+        experiments,
+    )
     table = choice_table([row for panel in found for row in choices(panel, costs)])
     # Seconds differ from run to run, and the choices must not.
     write_table(table.drop(columns=SECONDS), arguments.output)
@@ -55,6 +66,8 @@ class TrainingTimes:
     """Seconds of training runs, by recipe and training set."""
 
     def __init__(self, options: Sequence[str]):
+        from workflow_scripts.storage.tables import read_json
+
         self.runs: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for option in options:
             name, separator, file = option.partition("=")
@@ -62,7 +75,7 @@ class TrainingTimes:
                 raise UserError(f"--times: {option!r} must be TRAIN_SET=FILE with a file that is there")
             self.runs[name] += read_json(file)
 
-    def seconds(self, panel: Panel, train_set: str) -> float:
+    def seconds(self, panel: "Panel", train_set: str) -> float:
         """Mean over seeds of training up to the panel's budget: its share of the shortest run that passes it."""
         named = self.runs.get(f"{panel.experiment.recipe}/{train_set}") or self.runs.get(train_set, [])
         long_enough = [entry for entry in named if entry["tokens"] >= panel.tokens]
@@ -74,6 +87,8 @@ class TrainingTimes:
 
 
 def _metric_costs(path: str | None) -> dict[tuple[str, str], float]:
+    from workflow_scripts.storage.tables import read_frame
+
     if path is None:
         return {}
     table = read_frame(path)

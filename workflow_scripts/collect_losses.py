@@ -1,6 +1,7 @@
 """Put the losses of all experiments into one table, and summarise them over documents.
 
-Models that an experiment expects and no file has are listed, not refused.
+Models that an experiment expects and no file has are listed, not refused. Losses that were measured elsewhere come
+as means: they are in the summary only, without documents and standard errors.
 """
 
 import argparse
@@ -14,11 +15,11 @@ from workflow_scripts.command_line import UserError, parser_for, run
 logger = logging.getLogger(__name__)
 
 
-def recipe_and_file(text: str) -> tuple[str, Path]:
-    recipe, separator, path = text.partition("=")
+def name_and_file(text: str) -> tuple[str, Path]:
+    name, separator, path = text.partition("=")
     if not separator:
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form RECIPE=FILE")
-    return recipe, Path(path)
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=FILE")
+    return name, Path(path)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -26,12 +27,21 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--experiments", required=True, type=json.loads, help="list of experiments, as JSON")
     parser.add_argument(
         "--losses",
-        type=recipe_and_file,
+        type=name_and_file,
         nargs="+",
         action="extend",
         default=[],
         metavar="RECIPE=FILE",
         help="losses of one recipe on one evaluation set (Parquet)",
+    )
+    parser.add_argument(
+        "--recorded",
+        type=name_and_file,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="EXPERIMENT=FILE",
+        help="losses of one experiment that were measured elsewhere (Parquet)",
     )
     parser.add_argument(
         "--losses-output", required=True, type=Path, help="losses of all experiments (Parquet)"
@@ -50,17 +60,27 @@ def main(argv: Sequence[str] | None = None) -> None:
         find_missing,
         find_not_finite,
         losses_of_experiments,
+        no_losses,
         summarise,
+        summary_of_recorded,
     )
 
-    if not given.losses:
+    if not given.losses and not given.recorded:
         raise UserError("no model has been evaluated: there are no losses to collect (--losses)")
+    trained = [experiment for experiment in given.experiments if experiment["kind"] != "recorded"]
     read = pd.concat(
-        [read_frame(path).assign(recipe=recipe) for recipe, path in given.losses], ignore_index=True
+        [no_losses(), *(read_frame(path).assign(recipe=recipe) for recipe, path in given.losses)],
+        ignore_index=True,
     )
-    losses = losses_of_experiments(given.experiments, read)
-    summary = summarise(losses)
-    missing = find_missing(given.experiments, read)
+    losses = losses_of_experiments(trained, read)
+    summary = pd.concat(
+        [
+            summarise(losses),
+            *(summary_of_recorded(name, read_frame(path)) for name, path in given.recorded),
+        ],
+        ignore_index=True,
+    )
+    missing = find_missing(trained, read)
     not_finite = find_not_finite(summary)
     logger.info(
         "%d losses of %d models; %d missing, %d not finite",

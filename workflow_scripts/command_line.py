@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 # From glibc's malloc.h.
 _TRIM_THRESHOLD = -1
@@ -33,6 +34,22 @@ def parser_for(description: str | None) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
+
+
+def add_metric_options(parser: argparse.ArgumentParser) -> None:
+    """Options of the programs that run one metric; `metrics.opening` reads them."""
+    parser.add_argument("--metric", required=True, help="name of a module of workflow_scripts.metrics")
+    parser.add_argument("--tokenizer", help="folder; for metrics of texts and of vocabulary")
+    parser.add_argument("--model", type=Path, help="folder of the probe, for metrics that use it")
+    parser.add_argument(
+        "--encoder", help="folder or Hub name of a sentence encoder, for metrics that use one"
+    )
+    parser.add_argument("--batches", type=int, default=8)
+    parser.add_argument("--rows-per-batch", type=int, default=32)
+    parser.add_argument("--fewer-rows", action="store_true", help="allow smaller batches of embeddings")
+    parser.add_argument("--seed", type=int, default=0, help="of the draw of batches")
+    parser.add_argument("--store", required=True, type=Path, help="folder of finished pieces")
+    parser.add_argument("--threads", type=int, default=1)
 
 
 def set_threads(count: int) -> None:

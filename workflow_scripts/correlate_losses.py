@@ -1,33 +1,28 @@
 """Correlate alignment with loss in our own runs: every experiment, budget, metric and scope.
 
-`--experiments` is a JSON list of objects with name, kind, train_sets, eval_sets, tokens, fractions, target
-and in_domain_for. Tables: correlations with their tests and intervals (`--output`); one row per pair of
-sets, for scatter plots (`--points`); and on request paired differences between metrics (`--differences`)
-and correlations with one set left out (`--leave-one-out`). The column `note` says why something is null.
+`--experiments` is a JSON list of objects with name, kind, train_sets, eval_sets, tokens, fractions, target,
+in_domain_for and families (of training sets that share text or origin; the others are families of their own).
+Tables: correlations with their tests and intervals (`--output`); one row per pair of sets, for scatter plots
+(`--points`); and on request paired differences between metrics (`--differences`) and correlations with one
+family or evaluation set left out (`--leave-one-out`). The column `note` says why something is null.
 """
 
 import argparse
 from collections.abc import Sequence
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from workflow_scripts.command_line import UserError, parser_for, run, set_threads
-from workflow_scripts.statistics.covariates import COVARIATES
-from workflow_scripts.statistics.differences import difference_table, metric_differences
-from workflow_scripts.statistics.experiments import experiments_from_json, panels, points
-from workflow_scripts.statistics.our_runs import (
-    Settings,
-    analyse_panel,
-    correlation_table,
-    left_out_table,
-    scopes,
-)
-from workflow_scripts.storage.tables import read_frame, write_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = parser_for(__doc__)
     parser.add_argument("--alignment", required=True, help="Parquet file of alignments")
+    parser.add_argument(
+        "--mixtures", nargs="*", default=[], help="Parquet files of alignments of mixtures, one a metric"
+    )
     parser.add_argument("--losses", required=True, help="Parquet file of losses, one row per seed")
     parser.add_argument("--experiments", required=True, help="JSON list of experiments")
     parser.add_argument("--covariates", help="Parquet file of covariates by source and target")
@@ -38,7 +33,9 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="METRIC",
         help="also correlate every other metric given this one; may be repeated",
     )
-    parser.add_argument("--permutations", type=int, default=5_000, help="random arrangements beyond 7 sets")
+    parser.add_argument(
+        "--permutations", type=int, default=5_000, help="random arrangements beyond 7 families"
+    )
     parser.add_argument("--bootstraps", type=int, default=2_000, help="resamples for the bootstrap interval")
     parser.add_argument("--seed", type=int, default=0, help="seed of arrangements and resamples")
     parser.add_argument("--threads", type=int, default=1, help="threads of the numerical libraries")
@@ -52,9 +49,24 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
     set_threads(arguments.threads)
+    from workflow_scripts.statistics.covariates import COVARIATES
+    from workflow_scripts.statistics.differences import difference_table, metric_differences
+    from workflow_scripts.statistics.experiments import experiments_from_json, panels, points, with_mixtures
+    from workflow_scripts.statistics.our_runs import (
+        Settings,
+        analyse_panel,
+        correlation_table,
+        left_out_table,
+        scopes,
+    )
+    from workflow_scripts.storage.tables import read_frame, write_table
+
     settings = Settings(arguments.permutations, arguments.bootstraps, arguments.seed, tuple(arguments.given))
     experiments = experiments_from_json(arguments.experiments)
-    alignment, losses = read_frame(arguments.alignment), read_frame(arguments.losses)
+    alignment, losses = (
+        with_mixtures(read_frame(arguments.alignment), [read_frame(path) for path in arguments.mixtures]),
+        read_frame(arguments.losses),
+    )
     covariates = _covariates(arguments.covariates)
     found = list(panels(alignment, losses, experiments))
     analyses = [
@@ -74,7 +86,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         write_table(difference_table(rows), arguments.differences)
 
 
-def _covariates(path: str | None) -> pd.DataFrame:
+def _covariates(path: str | None) -> "pd.DataFrame":
+    import pandas as pd
+
+    from workflow_scripts.storage.tables import read_frame
+
     if path is None:
         return pd.DataFrame(columns=["source", "target"], dtype="str")
     table = read_frame(path)

@@ -1,18 +1,16 @@
-"""Measure k(x), the tokens that training at target fraction x needs to match the pure target, over the target's.
+"""Measure k, the tokens that a training set needs to match the target's own training set, over the latter's.
 
-One row per training set of an experiment that names a target and fractions. `reached` says what k is:
-`within` the budgets a value; `never` a lower bound, since the largest budget does not get there; `before`
-an upper bound, since the smallest budget is already past it. `high_reached` says whether k_high is a value
-or such a lower bound.
+One row per training set, evaluation set with a training set of its own (in a grid: the pure target), and level:
+the loss of the own set at each budget but the largest. `reached` says what k is: `within` the budgets a value;
+`never` a lower bound, since the largest budget does not get there; `before` an upper bound, since the smallest
+budget is already past it. `low_reached` and `high_reached` say the same of k_low and k_high. `trend` is the
+factor by which k grows with each doubling of the level.
 """
 
 import argparse
 from collections.abc import Sequence
 
 from workflow_scripts.command_line import parser_for, run, set_threads
-from workflow_scripts.statistics.exchange_rate import exchange_rates, rate_table
-from workflow_scripts.statistics.experiments import experiments_from_json
-from workflow_scripts.storage.tables import read_frame, write_table
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -27,6 +25,10 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
     set_threads(arguments.threads)
+    from workflow_scripts.statistics.exchange_rate import exchange_rates, rate_table
+    from workflow_scripts.statistics.experiments import experiments_from_json
+    from workflow_scripts.storage.tables import read_frame, write_table
+
     losses = read_frame(arguments.losses)
     experiments = experiments_from_json(arguments.experiments)
     rows = [row for experiment in experiments for row in exchange_rates(experiment, losses)]

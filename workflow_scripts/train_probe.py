@@ -112,7 +112,9 @@ def train(given: argparse.Namespace, execution: Execution) -> None:
     from workflow_scripts.training.schedule import make_blocks, plan_equal_shares
 
     with noticed_interruption() as interruption:
-        recipe = Recipe.from_dict({**given.settings, "model": given.model, "tokens": [given.tokens]})
+        recipe = Recipe.from_dict(
+            {"layout": "packed", **given.settings, "model": given.model, "tokens": [given.tokens]}
+        )
         if recipe.epochs > 1 or recipe.layout != "packed" or not recipe.shuffle:
             raise UserError("the probe makes one pass over packed rows in shuffled order")
         if not given.rows:

@@ -1,6 +1,7 @@
 """Micro-batch and precision, on a pretended GPU."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,14 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
-from workflow_scripts.fisher import kept
+from tests.fisher.pretended_gpu import PretendedGpu
+from workflow_scripts.fisher import contributions, kept, measure
+from workflow_scripts.fisher.capture import survey
 from workflow_scripts.fisher.estimator import Estimator
 from workflow_scripts.fisher.hardware import (
     DEFAULT_MICROBATCH,
     arithmetic,
+    arithmetic_of_squares,
     automatic_microbatch,
     halved_until_it_fits,
     resolve_precision,
@@ -60,7 +64,7 @@ def test_the_microbatch_is_the_largest_power_of_two_that_free_memory_holds(
     pretend(free, two_rows)
     tried = []
     assert automatic_microbatch(lambda: tried.append(2), GPU) == expected
-    assert tried == [2]
+    assert tried == [2, 2]  # once to warm up
 
 
 def test_a_cpu_has_a_fixed_microbatch() -> None:
@@ -128,4 +132,60 @@ def test_precision_is_float32_unless_another_is_named() -> None:
         assert torch.get_float32_matmul_precision() == "high"
     with arithmetic("float32", torch.device("cpu")):
         assert torch.get_float32_matmul_precision() == "highest"
+    assert torch.get_float32_matmul_precision() == before
+
+
+@pytest.mark.parametrize(
+    ("estimator", "head_epochs", "reason"),
+    [
+        (replace(Estimator.corrected(), label_draws=2), 0, ""),
+        (replace(Estimator.corrected(), label_draws=2), 2, ""),
+        # Gradients of a tied head are only put where the token embedding has seen the same tokens.
+        (Estimator.published(), 2, "contributions.py"),
+    ],
+    ids=["corrected", "corrected, head fitted", "published"],
+)
+def test_the_gpu_is_not_waited_for_within_a_batch(
+    probe: Callable[..., PreTrainedModel],
+    monkeypatch: pytest.MonkeyPatch,
+    estimator: Estimator,
+    head_epochs: int,
+    reason: str,
+) -> None:
+    model = probe("gpt2", resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0).float()
+    ids = torch.randint(1, model.config.vocab_size, (10, 8), generator=torch.Generator().manual_seed(0))
+    ids[:, 4] = ids[:, 2]
+    options = {"head_epochs": head_epochs, "microbatch": 4, "route": survey(model)}
+    expected = measure(model, ids, None, estimator, **options)
+    with PretendedGpu(monkeypatch, model.state_dict(keep_vars=True).values()) as gpu:
+        found = measure(model, ids, None, estimator, **options)
+    assert torch.equal(found.embedding, expected.embedding)
+    unexpected = [wait for wait in gpu.waits if not reason or reason not in wait]
+    assert unexpected == []
+    assert bool(gpu.waits) == bool(reason)
+
+
+def test_the_pretended_gpu_notices_a_selection_by_a_mask(monkeypatch: pytest.MonkeyPatch) -> None:
+    on_it = torch.arange(4.0)
+    with PretendedGpu(monkeypatch, [on_it]) as gpu:
+        assert (on_it * 2)[on_it > 1].tolist() == [4, 6]
+        assert float(on_it.cpu().sum()) == 6
+        assert torch.arange(4.0)[torch.arange(4) > 1].sum() == 5  # both on the CPU
+    assert [wait.split(" at ")[0] for wait in gpu.waits] == ["index"]
+
+
+def test_squares_are_read_once_on_a_gpu_and_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    products = torch.randn(3, 5, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    on_cpu = contributions.mean_square(products.clone())
+    monkeypatch.setattr(contributions, "is_gpu", lambda _tensor: True)
+    torch.testing.assert_close(contributions.mean_square(products.clone()), on_cpu)
+
+
+def test_under_bfloat16_a_gpu_makes_the_squares_in_tf32() -> None:
+    before = torch.get_float32_matmul_precision()
+    with arithmetic_of_squares("cuda", is_half=True):
+        assert torch.get_float32_matmul_precision() == "high"
+    for device_type, is_half in (("cuda", False), ("cpu", True)):
+        with arithmetic_of_squares(device_type, is_half):
+            assert torch.get_float32_matmul_precision() == before
     assert torch.get_float32_matmul_precision() == before

@@ -100,8 +100,8 @@ def rows(texts, tokenizer):
 
 
 @pytest.fixture(scope="session")
-def batches(rows, tokenizer, probe):
-    """Batches as a metric asks for them: by its class, a dict of name -> list of Batch."""
+def batch_of(tokenizer, probe):
+    """Rows as one batch, as a metric asks for it."""
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -109,21 +109,31 @@ def batches(rows, tokenizer, probe):
 
     model = AutoModelForCausalLM.from_pretrained(probe).eval()
     torch.set_num_threads(1)
+    embeddings = {}
 
     def batch(metric, one):
         if metric.estimator() is None:
             texts = decoded(one, tokenizer) if "text" in metric.needs else None
             return Batch(len(one), int(one.n_tokens.sum()), rows=one, texts=texts)
-        embedding = embed(
-            model,
-            torch.from_numpy(one.input_ids).long(),
-            torch.from_numpy(one.attention_mask).long(),
-            getattr(Estimator, metric.estimator())(),
-            row_ids=one.row_ids,
-        )
-        return Batch(len(one), int(one.n_tokens.sum()), embedding=embedding.numpy())
+        key = (metric.estimator(), *one.row_ids)  # the slow part, which several metrics compare
+        if key not in embeddings:
+            embeddings[key] = embed(
+                model,
+                torch.from_numpy(one.input_ids).long(),
+                torch.from_numpy(one.attention_mask).long(),
+                getattr(Estimator, metric.estimator())(),
+                row_ids=one.row_ids,
+            ).numpy()
+        return Batch(len(one), int(one.n_tokens.sum()), embedding=embeddings[key])
+
+    return batch
+
+
+@pytest.fixture(scope="session")
+def batches(rows, batch_of):
+    """Batches as a metric asks for them: by its class, a dict of name -> list of Batch."""
 
     def of(metric):
-        return {name: [batch(metric, one) for one in several] for name, several in rows.items()}
+        return {name: [batch_of(metric, one) for one in several] for name, several in rows.items()}
 
     return of

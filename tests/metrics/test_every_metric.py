@@ -25,7 +25,7 @@ def test_it_says_what_it_needs_and_bears_its_modules_name(measured):
     metric, _ = measured
     assert metric.name == type(metric).__module__.rsplit(".", 1)[1]
     assert len(SOURCES & set(metric.needs)) == 1
-    assert set(metric.needs) <= SOURCES | {"vocabulary", "probe", "encoder"}
+    assert set(metric.needs) <= SOURCES | {"vocabulary", "probe", "encoder", "whole"}
 
 
 def test_values_are_finite_and_features_can_be_kept(measured):

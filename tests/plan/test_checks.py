@@ -279,3 +279,11 @@ def test_the_rows_of_a_pass_are_a_number_or_automatic(config):
     assert mistake(config).startswith("estimators.corrected.microbatch")
     config["estimators"]["corrected"]["microbatch"] = 0
     assert mistake(config).endswith("must be at least 1")
+
+
+def test_only_an_estimator_may_have_the_same_rows_in_every_batch(config):
+    """The other metrics compare disjoint batches, and could give no interval otherwise."""
+    config["estimators"]["published"]["sampling"] = "same"
+    assert checked(config)["estimators"]["published"]["sampling"] == "same"
+    config["alignment"]["sampling"] = "same"
+    assert mistake(config).startswith("alignment.sampling: unknown key")

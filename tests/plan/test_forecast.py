@@ -1,9 +1,10 @@
 import copy
 
+from workflow_scripts.flip_switches import variants
 from workflow_scripts.plan.checks import checked
 from workflow_scripts.plan.forecast import STAGES, downloads, forecast, stage_costs
 from workflow_scripts.plan.run_plan import RunPlan
-from workflow_scripts.plan.work import disk_bytes, operations, planned_jobs, text_bytes
+from workflow_scripts.plan.work import SWITCH_EMBEDDINGS, disk_bytes, operations, planned_jobs, text_bytes
 
 
 def plan_of(config) -> RunPlan:
@@ -92,3 +93,7 @@ def test_more_models_take_more_disk(config):
     after = disk_bytes(plan_of(config))
     assert after["training"] > 1.4 * before["training"]
     assert after["corpora"] == before["corpora"]
+
+
+def test_the_forecast_counts_the_variants_that_the_switches_embed():
+    assert len({variant.embedded for variant in variants()}) == SWITCH_EMBEDDINGS

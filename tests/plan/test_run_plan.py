@@ -1,8 +1,12 @@
 import copy
 import json
+import shlex
+import sys
+from pathlib import Path
 
 from workflow_scripts.plan.checks import checked
 from workflow_scripts.plan.run_plan import RunPlan
+from workflow_scripts.report.figures import FIGURES
 
 
 def plan_of(config) -> RunPlan:
@@ -148,3 +152,20 @@ def test_a_pretrained_probe_stands_in_for_the_published_model(config):
     assert plan_of(config).one_sentence_model == []
     config["probe"]["model"] = {"pretrained": "/weights/gpt2"}
     assert plan_of(config).one_sentence_model == ["--model", "/weights/gpt2"]
+
+
+def test_the_page_is_given_the_tables_that_it_reads(config):
+    drawn = {table for maker in FIGURES for table in maker.needs}
+    assert set(plan_of(config).report_tables) == drawn | {"choice_cost"}  # read beside `choice`
+
+
+def test_the_page_of_a_failed_run_is_made_by_the_same_snakefile_and_python(config, tmp_path):
+    config["pathvars"] = {"results": str(tmp_path / "of a run")}
+    words = shlex.split(
+        plan_of(config).command_for_what_exists("/a copy/Snakefile", ["report", "--cores", "3"])
+    )
+    assert words[:5] == [sys.executable, "-m", "snakemake", "--snakefile", "/a copy/Snakefile"]
+    assert words[words.index("--cores") + 1] == "3"
+    overlay = json.loads(Path(words[words.index("--configfile") + 1]).read_text())
+    assert overlay["only_existing"] is True
+    assert words[-1] == "report"

@@ -79,16 +79,32 @@ def test_what_is_not_there_is_named(runs):
         written(block("exchange experiment=one"), runs)
 
 
-def test_an_exchange_rate_that_no_resample_reached_has_no_interval(runs):
-    rate = {**PANEL, "n_runs": 3}
+def test_exchange_rates_stand_by_level_and_bounds_are_told(runs):
+    rate = {**PANEL, "n_runs": 3, "eval_set": "target", "reference": "pure", "fraction": 0.5, "trend": 1.5}
+    half = {**rate, "train_set": "half", "low_reached": "within", "high_reached": "never"}
+    none = {**rate, "train_set": "none", "fraction": 0.0, "trend": float("nan")}
     rows = [
-        {**rate, "fraction": 0.5, "train_set": "half", "label": "2x", "k_low": 1.5, "k_high": 3.0},
-        {**rate, "fraction": 0.0, "train_set": "none", "label": "> 8x", "k_low": 8.0, "k_high": 8.0},
+        {**half, "level_tokens": 1000, "label": "2x", "k_low": 1.5, "k_high": 3.0, "low_reached": "before"},
+        {**half, "level_tokens": 2000, "label": "3x", "k_low": 1.5, "k_high": 4.0},
+        *(
+            {
+                **none,
+                "level_tokens": tokens,
+                "label": f"> {k:.0f}x",
+                "k_low": k,
+                "k_high": k,
+                "low_reached": "never",
+                "high_reached": "never",
+            }
+            for tokens, k in ((1000, 8.0), (2000, 4.0))
+        ),
     ]
+    rows[0]["high_reached"] = "within"
     write_table(pd.DataFrame(rows), runs / "made" / "analysis" / "exchange_rate.parquet")
     text = written(block("exchange experiment=one"), runs)
-    assert "| 50% | half | 2x | 1.50 to 3.00 | 3 |" in text
-    assert "| 0% | none | > 8x | – | 3 |" in text
+    assert "| at 1,000 tokens | at 2,000 tokens |" in text
+    assert "| half | 50% | 2x (< 1.50 to 3.00) | 3x (1.50 to > 4.00) | x 1.50 | 3 |" in text
+    assert "| none | 0% | > 8x | > 4x | – | 3 |" in text
 
 
 def test_numbers_have_a_real_minus_sign_and_gaps_a_dash():

@@ -30,6 +30,7 @@ EXPERIMENTS: list[dict[str, Any]] = [
         "kind": "pretraining",
         "recipe": "from_scratch",
         "train_sets": [*SCIENCE, "shuffled", "vocabulary"],
+        "controls": ["vocabulary"],
         "eval_sets": ["science", "headers", "code", "reference", "licences", "stubs"],
         "tokens": [262144],
         "in_domain_for": {"science": ["science"], "headers": ["headers"]},

@@ -15,7 +15,7 @@ def test_a_run_with_a_relation(tables: Frames) -> None:
         "In pretraining, for task2vec within evaluation sets, loss falls as alignment rises"
     )
     assert "50% of it need" in size
-    assert "none of it" in size
+    assert "none of it" in size and "for the loss of 131k tokens" in size
     assert "where a blind draw loses" in choice
     assert "to train on every candidate" in choice
     assert caveats(tables) == []
@@ -35,7 +35,9 @@ def test_the_numbers_are_those_of_the_tables(tables: Frames) -> None:
     assert "no relation was found: r = −0.12, 95% interval −0.40 to 0.20" in prediction
 
     rates = tables["exchange_rate"].copy()
-    rates.loc[rates["fraction"] == 0.5, ["k", "k_low", "k_high"]] = [3.21, 3.0, 3.5]
+    half = (rates["fraction"] == 0.5) & (rates["level_tokens"] == rates["level_tokens"].min())
+    rates.loc[half, ["k", "k_low", "k_high"]] = [3.21, 3.0, 3.5]
+    rates.loc[half, ["low_reached", "high_reached"]] = "within"
     assert (
         "need 3.21 times as many tokens (95% interval 3.0 to 3.5)"
         in answer({**tables, "exchange_rate": rates})[1]
@@ -51,8 +53,19 @@ def test_the_numbers_are_those_of_the_tables(tables: Frames) -> None:
 def test_a_run_without_a_relation_says_so_and_that_it_has_one_seed(unrelated: Frames) -> None:
     assert "no relation was found" in answer(unrelated)[0]
     assert "would be needed to detect" in answer(unrelated)[0]
-    assert "no more tokens than the pure target" in answer(unrelated)[1]
+    assert "no more tokens than the target's own training set" in answer(unrelated)[1]
     assert "one seed" in caveats(unrelated)[0]
+
+
+def test_too_few_families_are_named_and_leave_only_r(tables: Frames) -> None:
+    correlation = tables["correlation"].copy()
+    rows = correlation["experiment"] == "pretraining"
+    correlation.loc[rows, "n_families"] = 1
+    correlation.loc[rows, ["ci_low", "ci_high", "p_permutation", "p_holm"]] = math.nan
+    changed = {**tables, "correlation": correlation}
+    assert "cannot be said: r = " in answer(changed)[0]
+    (caveat,) = caveats(changed)
+    assert "pretraining (7 training sets, 1)" in caveat and "finetuning" not in caveat
 
 
 def test_a_run_that_lacks_everything_still_has_three_sentences() -> None:

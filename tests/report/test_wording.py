@@ -21,8 +21,8 @@ def row(**changes: Any) -> "pd.Series[Any]":
         "p_holm": 0.008,
         "p_smallest": 0.0002,
         "n_train": 7,
-        "train_sets_needed": 6.0,
-        "train_sets_needed_half": 19.0,
+        "families_needed": 6.0,
+        "families_needed_half": 19.0,
         "note": "",
     }
     return pd.Series({**numbers, **changes})
@@ -35,15 +35,16 @@ def test_a_relation_is_found_when_interval_and_test_agree() -> None:
 
 
 def test_an_interval_that_includes_zero_means_no_relation_and_states_the_power() -> None:
-    text = verdict(row(value=-0.2, ci_low=-0.7, ci_high=0.4, train_sets_needed=91.0))
+    text = verdict(row(value=-0.2, ci_low=-0.7, ci_high=0.4, families_needed=91.0))
     assert text.startswith("no relation was found: r = −0.20")
-    assert "about 91 training sets would be needed" in text
+    assert "about 91 independent families of training sets would be needed" in text
 
 
-def test_no_interval_means_too_few_sets_and_the_smallest_p() -> None:
-    text = verdict(row(ci_low=NAN, ci_high=NAN, n_train=3, p_permutation=1 / 6, p_smallest=1 / 6))
-    assert "too few training sets (3)" in text
-    assert "could not fall below 0.17" in text
+def test_no_interval_means_nothing_but_r_and_the_reason() -> None:
+    text = verdict(
+        row(ci_low=NAN, ci_high=NAN, p_permutation=NAN, note="3 training sets: no interval and no p")
+    )
+    assert "cannot be said: r = −0.80 (3 training sets: no interval and no p)" in text
     assert "falls" not in text
 
 
@@ -70,12 +71,15 @@ def test_amounts() -> None:
 
 
 def test_an_exchange_rate_that_is_a_bound_says_so() -> None:
-    rate = {"k": 8.0, "k_low": 5.0, "k_high": 8.0, "high_reached": False}
+    rate = {"k": 8.0, "k_low": 5.0, "k_high": 8.0, "low_reached": "within", "high_reached": "never"}
     assert exchange(pd.Series({**rate, "reached": "never"})).startswith("more than 8 times")
     assert (
-        exchange(pd.Series({**rate, "k": 1.0, "reached": "before"})) == "no more tokens than the pure target"
+        exchange(pd.Series({**rate, "k": 1.0, "reached": "before"}))
+        == "no more tokens than the target's own training set"
     )
     within = exchange(pd.Series({**rate, "k": 6.0, "reached": "within"}))
     assert within == "6 times as many tokens (95% interval 5.0 to above 8.0)"
+    low = exchange(pd.Series({**rate, "k_low": 1.0, "low_reached": "before", "k": 6.0, "reached": "within"}))
+    assert low == "6 times as many tokens (95% interval below 1.0 to above 8.0)"
     alone = exchange(pd.Series({**rate, "k_low": NAN, "reached": "within"}))
     assert alone.endswith("(no interval: one run each)")

@@ -27,12 +27,33 @@ AGGREGATES = {
 }
 
 
+# Put on the path of a run as sitecustomize: every program of the package then leaves a list of what it imported.
+RECORD_IMPORTS = """
+import atexit, json, os, sys, uuid
+from pathlib import Path
+
+def record():
+    program = Path(sys.argv[0])
+    if program.parent.name == "workflow_scripts":
+        prefix = "workflow_scripts."
+        modules = [name.removeprefix(prefix) for name in list(sys.modules) if name.startswith(prefix)]
+        found = {"name": program.stem, "arguments": sys.argv, "modules": modules}
+        Path(os.environ["RECORDED_IMPORTS"], f"{uuid.uuid4()}.json").write_text(json.dumps(found))
+
+atexit.register(record)
+"""
+
+
 @dataclass
 class Checkout:
     """A copy of the tracked files of this checkout, in which Snakemake runs."""
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+    first_output: str = ""
+    """What the first run printed."""
+    imported: Path = Path()
+    """Folder with what each program of the first run imported."""
 
     @classmethod
     def copy_of(cls, root: Path, folder: Path) -> "Checkout":
@@ -49,20 +70,24 @@ class Checkout:
         return cls(folder)
 
     def snakemake(self, *arguments: str, config: dict | None = None) -> subprocess.CompletedProcess:
-        """Run Snakemake on configs/quick.yaml, overlaid with `config`."""
+        """Run Snakemake on configs/quick.yaml, overlaid with `config`, in an environment that is not activated."""
         overlays = ["configs/quick.yaml"]
         if config is not None:
             overlay = self.folder / "overlay.yaml"
             overlay.write_text(yaml.safe_dump(config))
             overlays.append(str(overlay))
-        bin_folder = str(Path(sys.executable).parent)
+        not_active = [
+            folder
+            for folder in os.environ["PATH"].split(os.pathsep)
+            if Path(folder) != Path(sys.executable).parent
+        ]
         return subprocess.run(
             [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, "--configfile", *overlays],
             cwd=self.folder,
             capture_output=True,
             text=True,
             check=False,
-            env={**os.environ, "PATH": f"{bin_folder}:{os.environ['PATH']}", **self.environment},
+            env={**os.environ, "PATH": os.pathsep.join(not_active), **self.environment},
         )
 
     def planned(self, config: dict | None = None) -> dict[str, int]:
@@ -84,11 +109,22 @@ class Checkout:
 @pytest.fixture(scope="session")
 def finished(root, tmp_path_factory) -> Checkout:
     """A checkout in which the quick run has ended. Tests may change it only in ways that they undo."""
-    checkout = Checkout.copy_of(root, tmp_path_factory.mktemp("checkout"))
+    checkout = Checkout.copy_of(root, tmp_path_factory.mktemp("a checkout é"))
+    recorder = tmp_path_factory.mktemp("recorder")
+    (recorder / "sitecustomize.py").write_text(RECORD_IMPORTS)
+    checkout.imported = tmp_path_factory.mktemp("imported")
+    checkout.environment = {"PYTHONPATH": str(recorder), "RECORDED_IMPORTS": str(checkout.imported)}
     done = checkout.snakemake("report")
+    checkout.environment = {}
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
-    checkout.first_output = done.stdout + done.stderr  # type: ignore[attr-defined]
+    checkout.first_output = done.stdout + done.stderr
     return checkout
+
+
+@pytest.fixture(scope="session")
+def make_copy(root, tmp_path_factory):
+    """Make a copy of this checkout, in a folder with this in its name, in which nothing has run."""
+    return lambda name: Checkout.copy_of(root, tmp_path_factory.mktemp(name))
 
 
 @pytest.fixture(scope="module")

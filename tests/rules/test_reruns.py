@@ -104,6 +104,14 @@ def test_one_metric_edited(finished):
     assert not jobs.keys() & {"embed_batches", "train_models"}
 
 
+def test_a_corpus_source_edited(finished):
+    sources = finished.folder / "workflow_scripts" / "corpora" / "sources"
+    with edited(sources / "environment.py", "def read(", "UNUSED = 1\n\n\ndef read("):
+        assert finished.planned()["build_corpus"] == 6
+    with edited(sources / "files.py", "def read(", "UNUSED = 1\n\n\ndef read("):
+        assert finished.planned() == {}  # no corpus of the run is read from files
+
+
 def test_a_pinned_package_changed(finished, tmp_path):
     """The figures alone are drawn with altair."""
     metadata = tmp_path / "altair-99.dist-info" / "METADATA"

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slurm
 RECIPE = {
     "model": {"type": "gpt2", "settings": {"n_embd": 16, "n_layer": 1, "n_head": 2}},
     "tokens": [512],
+    "layout": "packed",
     "context": 16,
     "batch_rows": 4,
 }

@@ -65,12 +65,39 @@ def test_spearman_is_that_of_scipy() -> None:
     assert found(np.exp(x), y, rank=True).value == pytest.approx(found(x, y, rank=True).value)
 
 
-@pytest.mark.parametrize(("n_train", "smallest"), [(2, 1 / 2), (3, 1 / 6), (5, 1 / 120)])
-def test_below_six_training_sets_the_smallest_p_is_stated(n_train, smallest) -> None:
+@pytest.mark.parametrize(
+    ("n_train", "families", "more"), [(3, [0, 1, 2], 3), (9, [0] * 7 + [1, 2], 3), (7, [0] * 7, 5)]
+)
+def test_below_six_families_nothing_but_r_is_said_and_what_it_would_take(n_train, families, more) -> None:
     x, y = np.random.default_rng(5).normal(size=(2, n_train, 4))
-    result = found(x, y)
-    assert result.p_smallest == pytest.approx(smallest) and result.p_permutation >= smallest - 1e-12
-    assert np.isnan(result.ci_low) and f"cannot fall below {smallest:.3g}" in result.note
+    result = found(x, y, families=np.array(families))
+    assert np.isfinite(result.value) and result.n_families == 6 - more
+    assert np.isnan([result.ci_low, result.p_permutation, result.p_smallest]).all()
+    assert f"add {more} training sets or more" in result.note and "no interval and no p" in result.note
+
+
+def test_six_families_are_relabelled_and_left_out_as_families() -> None:
+    x, y = np.random.default_rng(10).normal(size=(2, 8, 4))
+    families = np.array([0, 1, 1, 2, 3, 4, 4, 5])
+    result = found(x, y, "within_eval", families=families)
+    assert result.p_smallest == pytest.approx(1 / 720)
+    kept = families != 1
+    assert result.without_family[1] == pytest.approx(found(x[kept], y[kept], "within_eval").value)
+    means = [np.array([grid[families == f].mean(axis=0) for f in range(6)]) for grid in (x, y)]
+    assert result.p_permutation == pytest.approx(found(*means, "within_eval").p_permutation)
+
+
+def test_a_null_that_lives_in_what_sets_are_made_from_is_not_rejected() -> None:
+    """Four of nine sets are copies of one with a little noise: taken for independent, they make a relation."""
+    rng = np.random.default_rng(11)
+    families = np.array([0, 0, 0, 0, 1, 2, 3, 4, 5])
+    by_sets, by_families = [], []
+    for _ in range(200):
+        x, y = rng.normal(size=(2, 6, 1))[:, families] + 0.1 * rng.normal(size=(2, 9, 5))
+        by_sets.append(found(x, y, "within_eval").p_permutation)
+        by_families.append(found(x, y, "within_eval", families=families).p_permutation)
+    assert np.mean(np.array(by_sets) <= 0.05) > 0.1
+    assert np.mean(np.array(by_families) <= 0.05) < 0.085
 
 
 @pytest.mark.parametrize(

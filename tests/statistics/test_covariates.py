@@ -7,9 +7,18 @@ from workflow_scripts.statistics.correlation import Centring
 from workflow_scripts.statistics.covariates import chosen_covariates
 
 
-def chosen(centring: Centring, n_train: int = 10, **covariates: np.ndarray) -> list[str]:
+def chosen(centring: Centring, n_train: int = 10, related: int = 1, **covariates: np.ndarray) -> list[str]:
+    """`related`: how many of the training sets, from the first, are one family."""
     x, y = np.random.default_rng(0).normal(size=(2, n_train, 4))
-    return chosen_covariates(covariates, x, y, Scope(centring, centring, np.ones(x.shape, bool)))
+    families = np.maximum(np.arange(n_train) - related + 1, 0)
+    return chosen_covariates(covariates, x, y, Scope(centring, centring, np.ones(x.shape, bool)), families)
+
+
+def test_related_sets_carry_no_more_than_one() -> None:
+    rng = np.random.default_rng(1)
+    covariates = {name: rng.normal(size=(10, 4)) for name in "abcd"}
+    assert chosen("pooled", 10, related=4, **covariates) == ["a", "b"]
+    assert chosen("pooled", 10, related=7, **covariates) == ["a"]
 
 
 def test_one_for_every_three_training_sets_after_the_first() -> None:

@@ -9,12 +9,12 @@ from workflow_scripts.statistics.our_runs import holm, scopes
 from workflow_scripts.statistics.resampling import cluster_resamples
 
 
-def panel(n_train: int) -> Panel:
+def panel(n_train: int, families: dict[str, str] | None = None) -> Panel:
     rng = np.random.default_rng(0)
     fit = rng.normal(size=(n_train, 6))
     names, evals = tuple(f"t{i}" for i in range(n_train)), tuple(f"e{j}" for j in range(6))
     return Panel(
-        experiment=Experiment("x", "pretraining", names, evals),
+        experiment=Experiment("x", "pretraining", names, evals, families=families or {}),
         part="whole",
         tokens=1,
         train_sets=names,
@@ -34,9 +34,10 @@ def test_the_better_metric_is_told_and_equal_ones_are_not() -> None:
     assert same["difference"] == pytest.approx(0) and same["ci_low"] == pytest.approx(0, abs=0.02)
 
 
-def test_few_training_sets_have_differences_without_intervals() -> None:
-    rows = metric_differences(panel(4), scopes(panel(4)))
-    assert all(np.isnan(row["ci_low"]) and "fewer than 6" in row["note"] for row in rows)
+@pytest.mark.parametrize("few", [panel(4), panel(7, {"t0": "one", "t1": "one", "t2": "one"})])
+def test_few_families_have_differences_without_intervals(few) -> None:
+    rows = metric_differences(few, scopes(few))
+    assert all(np.isnan(row["ci_low"]) and "fewer than 6 families" in row["note"] for row in rows)
 
 
 def test_resamples_draw_all_three_and_are_repeatable() -> None:
@@ -52,6 +53,11 @@ def test_resamples_draw_all_three_and_are_repeatable() -> None:
     assert drawn.mean() == pytest.approx(losses[:, 0, 0].mean(), abs=0.05)
     assert np.isclose(drawn, losses[0, 0, 0]).any() and np.isclose(drawn, losses[:, 0, 0].mean()).any()
     assert (one.weights[np.isnan(one.losses)] == 0).all()
+
+
+def test_the_sets_of_a_family_are_drawn_together() -> None:
+    weights = cluster_resamples(np.zeros((2, 4, 3)), 200, 1, np.array([0, 1, 0, 2])).weights
+    assert (weights[:, 0] == weights[:, 2]).all() and (weights[:, 0] != weights[:, 1]).any()
 
 
 def test_holm_by_hand() -> None:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from workflow_scripts.command_line import UserError
-from workflow_scripts.statistics.exchange_rate import crossing, exchange_rates
+from workflow_scripts.statistics.exchange_rate import crossing, exchange_rates, own_training_set
 from workflow_scripts.statistics.experiments import Experiment
 
 TOKENS = np.array([1.0, 2.0, 4.0, 8.0])
@@ -36,8 +36,10 @@ def runs(slopes: dict[str, float], noise: float, seeds: int, rng: np.random.Gene
     )
 
 
-def by_set(rows: list[dict]) -> pd.DataFrame:
-    return pd.DataFrame(rows).set_index("train_set")
+def by_set(rows: list[dict], level: int = 1000) -> pd.DataFrame:
+    """Rows of one level, the first by default."""
+    table = pd.DataFrame(rows)
+    return table[table["level_tokens"] == level].set_index("train_set")
 
 
 def test_reads_a_straight_line_in_log_tokens() -> None:
@@ -63,7 +65,7 @@ def test_exchange_rates_of_known_curves() -> None:
     assert list(rows.index) == ["pure", "half", "none"]
     assert rows.loc["half", "k"] == pytest.approx(2) and rows.loc["half", "label"] == "2x"
     assert rows.loc["none", "label"] == "> 8x" and rows.loc["none", "k"] == pytest.approx(8)
-    assert rows.loc["none", "reached"] == "never" and not rows.loc["none", "high_reached"]
+    assert rows.loc["none", "reached"] == rows.loc["none", "high_reached"] == "never"
     assert rows.loc["pure", "k"] == 1 and rows.loc["pure", "note"] == "by definition"
 
 
@@ -96,10 +98,54 @@ def test_without_the_pure_target_nothing_is_known() -> None:
     rows = by_set(
         exchange_rates(experiment(), runs({"half": 0, "none": 1}, 0.01, 2, np.random.default_rng(0)))
     )
-    assert np.isnan(rows["k"]).all() and rows["note"].str.contains("pure target").all()
+    assert np.isnan(rows["k"]).all() and rows["note"].str.contains("own lacks a loss").all()
 
 
-def test_only_experiments_with_a_target() -> None:
+def test_every_level_that_the_budgets_allow_and_the_trend() -> None:
+    """`near` is a nat behind at every budget; `far` falls behind further with each doubling."""
+    rng = np.random.default_rng(0)
+    losses = runs({"pure": 0, "half": 1, "none": 0}, 0, 2, rng)
+    further = losses["train_set"] == "none"
+    losses.loc[further, "loss"] += 0.5 * np.log2(losses.loc[further, "tokens"] / 1000)
+    rows = exchange_rates(experiment(), losses)
+    assert [by_set(rows, level).loc["half", "k"] for level in (1000, 2000, 4000)] == pytest.approx([2, 2, 2])
+    assert by_set(rows).loc["half", "trend"] == pytest.approx(1)
+    assert [by_set(rows, level).loc["none", "k"] for level in (1000, 2000)] == pytest.approx([1, 2])
+    assert by_set(rows, 4000).loc["none", "label"] == "> 2x"
+    assert by_set(rows).loc["none", "trend"] == pytest.approx(2)
+
+
+def test_the_lower_end_at_the_smallest_budget_is_a_bound() -> None:
+    rows = by_set(
+        exchange_rates(experiment(), runs({"pure": 0, "half": 0.2}, 0.5, 3, np.random.default_rng(3)))
+    )
+    assert rows.loc["half", "k_low"] == 1 and rows.loc["half", "low_reached"] == "before"
+
+
+def test_each_set_has_its_own_variance_between_seeds() -> None:
+    """A noisy set widens its own interval, and not that of a quiet one."""
+    rng = np.random.default_rng(4)
+    quiet = runs({"pure": 0, "half": 1.5}, 0.01, 3, rng)
+    noisy = runs({"none": 1.5}, 0.5, 3, rng)
+    rows = by_set(exchange_rates(experiment(), pd.concat([quiet, noisy])))
+    width = np.log(rows["k_high"] / rows["k_low"])
+    assert width["half"] < 0.15 and width["none"] > 5 * width["half"]
+
+
+def test_without_a_grid_each_target_has_its_own_training_set() -> None:
+    near = {"own": ["e"], "mix": ["e", "f"], "other": ["f"]}
+    sets = {"own": 0.0, "mix": 0.5, "other": 1.0}
+    plain = Experiment("x", "pretraining", tuple(sets), ("e", "f", "g"), in_domain_for=near)
+    on_e = runs(sets, 0, 2, np.random.default_rng(0))
+    losses = pd.concat([on_e.assign(eval_set=name) for name in ("e", "f", "g")])
+    table = pd.DataFrame(exchange_rates(plain, losses))
+    assert dict(zip(table["eval_set"], table["reference"], strict=True)) == {"e": "own", "f": "other"}
+    other = table[(table["eval_set"] == "e") & (table["train_set"] == "other")]
+    assert list(other["k"]) == pytest.approx([2, 2, 2]) and other["fraction"].isna().all()
+    assert own_training_set(Experiment("x", "pretraining", ("a", "e"), ("e",)), "e") == "e"
+
+
+def test_a_target_must_be_evaluated() -> None:
     losses = runs({"pure": 0}, 0, 1, np.random.default_rng(0))
     assert exchange_rates(experiment(target=None), losses) == []
     with pytest.raises(UserError, match="target 'f'"):

@@ -23,6 +23,15 @@ def test_leaving_out_is_leaving_out() -> None:
     assert by_eval[3] == pytest.approx(correlation(x[:, :3], y[:, :3], np.ones((5, 3)), "double_centred"))
 
 
+def test_a_family_is_left_out_whole() -> None:
+    x, y = np.random.default_rng(1).normal(size=(2, 5, 4))
+    families = np.array([0, 1, 0, 2, 1])
+    by_family, _ = deleted_correlations(x, y, np.ones((5, 4)), "within_eval", families=families)
+    kept = families != 1
+    assert len(by_family) == 3
+    assert by_family[1] == pytest.approx(correlation(x[kept], y[kept], np.ones((3, 4)), "within_eval"))
+
+
 def test_jackknife_of_a_mean_is_its_standard_error() -> None:
     values = np.array([1.0, 4.0, 2.0, 8.0])
     without = (values.sum() - values) / 3

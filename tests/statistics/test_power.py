@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from workflow_scripts.statistics.permutation import arrangements, relabelled_correlations
-from workflow_scripts.statistics.power import pairs_needed, train_sets_needed
+from workflow_scripts.statistics.power import families_needed, pairs_needed
 
 
 def test_textbook_sample_sizes() -> None:
@@ -20,15 +20,15 @@ def relabelled(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def test_one_evaluation_set_needs_what_the_textbook_says() -> None:
     x, y = np.random.default_rng(0).normal(size=(2, 7, 1))
-    assert train_sets_needed(0.5, relabelled(x, y), 7) == pytest.approx(29, abs=1)
+    assert families_needed(0.5, relabelled(x, y), 7) == pytest.approx(29, abs=1)
 
 
 def test_evaluation_sets_help_unless_training_sets_differ_in_quality() -> None:
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=(2, 7, 10))
-    free = train_sets_needed(0.3, relabelled(x, y), 7)
+    free = families_needed(0.3, relabelled(x, y), 7)
     x, y = np.repeat(x[:, :1], 10, axis=1), np.repeat(y[:, :1], 10, axis=1)
-    tied = train_sets_needed(0.3, relabelled(x, y), 7)
+    tied = families_needed(0.3, relabelled(x, y), 7)
     assert free < 20 and tied == pytest.approx(85, abs=2)
 
 
@@ -40,7 +40,7 @@ def test_power_is_as_promised() -> None:
         x = rng.normal(size=(n, 4))
         return x, 0.5 * x + np.sqrt(0.75) * rng.normal(size=(n, 4))
 
-    needed = np.mean([train_sets_needed(0.5, relabelled(*draw(6)), 6) for _ in range(20)])
+    needed = np.mean([families_needed(0.5, relabelled(*draw(6)), 6) for _ in range(20)])
     n = round(needed)
     assert 6 <= n <= 12
     orders, ones = arrangements(n, 300, 0).orders, np.ones((n, 4))
@@ -53,5 +53,5 @@ def test_power_is_as_promised() -> None:
 
 
 def test_nothing_to_detect_is_not_a_number() -> None:
-    assert np.isnan(train_sets_needed(0.0, np.array([0.1, -0.1]), 6))
-    assert np.isnan(train_sets_needed(0.5, np.zeros(5), 6))
+    assert np.isnan(families_needed(0.0, np.array([0.1, -0.1]), 6))
+    assert np.isnan(families_needed(0.5, np.zeros(5), 6))

@@ -13,7 +13,14 @@ set_threads(1)
 
 VOCABULARY = 300
 TINY_GPT2 = {"type": "gpt2", "settings": {"n_embd": 16, "n_layer": 1, "n_head": 2}}
-TINY_RECIPE = {"model": TINY_GPT2, "tokens": [512], "context": 16, "batch_rows": 4, "warmup_steps": 2}
+TINY_RECIPE = {
+    "model": TINY_GPT2,
+    "tokens": [512],
+    "layout": "packed",
+    "context": 16,
+    "batch_rows": 4,
+    "warmup_steps": 2,
+}
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,9 @@
+from dataclasses import MISSING, fields
+
 import pytest
 
 from workflow_scripts.command_line import UserError
+from workflow_scripts.plan.schema import schema
 from workflow_scripts.training.recipe import Recipe
 
 
@@ -49,3 +52,11 @@ def test_clip_may_be_null(tiny_recipe):
 def test_one_run_is_read_at_all_budgets_only_where_the_end_does_not_matter(tiny_recipe, change, runs):
     recipe = Recipe.from_dict(tiny_recipe(tokens=[256, 512], **change))
     assert [run.tokens for run in recipe.runs()] == runs
+
+
+def test_defaults_are_those_of_the_config():
+    """All but the layout, which has none: `auto` in the config is settled before a program hears of it."""
+    of_config = schema()["$defs"]["recipe"]["properties"]
+    defaults = {field.name: field.default for field in fields(Recipe) if field.default is not MISSING}
+    assert defaults == {name: of_config[name]["default"] for name in defaults}
+    assert set(of_config) - set(defaults) == {"model", "tokens", "layout", "seeds", "evaluation"}

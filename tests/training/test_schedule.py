@@ -13,7 +13,7 @@ MODEL = {"type": "gpt2"}
 
 
 def recipe_of(**fields):
-    return Recipe.from_dict({"model": MODEL, "context": 8, "batch_rows": 3, **fields})
+    return Recipe.from_dict({"model": MODEL, "layout": "packed", "context": 8, "batch_rows": 3, **fields})
 
 
 def blocks_of(sizes, context=8):

@@ -12,8 +12,8 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from workflow_scripts.fisher import contributions
-from workflow_scripts.fisher.contributions import HeadGradient
-from workflow_scripts.fisher.hardware import wide
+from workflow_scripts.fisher.contributions import HeadGradient, Lookup
+from workflow_scripts.fisher.hardware import arithmetic, arithmetic_of_squares, wide
 from workflow_scripts.fisher.layout import Entry
 from workflow_scripts.fisher.layout import entries as entries_of
 
@@ -33,27 +33,31 @@ class Capture:
         self.totals = totals
         self.draw = 0
         self.groups = 0
+        """Squares that the rows of a pass make; set by the caller before each forward pass."""
         self.head_gradient: HeadGradient | None = None
         """Set by the caller before each backward pass where the head is tied to the token embedding."""
 
     def observe(self, entry: Entry, x: torch.Tensor, output: torch.Tensor) -> None:
-        output.register_hook(partial(self._add, entry, x))
+        module: Any = entry.module
+        is_lookup = self.formulas[entry.name] == "lookup"
+        # All draws look up the same rows, so they are sorted out once.
+        rows = Lookup(x.reshape(self.groups, -1), module.num_embeddings) if is_lookup else None
+        # Asked here, because gradients of a GPU come in a thread of their own.
+        is_half = torch.is_autocast_enabled(output.device.type)
+        output.register_hook(partial(self._add, entry, x, rows, is_half))
 
     @torch.no_grad()
-    def _add(self, entry: Entry, x: torch.Tensor, gradient: torch.Tensor) -> None:
+    def _add(
+        self, entry: Entry, x: torch.Tensor, rows: Lookup | None, is_half: bool, gradient: torch.Tensor
+    ) -> None:
         formula = self.formulas[entry.name]
         x, gradient = wide(x), wide(gradient)
         g = gradient.reshape(self.groups, -1, gradient.shape[-1])
         module: Any = entry.module
-        with torch.autocast(x.device.type, enabled=False):
-            if formula == "lookup":
-                squares = contributions.lookup(
-                    x.reshape(self.groups, -1),
-                    g,
-                    module.num_embeddings,
-                    module.padding_idx,
-                    self.head_gradient if entry.kind == "token" else None,
-                )
+        with arithmetic_of_squares(gradient.device.type, is_half):
+            if rows is not None:
+                tied = self.head_gradient if entry.kind == "token" else None
+                squares = contributions.lookup(rows, g, module.padding_idx, tied)
             elif formula == "scale":
                 squares = contributions.scale(contributions.normalised_input(module, x).reshape_as(g), g)
             else:
@@ -113,7 +117,8 @@ def survey(model: PreTrainedModel) -> Route:
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
-        with torch.autocast(model.device.type, enabled=False):
+        # Formulas are recognised by their figures, which coarser arithmetic would blur.
+        with arithmetic("float32", model.device):
             return _surveyed(model, entries_of(model))
     finally:
         for module, mode in modes.items():

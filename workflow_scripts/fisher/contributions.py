@@ -39,10 +39,24 @@ def _mean_square_of_rows(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         return torch.bmm(gram, x).mul_(x).sum(1).div_(columns)
     step = max(1, _LARGEST_GRADIENT // (rows * columns))
     parts = [
-        torch.bmm(x[i : i + step].transpose(1, 2), y[i : i + step]).square_().mean(2)
+        mean_square(torch.bmm(x[i : i + step].transpose(1, 2), y[i : i + step]))
         for i in range(0, groups, step)
     ]
     return torch.cat(parts)
+
+
+def is_gpu(tensor: torch.Tensor) -> bool:
+    return tensor.device.type == "cuda"
+
+
+def mean_square(products: torch.Tensor) -> torch.Tensor:
+    """Mean over the last axis of the squares of `products`, which may be overwritten.
+
+    A GPU reads them once, which is what this costs there; a CPU keeps the sums that its recorded figures were made by.
+    """
+    if is_gpu(products):
+        return torch.linalg.vector_norm(products, dim=-1).square_().div_(products.shape[-1])
+    return products.square_().mean(-1)
 
 
 def scale(normalised: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
@@ -50,10 +64,40 @@ def scale(normalised: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
     return (normalised * g).sum(1).square_()
 
 
+class Lookup:
+    """Which positions of a group look up the same row of a table: their gradients are summed before they are squared.
+
+    Each group has as many places as positions, used or not, because to count the rows in use would wait for the device.
+    """
+
+    def __init__(self, indices: torch.Tensor, size: int):
+        """`indices` (groups, positions) into a table of `size` rows."""
+        groups, positions = indices.shape
+        ordered, order = indices.sort(dim=1, stable=True)
+        is_first = torch.ones_like(ordered)
+        is_first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+        rank = is_first.cumsum(1) - 1
+        self.size = size
+        self.used = torch.full_like(ordered, size).scatter_(1, rank, ordered)
+        """(groups, positions): the row of each place, `size` for a place without a row."""
+        start = positions * torch.arange(groups, device=indices.device).unsqueeze(1)
+        self._place = (torch.empty_like(rank).scatter_(1, order, rank) + start).flatten()
+
+    def sums(self, g: torch.Tensor) -> torch.Tensor:
+        """The gradients `g` (groups, positions, width) summed by place: (groups x positions, width)."""
+        return g.new_zeros(self.used.numel(), g.shape[-1]).index_add_(
+            0, self._place, g.reshape(-1, g.shape[-1])
+        )
+
+    def spread(self, values: torch.Tensor, onto: torch.Tensor) -> torch.Tensor:
+        """`onto` (groups, size) with the values of the places that have a row put in their rows."""
+        values, unused = values.view_as(self.used), onto.new_zeros(len(onto), 1)
+        return torch.cat([onto, unused], 1).scatter_(1, self.used, values)[:, : self.size]
+
+
 def lookup(
-    indices: torch.Tensor,
+    rows: Lookup,
     g: torch.Tensor,
-    size: int,
     padding_index: int | None = None,
     head_gradient: "HeadGradient | None" = None,
 ) -> torch.Tensor:
@@ -61,46 +105,38 @@ def lookup(
 
     A tied head adds its own gradient of the same weight, which reaches every row.
     """
-    groups, _, width = g.shape
-    keys = indices + size * torch.arange(groups, device=indices.device).unsqueeze(1)
-    used, place = keys.flatten().unique(return_inverse=True)
-    sums = g.new_zeros(len(used), width).index_add_(0, place, g.reshape(-1, width))
+    sums = rows.sums(g)
     if padding_index is not None:
-        sums[used % size == padding_index] = 0  # nn.Embedding never passes a gradient to this row
+        # nn.Embedding never passes a gradient to this row
+        sums.masked_fill_((rows.used == padding_index).view(-1, 1), 0)
     if head_gradient is None:
-        squares = g.new_zeros(groups * size)
-        squares[used] = sums.square_().mean(1)
-    else:
-        squares = head_gradient.mean_squares.flatten()
-        squares[used] = (sums + head_gradient.rows(used)).square_().mean(1)
-    return squares.view(groups, size)
+        return rows.spread(sums.square_().mean(1), g.new_zeros(len(rows.used), rows.size))
+    sums += head_gradient.rows(rows)
+    return rows.spread(sums.square_().mean(1), head_gradient.mean_squares)
 
 
 class HeadGradient:
     """Gradient of a head's weight (V, D) per group: mean squares of all rows, and the rows of the tokens in use."""
 
-    def __init__(self, tokens: torch.Tensor, vocabulary: int):
-        """`tokens` (groups, positions) are the inputs, whose rows are kept to be added to."""
-        offset = vocabulary * torch.arange(len(tokens), device=tokens.device).unsqueeze(1)
-        self._used = (tokens + offset).flatten().unique()
-        self._vocabulary = vocabulary
+    def __init__(self, tokens: Lookup):
+        """The rows of `tokens`, the inputs, are kept to be added to."""
+        self._tokens = tokens
         self._kept: list[torch.Tensor] = []
         self._squares: list[torch.Tensor] = []
 
     def add_group(self, gradient: torch.Tensor) -> None:
         """Take the next group's dense gradient, which the caller may reuse afterwards."""
-        start = len(self._squares) * self._vocabulary
-        inside = self._used[(self._used >= start) & (self._used < start + self._vocabulary)]
-        self._kept.append(gradient[inside - start])
+        used = self._tokens.used[len(self._squares)]
+        self._kept.append(gradient[used.clamp(max=len(gradient) - 1)])
         self._squares.append(gradient.square_().mean(1))
 
     @property
     def mean_squares(self) -> torch.Tensor:
         return torch.stack(self._squares)
 
-    def rows(self, used: torch.Tensor) -> torch.Tensor:
-        """Rows of the gradient at the sorted keys group * vocabulary + token."""
-        if not torch.equal(used, self._used):
+    def rows(self, tokens: Lookup) -> torch.Tensor:
+        """Rows of the gradient at the places of `tokens`."""
+        if not torch.equal(tokens.used, self._tokens.used):
             raise ValueError("the token embedding saw other tokens than the rows hold")
         return torch.cat(self._kept)
 

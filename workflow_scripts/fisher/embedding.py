@@ -12,9 +12,9 @@ from transformers import PreTrainedModel
 
 from workflow_scripts.fisher import head as head_fit
 from workflow_scripts.fisher.capture import Capture, Route, body_output, observed, survey
-from workflow_scripts.fisher.contributions import HeadGradient
+from workflow_scripts.fisher.contributions import HeadGradient, Lookup
 from workflow_scripts.fisher.estimator import Estimator
-from workflow_scripts.fisher.hardware import wide
+from workflow_scripts.fisher.hardware import positions_of, there, wide
 from workflow_scripts.fisher.labels import content_row_ids, draw_labels, uniforms
 from workflow_scripts.fisher.scoring import (
     drawn_positions,
@@ -88,16 +88,15 @@ def measure(
 
     `route` is what `survey(model)` found, to be passed where many batches go through one model.
     """
-    device = model.device
-    ids = input_ids.to(device, torch.long)
-    is_real = (
-        torch.ones_like(ids, dtype=torch.bool) if attention_mask is None else attention_mask.to(device).bool()
-    )
+    ids = input_ids.to("cpu", torch.long)
+    is_real = torch.ones_like(ids, dtype=torch.bool)
+    if attention_mask is not None:
+        is_real = attention_mask.cpu().bool()
     names = list(row_ids) if row_ids is not None else content_row_ids(ids, is_real)
     if len(names) != len(ids):
         raise ValueError(f"{len(ids)} rows have {len(names)} row ids")
     if labels is not None:
-        labels = labels.to(device, torch.long)
+        labels = labels.to("cpu", torch.long)
         labels = labels if labels.dim() == 3 else labels.unsqueeze(0)
     with _prepared(model, estimator, seed, names), ExitStack() as stack:
         is_hidden = hidden_ends(ids, is_real, estimator, end_of_text)
@@ -135,7 +134,11 @@ def _prepared(
 
 
 class _Run:
-    """One batch on its way through one probe."""
+    """One batch on its way through one probe.
+
+    Token ids and masks stay on the CPU, where shapes and selections are decided, so that a GPU is never waited for
+    before the end of the batch.
+    """
 
     def __init__(
         self,
@@ -151,6 +154,7 @@ class _Run:
         route: Route,
     ):
         self.model, self.estimator, self.microbatch, self.seed = model, estimator, microbatch, seed
+        self.device = model.device
         self.ids, self.is_real, self.names, self.labels = ids, is_real & ~is_hidden, names, labels
         self.draws = estimator.label_draws if labels is None else len(labels)
         self.entries = route.entries
@@ -175,7 +179,7 @@ class _Run:
         self.scored = scored_positions(is_real, is_hidden, estimator)
         # Padding on the right that is not scored cannot reach a real token: no mask is needed.
         is_right_padded = not (self.is_real[:, 1:] & ~self.is_real[:, :-1]).any()
-        self.needs_mask = estimator.score_padding or not is_right_padded
+        self.needs_mask = (estimator.score_padding or not is_right_padded) and not bool(self.is_real.all())
 
     def _send_generic(self, module: nn.Module) -> None:
         for entry in self.entries:
@@ -184,8 +188,8 @@ class _Run:
 
     def forward(self, rows: torch.Tensor, length: int) -> torch.Tensor:
         """What the score is made from: the body's output, or the logits where they are more than the head of it."""
-        ids = self.ids[rows, :length]
-        mask = self.is_real[rows, :length].long() if self.needs_mask else None
+        ids = there(self.ids[rows, :length], self.device)
+        mask = there(self.is_real[rows, :length].long(), self.device) if self.needs_mask else None
         if self.is_direct:
             hidden = body_output(self.model, ids, mask)
             assert hidden is not None
@@ -202,7 +206,7 @@ class _Run:
         """Rows of each pass: one minibatch where its gradient is squared, else a micro-batch of rows of like length."""
         if self.estimator.square == "minibatch":
             return list(torch.arange(len(self.ids)).split(self.estimator.minibatch))
-        order = self.is_real.sum(1).argsort(stable=True).cpu()
+        order = self.is_real.sum(1).argsort(stable=True)
         return list(order.split(self.microbatch))
 
     def fit_head(self, epochs: int) -> None:
@@ -229,9 +233,13 @@ class _Run:
         with torch.no_grad():
             for rows in self.chunks():
                 hidden = self.forward(rows, self.length_of(rows))
-                for row, state in zip(rows.tolist(), hidden, strict=True):
-                    features[row] = state[:-1][is_label[row, 1 : len(state)]]
-        labels = [ids[kept] for ids, kept in zip(self.ids, is_label, strict=True)]
+                # The state at t predicts token t + 1; labels of column 0 do not exist.
+                predicts = is_label[rows, : hidden.shape[1]].roll(-1, dims=1)
+                states = hidden.flatten(0, 1)[positions_of(predicts, self.device)]
+                by_row = states.split(predicts.sum(1).tolist())
+                for row, state in zip(rows.tolist(), by_row, strict=True):
+                    features[row] = state
+        labels = [there(ids[kept], self.device) for ids, kept in zip(self.ids, is_label, strict=True)]
         head_fit.fit_on_features(
             head, [features[r] for r in order], [labels[r] for r in order], epochs, estimator.minibatch
         )
@@ -240,33 +248,31 @@ class _Run:
         """One pass per chunk: forward once, then back once for each draw."""
         estimator = self.estimator
         totals = torch.zeros(
-            self.draws, self.entries[-1].coordinates.stop, dtype=torch.float64, device=self.ids.device
+            self.draws, self.entries[-1].coordinates.stop, dtype=torch.float64, device=self.device
         )
-        counts = torch.zeros(self.draws, dtype=torch.float64)
+        counts = torch.zeros(self.draws, dtype=torch.float64, device=self.device)
         capture = Capture(self.formulas, totals)
+        watched = [entry for entry in self.entries if entry.name in self.formulas]
         with torch.enable_grad():
             for rows in self.chunks():
                 length = self.length_of(rows)
-                watched = [entry for entry in self.entries if entry.name in self.formulas]
+                capture.groups = 1 if estimator.square == "minibatch" else len(rows)
                 with observed(watched, len(rows), capture.observe):
                     output = self.forward(rows, length)
                 scores = self.scores(output.detach(), rows, length)
-                capture.groups = 1 if estimator.square == "minibatch" else len(rows)
                 for draw in range(self.draws):
                     capture.draw = draw
                     capture.head_gradient = (
                         scores.head_gradient(draw) if self.is_tied and self.is_direct else None
                     )
                     output.backward(scores.gradient(draw), retain_graph=draw + 1 < self.draws)
-                    counts[draw] += (
-                        1 if estimator.square == "minibatch" else float(scores.weights[draw].sum())
-                    )
+                    counts[draw] += 1 if estimator.square == "minibatch" else scores.weights[draw].sum()
                 del output
                 if self.generic:
                     self.add_generic(totals, rows, length, scores)
+        totals, counts = totals.cpu(), counts.cpu()
         if not counts.all():
             raise ValueError("no position can be scored: no row has two real tokens")
-        totals = totals.cpu()
         return Measurement(
             embedding=(totals.sum(0) / counts.sum()).float(),
             by_draw=(totals / counts.unsqueeze(1)).float(),
@@ -326,26 +332,31 @@ class _Scores:
         numbers: np.ndarray | None,
         labels: torch.Tensor | None,
     ):
+        device = run.device
         self._run, self._output, self._ids, self._scored = run, output, ids, scored
         self._head = run.model.get_output_embeddings()
         drawn = drawn_positions(scored, run.estimator) if labels is None else scored
-        states = output[drawn]
+        self._at = positions_of(scored, device)
+        drawn_at = positions_of(drawn, device)
+        states = output.flatten(0, 1)[drawn_at]
         logits = self._head(states) if run.is_direct else states
         probabilities = torch.softmax(wide(logits), dim=-1)
         if labels is None:
             assert numbers is not None
-            uniform = torch.from_numpy(numbers).to(ids.device)[drawn]
-            labels = ids.new_zeros(run.draws, *ids.shape)
-            labels[:, drawn] = draw_labels(probabilities, uniform).T
-        target = targets(labels, run.estimator)
-        weights = score_weights(scored, target, run.estimator, run.padding_token).to(output.dtype)
+            uniform = there(torch.from_numpy(numbers)[drawn], device)
+            labels = torch.zeros(run.draws, ids.numel(), dtype=torch.long, device=device)
+            labels[:, drawn_at] = draw_labels(probabilities, uniform).T
+            labels = labels.view(run.draws, *ids.shape)
+        target = targets(there(labels, device), run.estimator)
+        weights = score_weights(there(scored, device), target, run.estimator, run.padding_token)
+        weights = weights.to(output.dtype)
         if run.estimator.square == "minibatch":
             weights = weights / weights.sum((1, 2), keepdim=True).clamp(min=1)
         self.weights = weights
-        self._target = target[:, scored]
-        self._weight = weights[:, scored].unsqueeze(-1)
+        self._target = target.flatten(1)[:, self._at]
+        self._weight = weights.flatten(1)[:, self._at].unsqueeze(-1)
         if not torch.equal(drawn, scored):
-            probabilities = probabilities[scored[drawn]]
+            probabilities = probabilities[positions_of(scored[drawn], device)]
         self._expected = probabilities @ self._head.weight if run.is_direct else probabilities
         self._probabilities = probabilities if run.is_tied and run.is_direct else None
 
@@ -358,23 +369,25 @@ class _Scores:
         else:
             score = -self._expected
             score[torch.arange(len(target), device=target.device), target] += 1
-        gradient = torch.zeros_like(self._output)
-        gradient[self._scored] = (score * self._weight[draw]).to(gradient.dtype)
+        # Contiguous, because its flattened form has to be a view of it.
+        gradient = torch.zeros_like(self._output, memory_format=torch.contiguous_format)
+        gradient.flatten(0, 1)[self._at] = (score * self._weight[draw]).to(gradient.dtype)
         return gradient
 
     @torch.no_grad()
     def head_gradient(self, draw: int) -> HeadGradient:
         """Gradient with respect to the head's weight, per group: (onehot - p)' h."""
         assert self._probabilities is not None
-        rows = torch.arange(len(self._ids), device=self._ids.device)
-        group = torch.zeros_like(rows) if self._run.estimator.square == "minibatch" else rows
-        n_groups = int(group[-1]) + 1
-        group_of = group.unsqueeze(1).expand_as(self._scored)[self._scored]
-        states, weight = self._output[self._scored], self._weight[draw]
-        found = HeadGradient(self._ids.reshape(n_groups, -1), len(self._head.weight))
-        for g in range(n_groups):
-            inside = group_of == g
+        is_minibatch = self._run.estimator.square == "minibatch"
+        scored_in_rows = self._scored.sum(1).tolist()
+        states, weight, target = self._output.flatten(0, 1)[self._at], self._weight[draw], self._target[draw]
+        groups = there(self._ids.reshape(1 if is_minibatch else len(self._ids), -1), self._run.device)
+        found = HeadGradient(Lookup(groups, len(self._head.weight)))
+        start = 0
+        for count in [sum(scored_in_rows)] if is_minibatch else scored_in_rows:
+            inside = slice(start, start + count)
             weighted = states[inside] * weight[inside]
             dense = -(self._probabilities[inside].T @ weighted)
-            found.add_group(dense.index_add_(0, self._target[draw][inside], weighted))
+            found.add_group(dense.index_add_(0, target[inside], weighted))
+            start += count
         return found

@@ -42,6 +42,23 @@ def arithmetic(precision: str, device: torch.device) -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
+@contextmanager
+def arithmetic_of_squares(device_type: str, is_half: bool) -> Iterator[None]:
+    """Float32, also where the passes are in half precision; on a GPU its matrix products are TF32 then.
+
+    TF32 holds what was a bfloat16 number exactly. In full float32 the squares would take a GPU longer than the passes.
+    It is set for the squares alone: passes have float32 products that must stay exact, such as rotary angles.
+    """
+    before = torch.get_float32_matmul_precision()
+    if device_type == "cuda" and is_half:
+        torch.set_float32_matmul_precision("high")
+    try:
+        with torch.autocast(device_type, enabled=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
 def automatic_microbatch(embed_two_rows: Callable[[], object], device: torch.device) -> int:
     """The largest power of two of rows that free GPU memory holds, judged by the peak that two rows need.
 
@@ -49,6 +66,7 @@ def automatic_microbatch(embed_two_rows: Callable[[], object], device: torch.dev
     """
     if device.type != "cuda":
         return DEFAULT_MICROBATCH
+    embed_two_rows()  # The first pass also takes workspaces that all later ones share.
     torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)
     embed_two_rows()
@@ -70,3 +88,16 @@ def halved_until_it_fits(compute: Callable[[int], Result], microbatch: int) -> t
         microbatch //= 2
         torch.cuda.empty_cache()
         logger.warning("out of GPU memory: going on with %d rows in a pass", microbatch)
+
+
+def positions_of(mask: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Where `mask`, which is on the CPU, is true, counted along its flattened form, for use on the device.
+
+    A mask on a GPU would have to be counted there before it can select anything, and the program would wait.
+    """
+    return there(mask.flatten().nonzero().squeeze(1), device)
+
+
+def there(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """A tensor of the CPU on the device, without waiting for what the device has still to do."""
+    return tensor.to(device, non_blocking=True)

@@ -9,6 +9,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from workflow_scripts.fisher.estimator import Estimator
+from workflow_scripts.fisher.hardware import there
 
 LEARNING_RATE = 5e-5
 EPSILON = 1e-8
@@ -92,8 +93,10 @@ def fit_through_model(
 ) -> None:
     """The same fit where features cannot be kept: a tied head moves the input embedding, dropout changes them.
 
-    `is_label` (rows, length) says which tokens are predicted. Only the head's own weights take a gradient.
+    `is_label` (rows, length) says which tokens are predicted; like ids and mask it is on the CPU. Only the head's own
+    weights take a gradient.
     """
+    device = model.device
     for parameter in head.parameters():
         parameter.requires_grad_()
     step = optimiser(head)
@@ -105,9 +108,13 @@ def fit_through_model(
                 if not kept.any():
                     continue
                 logits = model(
-                    input_ids=ids[part], attention_mask=None if mask is None else mask[part], use_cache=False
+                    input_ids=there(ids[part], device),
+                    attention_mask=None if mask is None else there(mask[part], device),
+                    use_cache=False,
                 ).logits
-                loss = nn.functional.cross_entropy(logits[:, :-1][kept], ids[part, 1:][kept])
+                place = tuple(there(index, device) for index in kept.nonzero(as_tuple=True))
+                labels = there(ids[part, 1:][kept], device)
+                loss = nn.functional.cross_entropy(logits[:, :-1][place], labels)
                 loss.backward()
                 step.step()
                 step.zero_grad()

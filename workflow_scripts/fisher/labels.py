@@ -47,7 +47,7 @@ def draw_labels(probabilities: torch.Tensor, uniform: torch.Tensor) -> torch.Ten
         blocks = torch.cat([blocks, probabilities[:, whole:].sum(1, keepdim=True)], 1)
     running = blocks.double().cumsum(1)
     # Rounding must not carry a number to the end of the sum, where no label is.
-    sought = torch.minimum(uniform, uniform.new_tensor(_ALMOST_ONE)) * running[:, -1:]
+    sought = uniform.clamp(max=_ALMOST_ONE) * running[:, -1:]
     block = torch.searchsorted(running, sought, right=True)
     rest = sought - torch.where(block > 0, running.gather(1, (block - 1).clamp(min=0)), 0.0)
 

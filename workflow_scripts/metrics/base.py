@@ -1,16 +1,18 @@
 """What a measure of alignment is: features of a batch, and a number for two batches."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from workflow_scripts.tokens.rows import Rows
+from workflow_scripts.tokens.rows import Rows, portions_key, token_portions
 
 Features = dict[str, np.ndarray]
+
+MIXTURES_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -22,10 +24,13 @@ class Batch:
     rows: Rows | None = None
     texts: tuple[str, ...] | None = None  # the decoded rows
     embedding: np.ndarray | None = None  # diagonal of the Fisher information
+    whole: Path | None = None  # the file of a whole set, which is read in portions
 
     @property
     def content(self) -> dict[str, Any]:
         """All that features can depend on, to name them by; ids of rows and documents are no part of it."""
+        if self.whole is not None:
+            return {"whole": portions_key(self.whole)}
         if self.embedding is not None:
             return {"embedding": self.embedding}
         if self.texts is not None:
@@ -40,6 +45,14 @@ class Batch:
             return len(self.embedding)
         assert self.rows is not None
         return self.rows.length
+
+    def token_portions(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Token ids and numbers of real tokens of some rows at a time."""
+        if self.whole is not None:
+            yield from token_portions(self.whole)
+        else:
+            assert self.rows is not None
+            yield self.rows.input_ids, self.rows.n_tokens
 
 
 @dataclass(frozen=True)
@@ -56,14 +69,22 @@ class Metric(ABC):
     """One measure of alignment; higher always means more alike.
 
     `needs` holds one source of batches, "rows", "text" or "embeddings:<estimator>", and may add "vocabulary",
-    "probe" or "encoder". `version` is raised whenever features or comparisons change their value, because
-    finished pieces are kept under it.
+    "probe" or "encoder", or "whole": then the source is one batch of all rows of a set. `version` is raised
+    whenever features or comparisons change their value, because finished pieces are kept under it.
+
+    `mixes` says how the alignment of a mixture follows from its parts: "exact" where the features of a batch
+    follow from those of its rows, so that `mix` gives the features of a mixed batch; "mean", the mean of the
+    parts' alignments, where they do not; "experts" where the metric is a language model, and the mixture's is
+    the weighted mean of the parts' probabilities. `mixes_by` says how: features are means over "tokens", or they are
+    added up over "rows".
     """
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
     symmetric: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]]
+    mixes: ClassVar[Literal["exact", "experts", "mean"]] = "mean"
+    mixes_by: ClassVar[Literal["tokens", "rows"]] = "tokens"
 
     def __init__(self, resources: Resources):
         self.resources = resources
@@ -83,6 +104,39 @@ class Metric(ABC):
     def table(self, sources: Sequence[Features], targets: Sequence[Features]) -> np.ndarray:
         """Alignment of every source batch (rows) with every target batch (columns)."""
         return np.array([[self.compare(source, target) for target in targets] for source in sources])
+
+    def mix(self, units: Sequence[Features], weights: np.ndarray) -> Features:
+        """Features of a batch made of smaller ones, as `compare` takes them for a source.
+
+        Weights are shares of the batch's tokens, or, where the metric mixes by rows, 1 for each unit of the batch.
+        """
+        raise NotImplementedError(f"metric {self.name} has no features of mixtures")
+
+    def mixture_table(
+        self, units: Sequence[Features], weights: np.ndarray, targets: Sequence[Features]
+    ) -> np.ndarray:
+        """`table` of many mixtures, one per row of `weights`; metrics override it for speed."""
+        portions = np.split(weights, range(MIXTURES_AT_ONCE, len(weights), MIXTURES_AT_ONCE))
+        return np.concatenate(
+            [self.table([self.mix(units, row) for row in portion], targets) for portion in portions]
+        )
+
+    def without(self, whole: Features, batch: Features) -> Features:
+        """Features of a whole set but for one of its batches, so that a set does not read what it was made of."""
+        raise NotImplementedError(f"metric {self.name} has no features of whole sets")
+
+    def expert(self, source: Features, target: Features) -> np.ndarray:
+        """The source's probability of each different n-gram of the target."""
+        raise NotImplementedError(f"metric {self.name} has no probabilities")
+
+    def score(self, expected: np.ndarray, target: Features) -> np.ndarray:
+        """Alignment with the target of the models that give its n-grams these probabilities, one model per row."""
+        raise NotImplementedError(f"metric {self.name} has no probabilities")
+
+    @classmethod
+    def reads_whole_sets(cls) -> bool:
+        """Whether a source is all rows of a set instead of its batches."""
+        return "whole" in cls.needs
 
     @classmethod
     def estimator(cls) -> str | None:

@@ -1,5 +1,6 @@
 """Where the probe's states lie: cosine of the mean hidden states of two batches."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ class HiddenStateCosine(Metric):
 
     name = "hidden_state_cosine"
     needs = ("rows", "probe")
+    mixes = "exact"
 
     @cached_property
     def probe(self) -> "PreTrainedModel":
@@ -34,3 +36,6 @@ class HiddenStateCosine(Metric):
     def compare(self, source: Features, target: Features) -> float:
         a, b = source["state"], target["state"]
         return float(a @ b / np.sqrt((a @ a) * (b @ b)))
+
+    def mix(self, units: Sequence[Features], weights: np.ndarray) -> Features:
+        return {"state": weights @ np.stack([unit["state"] for unit in units])}

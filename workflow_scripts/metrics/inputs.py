@@ -10,7 +10,7 @@ from workflow_scripts.command_line import UserError
 from workflow_scripts.metrics.base import Batch
 from workflow_scripts.storage.tables import read_table
 from workflow_scripts.tokens.batches import batch_indices
-from workflow_scripts.tokens.rows import Rows, read_rows
+from workflow_scripts.tokens.rows import Rows, read_rows, token_portions
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -64,6 +64,15 @@ def row_batches(
         )
         for one in chosen
     ]
+
+
+def whole_set(path: str | Path) -> Batch:
+    """All rows of a set as one batch, which is read in portions."""
+    n_rows = n_tokens = 0
+    for input_ids, real in token_portions(path):
+        n_rows += len(input_ids)
+        n_tokens += int(real.sum())
+    return Batch(n_rows, n_tokens, whole=Path(path))
 
 
 def read_set_rows(path: str | Path) -> Rows:

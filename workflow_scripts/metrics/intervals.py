@@ -37,6 +37,12 @@ def between_sets(table: np.ndarray) -> Estimate:
     return _interval(table.mean(), np.sqrt(square), square**2 / (parts**2 / degrees).sum())
 
 
+def given_source(table: np.ndarray) -> Estimate:
+    """One source, a whole set, as the only row, target batches as columns: only the target was drawn at random."""
+    columns = table[0]
+    return _interval(columns.mean(), np.sqrt(columns.var(ddof=1) / len(columns)), len(columns) - 1)
+
+
 def within_set(table: np.ndarray) -> Estimate:
     """The same batches as rows and columns: mean over pairs of two different batches.
 

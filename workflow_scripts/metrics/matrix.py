@@ -1,7 +1,7 @@
 """Alignment of all sets with each other: one metric, every ordered pair, on one scale."""
 
 from collections.abc import Mapping, Sequence
-from itertools import combinations_with_replacement
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ import pyarrow as pa
 from workflow_scripts.command_line import UserError
 from workflow_scripts.metrics.base import Batch, Metric
 from workflow_scripts.metrics.calibration import calibrate
-from workflow_scripts.metrics.intervals import Estimate, between_sets, within_set
+from workflow_scripts.metrics.intervals import Estimate, between_sets, given_source, within_set
 from workflow_scripts.metrics.pieces import FeaturedSet, Pieces
 from workflow_scripts.storage.content_store import ContentStore
 
@@ -44,16 +44,21 @@ def align_all(
     floor_batches: Sequence[Batch],
     store: ContentStore,
     seconds_before: Mapping[str, float],
+    whole_sets: Mapping[str, Batch],
 ) -> tuple[pa.Table, pa.Table]:
     """The alignment table and the cost table of one metric.
 
     The seconds of a set are those of its features and half of those of each of its comparisons, so that
     they add up to the cost of the whole matrix; pieces that were kept count with what they cost when they
-    were computed, and `seconds_before` adds what a set's batches cost before they came here.
+    were computed, and `seconds_before` adds what a set's batches cost before they came here. `whole_sets` has all
+    rows of each set, the floor included, for a metric that reads them; otherwise nothing.
     """
     pieces = Pieces(metric, store)
     everything = {**sets, floor_set: floor_batches}
-    featured = {name: pieces.featured(name, batches) for name, batches in sorted(everything.items())}
+    featured = {
+        name: pieces.featured(name, batches, whole_sets.get(name))
+        for name, batches in sorted(everything.items())
+    }
     seconds = {name: one.seconds + seconds_before.get(name, 0.0) for name, one in featured.items()}
 
     def compared(source: FeaturedSet, target: FeaturedSet) -> np.ndarray:
@@ -63,21 +68,26 @@ def align_all(
         return table
 
     estimates: dict[tuple[str, str], Estimate] = {}
-    for first, second in combinations_with_replacement(featured.values(), 2):
-        if floor_set not in sets and floor_set in (first.name, second.name):
+    for source, target in product(featured.values(), repeat=2):
+        if floor_set not in sets and floor_set in (source.name, target.name):
             continue
-        table = compared(first, second)
-        if first.key == second.key:  # the same batches: no pair of a batch with itself
-            estimates[first.name, second.name] = estimates[second.name, first.name] = within_set(table)
+        if metric.symmetric and target.name < source.name:
             continue
-        estimates[first.name, second.name] = between_sets(table)
-        estimates[second.name, first.name] = between_sets(
-            table.T if metric.symmetric else compared(second, first)
-        )
+        table = compared(source, target)
+        if metric.reads_whole_sets():
+            estimates[source.name, target.name] = given_source(table)
+            continue
+        # The same batches: no pair of a batch with itself.
+        interval = within_set if source.key == target.key else between_sets
+        estimates[source.name, target.name] = interval(table)
+        if metric.symmetric:
+            estimates[target.name, source.name] = interval(table.T)
     if floor_set in sets:
         floors = {target: estimates[floor_set, target].point for target in sets}
     else:
         floors = {target: float(compared(featured[floor_set], featured[target]).mean()) for target in sets}
+    for name, one in featured.items():
+        seconds[name] += pieces.whole_seconds(one)
     pieces.log_counts()
 
     frame = pd.DataFrame(
@@ -90,7 +100,7 @@ def align_all(
             "ci_high": estimate.high,
             "rows": sets[source][0].n_rows,
             "tokens": round(np.mean([batch.n_tokens for batch in (*sets[source], *sets[target])])),
-            "n_source_batches": len(sets[source]),
+            "n_source_batches": 1 if metric.reads_whole_sets() else len(sets[source]),
             "n_target_batches": len(sets[target]),
         }
         for (source, target), estimate in sorted(estimates.items())

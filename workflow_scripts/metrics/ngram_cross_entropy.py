@@ -1,10 +1,13 @@
 """A small language model of the source reads the target: minus the cross-entropy of a trigram model."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from workflow_scripts.metrics.base import Batch, Features, Metric
+from workflow_scripts.metrics.ngram_mixtures import MixtureReader
+from workflow_scripts.metrics.token_counts import looked_up, shared_vocabulary, sparse_counts
 
 ORDER = 3
 
@@ -24,6 +27,8 @@ class NgramCrossEntropy(Metric):
     version = 2
     symmetric = False
     needs = ("rows", "vocabulary")
+    mixes = "exact"
+    mixes_by = "rows"
 
     def parameters(self) -> dict[str, Any]:
         return {"vocabulary_size": self.resources.vocabulary_size}
@@ -64,10 +69,10 @@ class NgramCrossEntropy(Metric):
         p = np.full(len(target["grams1"]), 1 / self.resources.vocabulary_size)
         for order in range(1, ORDER + 1):
             lower = p[target[f"endings{order}"]] if order > 1 else p
-            count = _looked_up(source[f"grams{order}"], source[f"counts{order}"], target[f"grams{order}"])
+            count = looked_up(source[f"grams{order}"], source[f"counts{order}"], target[f"grams{order}"])
             known, wanted = source[f"histories{order}"], target[f"histories{order}"]
             total, followers = (
-                np.repeat(_looked_up(known, source[f"{values}{order}"], wanted), target[f"followers{order}"])
+                np.repeat(looked_up(known, source[f"{values}{order}"], wanted), target[f"followers{order}"])
                 for values in ("totals", "followers")
             )
             seen = total > 0
@@ -75,8 +80,25 @@ class NgramCrossEntropy(Metric):
         counts = target[f"counts{ORDER}"]
         return float((counts * np.log(p)).sum() / counts.sum())
 
+    def mix(self, units: Sequence[Features], weights: np.ndarray) -> Features:
+        base = self.resources.vocabulary_size + 1
+        features: Features = {}
+        for order in range(1, ORDER + 1):
+            grams = shared_vocabulary(units, f"grams{order}")
+            counts = weights @ sparse_counts(units, f"counts{order}", grams, f"grams{order}")
+            grams, counts = grams[counts > 0], counts[counts > 0]
+            histories, first = np.unique(grams // base, return_index=True)
+            features |= {
+                f"grams{order}": grams,
+                f"counts{order}": counts,
+                f"histories{order}": histories,
+                f"totals{order}": np.add.reduceat(counts, first),
+                f"followers{order}": np.diff(np.append(first, len(grams))),
+            }
+        return features
 
-def _looked_up(keys: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Values by key, 0 where there is no such key."""
-    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[place] == wanted, values[place], 0)
+    def mixture_table(
+        self, units: Sequence[Features], weights: np.ndarray, targets: Sequence[Features]
+    ) -> np.ndarray:
+        reader = MixtureReader(units, targets, ORDER, self.resources.vocabulary_size)
+        return np.array([reader.scores(row) for row in weights])

@@ -23,6 +23,8 @@ class FeaturedSet:
     key: str
     features: list[Features]
     seconds: float
+    whole: Batch | None = None  # all rows of the set, for metrics that read whole sets
+    whole_key: str | None = None
 
 
 @dataclass
@@ -36,13 +38,14 @@ class Pieces:
     )
 
     def __post_init__(self) -> None:
+        self._last_whole: tuple[str | None, Features] = (None, {})
         self._name = {
             "metric": self.metric.name,
             "version": self.metric.version,
             "parameters": self.metric.parameters(),
         }
 
-    def featured(self, name: str, batches: Sequence[Batch]) -> FeaturedSet:
+    def featured(self, name: str, batches: Sequence[Batch], whole: Batch | None = None) -> FeaturedSet:
         """Features of every batch of a set."""
         keys = [content_key(**self._name, piece="features", **batch.content) for batch in batches]
         features, seconds = [], 0.0
@@ -50,7 +53,30 @@ class Pieces:
             one, cost = self._features(key, batch)
             features.append(one)
             seconds += cost
-        return FeaturedSet(name, content_key(batches=keys), features, seconds)
+        whole_key = content_key(**self._name, piece="whole", **whole.content) if whole else None
+        return FeaturedSet(name, content_key(batches=keys), features, seconds, whole, whole_key)
+
+    def whole_features(self, source: FeaturedSet) -> Features:
+        """Features of all rows of a set: large and soon made again, so only those of the last set are kept."""
+        assert source.whole is not None and source.whole_key is not None
+        if self._last_whole[0] != source.whole_key:
+            self._last_whole = (None, {})  # memory holds one set at a time
+            started = time.perf_counter()
+            features = self.metric.features(source.whole)
+            self.store.put(source.whole_key, {SECONDS: np.array([time.perf_counter() - started])})
+            self._last_whole = (source.whole_key, features)
+        return self._last_whole[1]
+
+    def whole_seconds(self, source: FeaturedSet) -> float:
+        """What the features of all rows of a set cost."""
+        if source.whole_key is None:
+            return 0.0
+        kept = self.store.get(source.whole_key)
+        if kept is None:
+            self.whole_features(source)
+            kept = self.store.get(source.whole_key)
+            assert kept is not None
+        return float(kept[SECONDS][0])
 
     def _features(self, key: str, batch: Batch) -> tuple[Features, float]:
         if batch.embedding is not None:  # the embedding is the expensive part, and its file keeps it
@@ -76,11 +102,17 @@ class Pieces:
         if self.metric.symmetric and source.key > target.key:
             table, seconds = self.table(target, source)
             return table.T, seconds
-        key = content_key(**self._name, piece="pairs", source=source.key, target=target.key)
+        source_key = {"source": source.key}
+        if (
+            source.whole_key is not None
+        ):  # whether the target is part of the source is in the key of its batches
+            source_key["whole"] = source.whole_key
+        key = content_key(**self._name, piece="pairs", target=target.key, **source_key)
         kept = self.store.get(key)
         if kept is None:
+            whole = self.whole_features(source) if source.whole is not None else None
             started = time.perf_counter()
-            values = np.asarray(self.metric.table(source.features, target.features), dtype=np.float64)
+            values = np.asarray(self._values(source, target, whole), dtype=np.float64)
             if not np.isfinite(values).all():
                 raise ValueError(f"{self.metric.name} of {source.name} and {target.name} is not finite")
             kept = {"values": values, SECONDS: np.array([time.perf_counter() - started])}
@@ -89,6 +121,16 @@ class Pieces:
         else:
             self.counts["pairs_reused"] += 1
         return kept["values"], float(kept[SECONDS][0])
+
+    def _values(self, source: FeaturedSet, target: FeaturedSet, whole: Features | None) -> np.ndarray:
+        if whole is None:
+            return self.metric.table(source.features, target.features)
+        if source.key != target.key:
+            return self.metric.table([whole], target.features)
+        rest = (self.metric.without(whole, batch) for batch in target.features)
+        return np.array(
+            [[self.metric.compare(one, batch) for one, batch in zip(rest, target.features, strict=True)]]
+        )
 
     def log_counts(self) -> None:
         logger.info(

@@ -1,7 +1,7 @@
 """The measure of the paper, corrected: distance of Fisher embeddings, all coordinates."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -18,6 +18,7 @@ class Task2Vec(Metric):
     name = "task2vec"
     needs: ClassVar[tuple[str, ...]] = ("embeddings:corrected",)
     epsilon: ClassVar[float | None] = None  # of the distance; None is the relative form
+    mixes: ClassVar[Literal["exact", "experts", "mean"]] = "exact"
 
     def features(self, batch: Batch) -> Features:
         assert batch.embedding is not None
@@ -25,6 +26,11 @@ class Task2Vec(Metric):
 
     def compare(self, source: Features, target: Features) -> float:
         return float(self.table([source], [target])[0, 0])
+
+    def mix(self, units: Sequence[Features], weights: np.ndarray) -> Features:
+        """The Fisher information per token of a mixture is the weighted mean of that of its parts."""
+        embeddings = np.stack([unit["embedding"] for unit in units])
+        return {"embedding": weights.astype(embeddings.dtype) @ embeddings}
 
     def table(self, sources: Sequence[Features], targets: Sequence[Features]) -> np.ndarray:
         from workflow_scripts.fisher import distance_matrix

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from workflow_scripts.metrics.base import Batch, Features, Metric
-from workflow_scripts.metrics.token_counts import dense_counts, shared_vocabulary
+from workflow_scripts.metrics.base import MIXTURES_AT_ONCE, Batch, Features, Metric
+from workflow_scripts.metrics.token_counts import dense_counts, shared_vocabulary, sparse_counts
 
 BUCKETS = 2**20
 WORD_OR_SIGN = r"\w+|[^\w\s]"  # signs count, since formal languages are made of them
@@ -23,6 +23,8 @@ class TfidfCosine(Metric):
 
     name = "tfidf_cosine"
     needs = ("text",)
+    mixes = "exact"
+    mixes_by = "rows"
 
     def features(self, batch: Batch) -> Features:
         from sklearn.feature_extraction.text import HashingVectorizer
@@ -31,12 +33,12 @@ class TfidfCosine(Metric):
         vectorizer = HashingVectorizer(
             n_features=BUCKETS, token_pattern=WORD_OR_SIGN, alternate_sign=False, norm=None
         )
-        words = vectorizer.transform(batch.texts).tocsc()
-        ids = np.flatnonzero(np.diff(words.indptr))
+        words = vectorizer.transform(batch.texts)
+        ids, place = np.unique(words.indices, return_inverse=True)
         return {
-            "ids": ids,
-            "counts": np.asarray(words.sum(axis=0)).ravel()[ids],
-            "rows_with": np.diff(words.indptr)[ids],
+            "ids": ids.astype(np.int64),
+            "counts": np.bincount(place, weights=words.data),
+            "rows_with": np.bincount(place).astype(np.int32),
             "rows": np.array([words.shape[0]]),
         }
 
@@ -54,3 +56,43 @@ class TfidfCosine(Metric):
             weighted, other = a[i] * idf, b[j] * idf
             values[i, j] = weighted @ other / np.sqrt((weighted @ weighted) * (other @ other))
         return values
+
+    def mix(self, units: Sequence[Features], weights: np.ndarray) -> Features:
+        vocabulary = shared_vocabulary(units)
+        return {
+            "ids": vocabulary,
+            "counts": weights @ sparse_counts(units, "counts", vocabulary),
+            "rows_with": weights @ sparse_counts(units, "rows_with", vocabulary),
+            "rows": weights @ np.stack([unit["rows"] for unit in units]),
+        }
+
+    def mixture_table(
+        self, units: Sequence[Features], weights: np.ndarray, targets: Sequence[Features]
+    ) -> np.ndarray:
+        """Words that the target does not hold weigh the same for all targets with as many rows."""
+        vocabulary = shared_vocabulary([*units, *targets])
+        counts, rows_with = (sparse_counts(units, key, vocabulary).T for key in ("counts", "rows_with"))
+        places = [np.searchsorted(vocabulary, target["ids"]) for target in targets]
+        values = np.empty((len(weights), len(targets)))
+        for start in range(0, len(weights), MIXTURES_AT_ONCE):
+            portion = slice(start, start + MIXTURES_AT_ONCE)
+            a, df = counts @ weights[portion].T, rows_with @ weights[portion].T
+            rows = weights[portion] @ np.concatenate([unit["rows"] for unit in units])
+            squares: dict[
+                int, np.ndarray
+            ] = {}  # of the weighted counts, where the target does not hold the word
+            for j, (target, its) in enumerate(zip(targets, places, strict=True)):
+                target_rows = int(target["rows"][0])
+                n = rows + target_rows
+                if target_rows not in squares:
+                    squares[target_rows] = (a * _idf(n, df)) ** 2
+                elsewhere = squares[target_rows]
+                idf = _idf(n, df[its] + target["rows_with"][:, None])
+                weighted, other = a[its] * idf, target["counts"][:, None] * idf
+                length = elsewhere.sum(axis=0) - elsewhere[its].sum(axis=0) + (weighted**2).sum(axis=0)
+                values[portion, j] = (weighted * other).sum(axis=0) / np.sqrt(length * (other**2).sum(axis=0))
+        return values
+
+
+def _idf(n: np.ndarray, rows_with: np.ndarray) -> np.ndarray:
+    return np.log((1 + n) / (1 + rows_with)) + 1

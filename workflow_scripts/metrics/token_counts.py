@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import sparse
 
 from workflow_scripts.metrics.base import Features
 
@@ -20,6 +21,26 @@ def dense_counts(batches: Sequence[Features], values: str, vocabulary: np.ndarra
     return counts
 
 
-def shared_vocabulary(batches: Sequence[Features]) -> np.ndarray:
+def sparse_counts(
+    batches: Sequence[Features], values: str, vocabulary: np.ndarray, ids: str = "ids"
+) -> sparse.csr_matrix:
+    """As `dense_counts`, for many small batches; ids that `vocabulary` does not hold are left out."""
+    all_ids = np.concatenate([batch[ids] for batch in batches])
+    columns = np.searchsorted(vocabulary, all_ids)
+    is_held = np.append(vocabulary, -1)[columns] == all_ids
+    rows = np.repeat(np.arange(len(batches)), [len(batch[ids]) for batch in batches])
+    counts = np.concatenate([batch[values] for batch in batches]).astype(float)
+    return sparse.csr_matrix(
+        (counts[is_held], (rows[is_held], columns[is_held])), shape=(len(batches), len(vocabulary))
+    )
+
+
+def shared_vocabulary(batches: Sequence[Features], ids: str = "ids") -> np.ndarray:
     """All ids of some batches, sorted."""
-    return np.unique(np.concatenate([batch["ids"] for batch in batches]))
+    return np.unique(np.concatenate([batch[ids] for batch in batches]))
+
+
+def looked_up(keys: np.ndarray, values: np.ndarray, wanted: np.ndarray, otherwise: float = 0) -> np.ndarray:
+    """Values by key (sorted, at least one), `otherwise` where there is no such key."""
+    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[place] == wanted, values[place], otherwise)

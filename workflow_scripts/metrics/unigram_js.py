@@ -6,7 +6,12 @@ import numpy as np
 from scipy.special import xlogy
 
 from workflow_scripts.metrics.base import Batch, Features, Metric
-from workflow_scripts.metrics.token_counts import dense_counts, real_tokens, shared_vocabulary
+from workflow_scripts.metrics.token_counts import (
+    dense_counts,
+    real_tokens,
+    shared_vocabulary,
+    sparse_counts,
+)
 
 
 class UnigramJS(Metric):
@@ -18,6 +23,7 @@ class UnigramJS(Metric):
 
     name = "unigram_js"
     needs = ("rows",)
+    mixes = "exact"
 
     def features(self, batch: Batch) -> Features:
         assert batch.rows is not None
@@ -33,6 +39,31 @@ class UnigramJS(Metric):
         q = dense_counts(targets, "frequencies", vocabulary)
         mixed = np.array([_entropy((row + q) / 2) for row in p])
         return 1 - (mixed - (_entropy(p)[:, None] + _entropy(q)[None, :]) / 2)
+
+    def mix(self, units: Sequence[Features], weights: np.ndarray) -> Features:
+        vocabulary = shared_vocabulary(units)
+        return {
+            "ids": vocabulary,
+            "frequencies": weights @ sparse_counts(units, "frequencies", vocabulary),
+        }
+
+    def mixture_table(
+        self, units: Sequence[Features], weights: np.ndarray, targets: Sequence[Features]
+    ) -> np.ndarray:
+        """Only the target's own tokens are visited pair by pair: elsewhere the mixture's half is all there is."""
+        vocabulary = shared_vocabulary([*units, *targets])
+        p = sparse_counts(units, "frequencies", vocabulary).T @ weights.T
+        alone = xlogy(p / 2, p / 2)
+        all_alone = alone.sum(axis=0)
+        entropy = -xlogy(p, p).sum(axis=0) / np.log(2)
+        values = np.empty((len(weights), len(targets)))
+        for column, target in zip(values.T, targets, strict=True):
+            its = np.searchsorted(vocabulary, target["ids"])
+            q = target["frequencies"]
+            both = (p[its] + q[:, None]) / 2
+            mixed = all_alone - alone[its].sum(axis=0) + (both * np.log(both)).sum(axis=0)
+            column[:] = 1 + mixed / np.log(2) + (entropy + _entropy(q)) / 2
+        return values
 
 
 def _entropy(p: np.ndarray) -> np.ndarray:

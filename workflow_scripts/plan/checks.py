@@ -8,9 +8,16 @@ from workflow_scripts.command_line import UserError
 from workflow_scripts.corpora.columns import RowReader
 from workflow_scripts.metrics.registry import metric_names
 from workflow_scripts.plan.corpus_graph import CorpusGraph
+from workflow_scripts.plan.experiments import is_recorded, recorded, trained, training_corpora
 from workflow_scripts.plan.models import check_models
 from workflow_scripts.plan.schema import with_defaults
-from workflow_scripts.plan.sources import input_files, largest_bytes, shared_domain, shared_text
+from workflow_scripts.plan.sources import (
+    input_files,
+    largest_bytes,
+    read_recorded,
+    shared_domain,
+    shared_text,
+)
 
 WITHOUT_DOCUMENTS = ("mixture", "random_tokens")
 
@@ -23,6 +30,7 @@ def checked(config: dict[str, Any]) -> dict[str, Any]:
     _check_rows(config)
     check_models(config)
     _check_experiments(config)
+    _check_recorded(config)
     _check_switches(config)
     if not config["only_existing"]:  # the text itself need not be there any more
         _check_files(config)
@@ -123,13 +131,15 @@ def _check_rows(config: dict[str, Any]) -> None:
 
 
 def _check_experiments(config: dict[str, Any]) -> None:
-    specs, graph = config["corpora"], CorpusGraph(config)
     seen: set[str] = set()
     for experiment in config["experiments"]:
         here = f"experiments.{experiment['name']}"
         if experiment["name"] in seen:
             raise UserError(f"{here}: two experiments have this name")
         seen.add(experiment["name"])
+        _check_sides_exist(config, experiment, here)
+    for experiment in trained(config):
+        here = f"experiments.{experiment['name']}"
         _one_of(experiment["recipe"], config["recipes"], f"{here}.recipe")
         budgets = config["recipes"][experiment["recipe"]]["tokens"]
         for tokens in experiment.get("tokens", []):
@@ -137,18 +147,6 @@ def _check_experiments(config: dict[str, Any]) -> None:
                 raise UserError(
                     f"{here}.tokens = {tokens}: not a budget of its recipe ({', '.join(map(str, budgets))})"
                 )
-        for name in experiment["train_sets"]:
-            _one_of(name, specs, f"{here}.train_sets")
-            if graph.held_out(name) >= 1:
-                raise UserError(f"{here}.train_sets = {name}: held_out is 1, so it has no train side")
-        for name in experiment["eval_sets"]:
-            _one_of(name, specs, f"{here}.eval_sets")
-            if specs[name]["source"] in WITHOUT_DOCUMENTS:
-                raise UserError(
-                    f"{here}.eval_sets = {name}: a {specs[name]['source']} corpus has no documents to evaluate"
-                )
-            if graph.held_out(name) <= 0:
-                raise UserError(f"{here}.eval_sets = {name}: held_out is 0, so it has no eval side")
         if experiment["target"] is not None:
             _one_of(experiment["target"], experiment["eval_sets"], f"{here}.target")
         for name in experiment["fractions"] or {}:
@@ -159,6 +157,50 @@ def _check_experiments(config: dict[str, Any]) -> None:
             _one_of(name, experiment["train_sets"], f"{here}.in_domain_for")
             for other in evaluated:
                 _one_of(other, experiment["eval_sets"], f"{here}.in_domain_for.{name}")
+
+
+def _check_sides_exist(config: dict[str, Any], experiment: dict[str, Any], here: str) -> None:
+    specs, graph = config["corpora"], CorpusGraph(config)
+    key = "parts" if is_recorded(experiment) else "train_sets"
+    for name in experiment[key]:
+        _one_of(name, specs, f"{here}.{key}")
+        if graph.held_out(name) >= 1:
+            raise UserError(f"{here}.{key} = {name}: held_out is 1, so it has no train side")
+    for name in experiment["eval_sets"]:
+        _one_of(name, specs, f"{here}.eval_sets")
+        if specs[name]["source"] in WITHOUT_DOCUMENTS:
+            raise UserError(
+                f"{here}.eval_sets = {name}: a {specs[name]['source']} corpus has no documents to evaluate"
+            )
+        if graph.held_out(name) <= 0:
+            raise UserError(f"{here}.eval_sets = {name}: held_out is 0, so it has no eval side")
+
+
+def _check_recorded(config: dict[str, Any]) -> None:
+    """The tables themselves are read, so that a gap in them is known before the first job."""
+    experiments = {experiment["name"]: experiment for experiment in recorded(config)}
+    for name, experiment in experiments.items():
+        here = f"experiments.{name}"
+        if experiment["proxies"] is not None:
+            _one_of(experiment["proxies"], set(experiments) - {name}, f"{here}.proxies")
+            for key in ("parts", "eval_sets"):
+                if set(experiment[key]) != set(experiments[experiment["proxies"]][key]):
+                    raise UserError(
+                        f"{here}.{key}: they must be those of its proxies {experiment['proxies']}"
+                    )
+        for other in experiment["sharpen_from"]:
+            _one_of(other, set(experiments) - {name}, f"{here}.sharpen_from")
+        sized = [name, *experiment["sharpen_from"]] if experiment["sharpen_from"] else []
+        for other in sized:
+            if experiments[other]["parameters"] is None:
+                raise UserError(f"experiments.{other}.parameters is missing: {here}.sharpen_from needs it")
+        for other in experiment["stand_ins"]:
+            _one_of(other, experiment["eval_sets"], f"{here}.stand_ins")
+        if not config["only_existing"]:
+            try:
+                read_recorded(experiment)
+            except UserError as mistake:
+                raise UserError(f"{here}: {mistake}") from None
 
 
 def _check_grid(experiment: dict[str, Any], here: str) -> None:
@@ -175,7 +217,7 @@ def _check_switches(config: dict[str, Any]) -> None:
     """Alignments of the switch table are correlated with the losses of one experiment."""
     if config["switches"] is None:
         return
-    experiments = {experiment["name"]: experiment for experiment in config["experiments"]}
+    experiments = {experiment["name"]: experiment for experiment in trained(config)}
     name = config["switches"]["experiment"]
     if name not in experiments:
         raise UserError(
@@ -204,7 +246,7 @@ def _check_disjoint(config: dict[str, Any]) -> None:
     graph = CorpusGraph(config)
     sides = []
     for experiment in config["experiments"]:
-        train = {origin for name in experiment["train_sets"] for origin in _origins(graph, name)}
+        train = {origin for name in training_corpora(experiment) for origin in _origins(graph, name)}
         evaluated = {origin for name in experiment["eval_sets"] for origin in _origins(graph, name)}
         sides.append((train, evaluated))
     used = sorted(set().union(*(one | other for one, other in sides)))
@@ -246,11 +288,11 @@ def _check_sizes(config: dict[str, Any]) -> None:
     """A token is at least a byte, so a corpus of fewer bytes than a stage needs tokens is refused at once."""
     graph = CorpusGraph(config)
     length, settings = config["rows"]["length"], config["alignment"]
-    batches = settings["batches"] if settings["sampling"] == "disjoint" else 1
+    batches = settings["batches"]
     for_batches = batches * settings["rows"] * length
     for experiment in config["experiments"]:
-        budget = max(experiment.get("tokens") or config["recipes"][experiment["recipe"]]["tokens"])
-        for side, names in (("train", experiment["train_sets"]), ("eval", experiment["eval_sets"])):
+        budget = 0 if is_recorded(experiment) else _largest_budget(config, experiment)
+        for side, names in (("train", training_corpora(experiment)), ("eval", experiment["eval_sets"])):
             for name in names:
                 name = settings["measured_as"].get(name, name).split(".")[0]
                 spec = graph.specs[graph.origin(name)]
@@ -270,3 +312,7 @@ def _check_sizes(config: dict[str, Any]) -> None:
                         f"experiments.{experiment['name']}: a budget of {budget} tokens is more than corpora.{name} "
                         f"has (at most {most} {unit})"
                     )
+
+
+def _largest_budget(config: dict[str, Any], experiment: dict[str, Any]) -> int:
+    return max(experiment.get("tokens") or config["recipes"][experiment["recipe"]]["tokens"])

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from workflow_scripts.command_line import UserError
+from workflow_scripts.plan.experiments import training_corpora
 from workflow_scripts.plan.sources import in_folder, input_files, packages_of
 
 
@@ -51,7 +52,7 @@ class CorpusGraph:
         """Every corpus that something names, and the corpora that those are made of."""
         names = {self.config["alignment"]["floor"], *self.reserved}
         for experiment in self.config["experiments"]:
-            names |= {*experiment["train_sets"], *experiment["eval_sets"]}
+            names |= {*training_corpora(experiment), *experiment["eval_sets"]}
         for part in (self.config["alignment"], *self.config["estimators"].values()):
             names |= {other.split(".")[0] for name, other in part["measured_as"].items() if name in names}
         waiting = list(names)
@@ -88,6 +89,16 @@ class CorpusGraph:
         shares = self.specs[name]["fractions"]
         return [shares[parent] for parent in self.parents(name)]
 
+    def mixed_of(self, name: str) -> dict[str, float]:
+        """Shares of the corpora that a mixture is made of, mixtures of mixtures split up; any other is all itself."""
+        if self.specs[name]["source"] != "mixture":
+            return {name: 1.0}
+        shares: dict[str, float] = {}
+        for parent, share in zip(self.parents(name), self.fractions(name), strict=True):
+            for corpus, its_share in self.mixed_of(parent).items():
+                shares[corpus] = shares.get(corpus, 0.0) + share * its_share
+        return shares
+
     def spec_json(self, name: str) -> str:
         """What the source of a corpus is told; names and sides of other corpora are passed apart."""
         spec = self.specs[name]
@@ -95,7 +106,7 @@ class CorpusGraph:
             {
                 key: spec[key]
                 for key in sorted(spec)
-                if key not in ("held_out", "disjoint_from", "download_mb")
+                if key not in ("held_out", "disjoint_from", "download_mb", "family", "role")
             }
         )
 

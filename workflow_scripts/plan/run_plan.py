@@ -1,16 +1,23 @@
 """Which files a config asks for, and what each is made from."""
 
 import argparse
+import itertools
 import json
 import os
 import shlex
+import sys
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from workflow_scripts.command_line import UserError
 from workflow_scripts.metrics.registry import metric_class
 from workflow_scripts.plan.corpus_graph import CorpusGraph
+from workflow_scripts.plan.experiments import is_recorded, recorded, trained, training_corpora
+from workflow_scripts.plan.families import families
+from workflow_scripts.plan.sources import recorded_tables
+from workflow_scripts.plan.surroundings import as_overlay
 
 ROW_SOURCES = ("mixture", "random_tokens")
 
@@ -97,7 +104,7 @@ class RunPlan:
     @cached_property
     def sets(self) -> list[str]:
         """Sets whose alignment is measured, the floor among them."""
-        train = {f"{name}.train" for e in self.config["experiments"] for name in e["train_sets"]}
+        train = {f"{name}.train" for e in self.config["experiments"] for name in training_corpora(e)}
         evaluated = {f"{name}.eval" for e in self.config["experiments"] for name in e["eval_sets"]}
         return sorted(train | evaluated | {self.floor})
 
@@ -139,14 +146,15 @@ class RunPlan:
         """
         settings, general = self.config["estimators"][name], self.config["alignment"]["batches"]
         asked = settings["batches"] or general
-        return asked if settings["rows"] or settings["sampling"] else min(asked, general)
+        of_its_own = settings["rows"] or settings["sampling"] == "same"
+        return asked if of_its_own else min(asked, general)
 
     def estimator_rows(self, name: str) -> int:
         """Rows of a batch that an estimator embeds."""
         return self.config["estimators"][name]["rows"] or self.config["alignment"]["rows"]
 
     def estimator_sampling(self, name: str) -> str:
-        return self.config["estimators"][name]["sampling"] or self.config["alignment"]["sampling"]
+        return self.config["estimators"][name]["sampling"]
 
     def fewer_rows(self, estimator: str | None) -> list[str]:
         """The option that lets a set with few rows have smaller batches, where the estimator asks for it."""
@@ -168,10 +176,14 @@ class RunPlan:
 
     def metric_inputs(self, metric: str) -> list[str]:
         """What a metric reads of each set, in the order of `sets`: embeddings, or rows."""
+        return self.inputs_of(metric, self.sets)
+
+    def inputs_of(self, metric: str, sets: Iterable[str]) -> list[str]:
+        """What a metric reads of some sets, in their order."""
         estimator = metric_class(metric).estimator()
         if estimator is None:
-            return [self.measured_rows(name) for name in self.sets]
-        return [self.embedding(name, estimator) for name in self.sets]
+            return [self.measured_rows(name) for name in sets]
+        return [self.embedding(name, estimator) for name in sets]
 
     def metric_encoder(self, metric: str) -> list[str]:
         """Options that name the sentence encoder, for a metric that needs one."""
@@ -206,7 +218,7 @@ class RunPlan:
     @cached_property
     def training(self) -> list[tuple[str, str, str]]:
         """(recipe, training set, seeds) of every training job."""
-        wanted = {(e["recipe"], name) for e in self.config["experiments"] for name in e["train_sets"]}
+        wanted = {(e["recipe"], name) for e in trained(self.config) for name in e["train_sets"]}
         return [
             (recipe, name, seeds) for recipe, name in sorted(wanted) for seeds in self._seed_chunks(recipe)
         ]
@@ -227,14 +239,14 @@ class RunPlan:
     @cached_property
     def evaluations(self) -> list[tuple[str, str]]:
         """(recipe, evaluation set) of every evaluation job."""
-        return sorted({(e["recipe"], name) for e in self.config["experiments"] for name in e["eval_sets"]})
+        return sorted({(e["recipe"], name) for e in trained(self.config) for name in e["eval_sets"]})
 
     def budgets(self, recipe: str, eval_set: str) -> list[int]:
         """Budgets of a recipe at which some experiment reads the loss on an evaluation set."""
         return sorted(
             {
                 tokens
-                for e in self.config["experiments"]
+                for e in trained(self.config)
                 if e["recipe"] == recipe and eval_set in e["eval_sets"]
                 for tokens in e.get("tokens") or self.recipe(recipe)["tokens"]
             }
@@ -269,13 +281,87 @@ class RunPlan:
 
     @property
     def experiments_json(self) -> str:
-        """The experiments as the analysis is told them, each with its budgets and seeds."""
+        """The experiments as the analysis is told them; trained ones with budgets, seeds, families and controls."""
         experiments = []
         for experiment in self.config["experiments"]:
+            if is_recorded(experiment):
+                experiments.append(experiment)
+                continue
             recipe = self.recipe(experiment["recipe"])
             tokens = sorted(experiment.get("tokens") or recipe["tokens"])
-            experiments.append({**experiment, "tokens": tokens, "seeds": recipe["seeds"]})
+            experiments.append(
+                {
+                    **experiment,
+                    "tokens": tokens,
+                    "seeds": recipe["seeds"],
+                    "families": families(self.corpora, experiment["train_sets"]),
+                    "controls": [
+                        name
+                        for name in experiment["train_sets"]
+                        if self.corpora.specs[name].get("role") == "control"
+                    ],
+                }
+            )
         return _json(experiments)
+
+    # -- losses measured elsewhere --------------------------------------------------------------------------
+
+    @cached_property
+    def recorded(self) -> dict[str, dict[str, Any]]:
+        """Experiments whose losses come from a table, by name."""
+        return {experiment["name"]: experiment for experiment in recorded(self.config)}
+
+    def recorded_files(self, experiment: str) -> dict[str, Any]:
+        """The user's tables of losses and mixtures; under `only_existing` none where they are gone."""
+        try:
+            return recorded_tables(self.recorded[experiment])
+        except UserError:
+            if not self.config["only_existing"]:
+                raise
+            return {"losses": [], "mixtures": []}
+
+    def recorded_model(self, experiment: str) -> list[str]:
+        """The option that names the model whose losses are read, where the config does."""
+        model = self.recorded[experiment]["model"]
+        return ["--model", model] if model is not None else []
+
+    @property
+    def recorded_losses(self) -> list[str]:
+        """Checked losses of the recorded experiments, in their order."""
+        return [f"{self.root}/outside/{name}.losses.parquet" for name in self.recorded]
+
+    @property
+    def recorded_shares(self) -> list[str]:
+        """Checked mixtures of the recorded experiments, in their order."""
+        return [f"{self.root}/outside/{name}.shares.parquet" for name in self.recorded]
+
+    @property
+    def outside_tables(self) -> dict[str, str]:
+        """Tables about recorded experiments by name; none without such an experiment."""
+        names = (
+            "effective_tokens",
+            "effective_token_differences",
+            "effective_token_points",
+            "token_worth",
+            "token_laws",
+        )
+        return {name: f"{self.root}/analysis/{name}.parquet" for name in names} if self.recorded else {}
+
+    @property
+    def mixed_parts(self) -> list[str]:
+        """Train sides of the parts of recorded mixtures."""
+        return sorted({f"{part}.train" for one in self.recorded.values() for part in one["parts"]})
+
+    @property
+    def mixed_targets(self) -> list[str]:
+        """Eval sides that recorded losses are of."""
+        return sorted({f"{target}.eval" for one in self.recorded.values() for target in one["eval_sets"]})
+
+    @property
+    def mixture_alignments(self) -> list[str]:
+        """Alignments of the mixtures of recorded experiments, one table a metric."""
+        metrics = self.config["alignment"]["metrics"] if self.recorded else []
+        return [f"{self.root}/alignment/mixtures/{metric}.parquet" for metric in metrics]
 
     @property
     def training_times(self) -> list[str]:
@@ -287,6 +373,12 @@ class RunPlan:
 
     # -- analysis and report --------------------------------------------------------------------------------
 
+    @property
+    def mixed_of_json(self) -> str:
+        """Corpora and shares that every training set is made of."""
+        names = {name for e in trained(self.config) for name in e["train_sets"]}
+        return _json({name: self.corpora.mixed_of(name) for name in names})
+
     analysis_tables = (
         "points",
         "correlation",
@@ -295,6 +387,9 @@ class RunPlan:
         "choice",
         "choice_cost",
         "exchange_rate",
+        "loss_collapse",
+        "loss_collapse_curves",
+        "loss_collapse_worth",
         "published",
         "published_points",
     )
@@ -334,8 +429,8 @@ class RunPlan:
         return {
             **{name: f"{self.root}/analysis/{name}.parquet" for name in self.analysis_tables},
             **self.switch_tables,
+            **self.outside_tables,
             "alignment": f"{self.root}/alignment/alignment.parquet",
-            "alignment_cost": f"{self.root}/alignment/alignment_cost.parquet",
             "loss_summary": f"{self.root}/losses/loss_summary.parquet",
         }
 
@@ -364,18 +459,17 @@ class RunPlan:
 
     # -- what is there --------------------------------------------------------------------------------------
 
-    def command_for_what_exists(self, given: Sequence[str]) -> str:
+    def command_for_what_exists(self, snakefile: str, given: Sequence[str]) -> str:
         """The shell command that makes the page from what a failed run left, with the same config, where it ran.
 
         `given` are the arguments of the failed run: a run on a cluster makes its page there, too.
         """
         overlay = Path(self.root) / "store" / "only_existing.json"
         overlay.parent.mkdir(parents=True, exist_ok=True)
-        overlay.write_text(_json({**self.config, "only_existing": True}), encoding="utf-8")
+        overlay.write_text(_json(as_overlay({**self.config, "only_existing": True})), encoding="utf-8")
         # The failed run still holds the lock of the working directory.
-        return shlex.join(
-            ["snakemake", "--nolock", *execution_options(given), "--configfile", str(overlay), "--", "report"]
-        )
+        command = [sys.executable, "-m", "snakemake", "--snakefile", snakefile, "--nolock"]
+        return shlex.join([*command, *execution_options(given), "--configfile", str(overlay), "--", "report"])
 
     def present(self, paths: Iterable[str]) -> list[str]:
         """The paths; under `only_existing` those that exist."""
@@ -401,7 +495,7 @@ def execution_options(given: Sequence[str]) -> list[str]:
         if value is not None
         for word in (f"--{name.replace('_', '-')}", value)
     ]
-    for option, following in zip(others, [*others[1:], "-"], strict=True):
+    for option, following in itertools.zip_longest(others, others[1:], fillvalue="-"):
         if option.startswith("--slurm-"):
             options += [option] if following.startswith("-") else [option, following]
     return options

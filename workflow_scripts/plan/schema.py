@@ -6,7 +6,6 @@ import functools
 import json
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -14,10 +13,12 @@ from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError, best_match
 
 from workflow_scripts.command_line import UserError
+from workflow_scripts.plan.experiments import is_recorded
+from workflow_scripts.workflow_files import ROOT
 
 LARGEST = 2**53  # the integers that are exact in JSON
 
-SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "config.schema.yaml"
+SCHEMA = ROOT / "schemas" / "config.schema.yaml"
 
 
 @functools.cache
@@ -34,12 +35,16 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
     _refuse_strange_values(filled, "")
     _check(filled, schema(), "")
     for name, corpus in filled["corpora"].items():
-        _check(
-            corpus,
-            {**schema()["$defs"][f"{corpus['source']}_corpus"], "$defs": schema()["$defs"]},
-            f"corpora.{name}",
-        )
+        _check_definition(corpus, f"{corpus['source']}_corpus", f"corpora.{name}")
+    for experiment in filled["experiments"]:
+        kind = "recorded" if is_recorded(experiment) else "trained"
+        _check_definition(experiment, f"{kind}_experiment", f"experiments.{experiment['name']}")
     return filled
+
+
+def _check_definition(value: Any, name: str, where: str) -> None:
+    definitions = schema()["$defs"]
+    _check(value, {**definitions[name], "$defs": definitions}, where)
 
 
 def _refuse_strange_values(value: Any, where: str) -> None:

@@ -4,10 +4,16 @@ import gzip
 import os
 import sys
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.command_line import UserError
+from workflow_scripts.workflow_files import ROOT
+
+if TYPE_CHECKING:
+    from workflow_scripts.outside.tables import Recorded
+
 
 # Kinds of environment text that are read from the same files; each of the others has files of its own.
 _OF_MODULES = ("docstrings", "code", "pairs_docstring_code", "pairs_doctest")
@@ -114,3 +120,25 @@ def packages_of(spec: dict[str, Any]) -> list[str]:
 
 def _listed(what: str, names: set[str]) -> str:
     return f"{what} {', '.join(sorted(names))}" if names else ""
+
+
+def recorded_tables(experiment: Mapping[str, Any]) -> dict[str, str]:
+    """Files of an experiment whose losses were measured elsewhere; the shipped ones are found from any folder."""
+    found = {}
+    for key in ("losses", "mixtures"):
+        named = Path(os.path.expandvars(experiment[key])).expanduser()
+        shipped = ROOT / named
+        if not named.is_file() and not shipped.is_file():
+            raise UserError(f"{key} = {experiment[key]}: there is no such file")
+        found[key] = str(named if named.is_file() else shipped)
+    return found
+
+
+def read_recorded(experiment: Mapping[str, Any]) -> "Recorded":
+    """Losses and mixtures of such an experiment; a UserError names what is wrong in them."""
+    from workflow_scripts.outside.tables import read
+
+    files = recorded_tables(experiment)
+    return read(
+        files["losses"], files["mixtures"], experiment["parts"], experiment["eval_sets"], experiment["model"]
+    )

@@ -21,3 +21,8 @@ def folder_names(path: str, count: int) -> str:
 def one_of(names: Iterable[str]) -> str:
     """A wildcard constraint that admits these names alone (and nothing, where there are none)."""
     return "|".join(names) or "(?!)"
+
+
+def corpus_of(set_name: str) -> str:
+    """The corpus of a set, `<corpus>.<split>`."""
+    return set_name.partition(".")[0]

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from workflow_scripts.flip_switches import OF_THE_ESTIMATOR
 from workflow_scripts.metrics.registry import metric_class
 from workflow_scripts.plan.run_plan import RunPlan
 from workflow_scripts.plan.sources import largest_bytes
@@ -16,7 +17,8 @@ _BYTES_ON_DISK = 5.0  # of a token: its id and its mask
 _UNKNOWN_TEXT = 5e6  # of a corpus that does not say how large it is
 _DOCUMENT = 2e3  # bytes of a document of a data set that says how many
 _SECONDS_PER_COORDINATE = 3e-10  # of a distance of two embeddings: 45 microseconds for 134,993
-_FLIPS = 18  # variants that the switches measure, each on all its sets
+# Both ends of the switch table are embedded as they are, and once for each switch but epsilon.
+SWITCH_EMBEDDINGS = 2 * (1 + len((*OF_THE_ESTIMATOR, "layout", "same_batches")))
 _UNTOLD_TOKENS = 1e6  # of an evaluation set that is taken whole
 
 
@@ -99,7 +101,10 @@ def planned_jobs(plan: RunPlan) -> dict[str, int]:
         for path in files
     )
     once = ["make_tokenizer", "measure_covariates", "collect_alignment", "collect_losses", "correlate_losses"]
-    once += ["choose_data", "measure_exchange_rate", "analyse_published", "describe_run", "render_report"]
+    once += ["choose_data", "measure_exchange_rate", "collapse_losses", "analyse_published", "describe_run"]
+    once += ["render_report"]
+    if plan.recorded:
+        once += ["rank_mixtures"]
     if plan.config["switches"]:
         once += ["flip_switches", "weigh_switches"]
     return {
@@ -110,6 +115,8 @@ def planned_jobs(plan: RunPlan) -> dict[str, int]:
         "train_probe": 1,
         "embed_batches": sum(len(_embedded_rows(plan, estimator)) for estimator in plan.estimators),
         "compare_sets": len(plan.config["alignment"]["metrics"]),
+        "import_losses": len(plan.recorded),
+        "mix_alignment": len(plan.mixture_alignments),
         "train_models": len(plan.training),
         "evaluate_models": len(plan.evaluations),
         **dict.fromkeys(once, 1),
@@ -198,4 +205,4 @@ def _flipped_tokens(plan: RunPlan) -> float:
     if not switches:
         return 0.0
     rows = len(plan.switch_sets) * switches["batches"] * switches["rows"]
-    return float(rows * plan.config["rows"]["length"] * _FLIPS)
+    return float(rows * plan.config["rows"]["length"] * SWITCH_EMBEDDINGS)

@@ -9,10 +9,12 @@ A marker names the run, the table and what it is of; what stands between it and 
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from workflow_scripts.command_line import UserError
+from workflow_scripts.statistics.views import PEARSON, VIEWS, fragile, views_of
 from workflow_scripts.storage.tables import read_frame
 
 BLOCK = re.compile(
@@ -119,6 +121,33 @@ def league(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def views(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
+    """Correlation and regret of every metric from four sides; fragile is what changes with the side."""
+    correlation = of_panel(table("analysis/correlation"), options)
+    several = correlation.loc[correlation["scope"] == "within_eval", "n_eval"].max() > 1
+    found = views_of(correlation, "within_eval" if several else "pooled")
+    choice = of_panel(table("analysis/choice"), options)
+    regret = choice[choice["eval_set"].isna()].pivot_table(
+        index="metric", columns="candidates", values="regret"
+    )
+    wide = found.pivot_table(index="metric", columns="view", values="value").sort_values(PEARSON)
+    rows = []
+    for metric in wide.index:
+        shown = {view: of_number(wide.loc[metric, view]) for view in VIEWS if view in wide}
+        names = {
+            "all": "regret",
+            "out_of_domain": "regret, out of domain",
+            "with_controls": "regret, with controls",
+        }
+        chosen = {
+            name: of_number(regret.loc[metric, candidates], 3)
+            for candidates, name in names.items()
+            if candidates in regret
+        }
+        rows.append({"metric": metric, **shown, "fragile": fragile(found, metric) or NOTHING, **chosen})
+    return pd.DataFrame(rows)
+
+
 def budgets(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
     """Correlation of every metric with loss at each budget: does the order change with more tokens?"""
     frame = table("analysis/correlation")
@@ -165,26 +194,51 @@ def differences(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
 
 
 def exchange(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
-    """Tokens needed, at each share of the target, for the loss of the pure target at the smallest budget."""
+    """Tokens needed over those of the target's own training set, for the loss that it has at each level.
+
+    Of a grid every share of the target; of another experiment the training sets on one evaluation set.
+    """
     frame = table("analysis/exchange_rate")
     frame = frame[
         (frame["experiment"] == options["experiment"]) & (frame["part"] == options.get("part", "whole"))
     ]
-    frame = frame.sort_values("fraction", ascending=False)
-    return pd.DataFrame(
-        {
-            "share of the target": [f"{100 * fraction:.0f}%" for fraction in frame["fraction"]],
-            "training set": list(frame["train_set"]),
-            "tokens needed": list(frame["label"]),
-            "95% interval": [_span(row["k_low"], row["k_high"]) for _, row in frame.iterrows()],
-            "runs": list(frame["n_runs"]),
-        }
+    if "eval_set" in options:
+        frame = frame[frame["eval_set"] == options["eval_set"]]
+    if frame["eval_set"].nunique() > 1:
+        raise UserError(f"table exchange experiment={options['experiment']}: name one eval_set of several")
+    frame = frame.sort_values(["fraction", "train_set"], ascending=[False, True])
+    rows = []
+    for name, of_set in frame[frame["train_set"] != frame["reference"]].groupby("train_set", sort=False):
+        share = of_set["fraction"].iloc[0]
+        rows.append(
+            {
+                "training set": name,
+                **({} if pd.isna(share) else {"share of the target": f"{100 * share:.0f}%"}),
+                **{
+                    f"at {row['level_tokens']:,} tokens": f"{row['label'] or NOTHING}{_span(row)}"
+                    for _, row in of_set.sort_values("level_tokens").iterrows()
+                },
+                "each doubling": _times(of_set["trend"].iloc[0]),
+                "runs": of_set["n_runs"].iloc[0],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _span(row: Mapping[str, Any]) -> str:
+    """Both ends, each with a sign where the budgets make it a bound; nothing for one run, or for a bound alone."""
+    same = row["low_reached"] == row["high_reached"] != "within"
+    if pd.isna(row["k_low"]) or same:
+        return ""
+    low, high = (
+        {"before": "< ", "never": "> "}.get(row[f"{name}_reached"], "") + of_number(row[f"k_{name}"])
+        for name in ("low", "high")
     )
+    return f" ({low} to {high})"
 
 
-def _span(low: float, high: float) -> str:
-    """Both ends; a dash for one run, and where no resample reached the loss: all then lie at the largest budget."""
-    return NOTHING if pd.isna(low) or low == high else f"{of_number(low)} to {of_number(high)}"
+def _times(factor: float) -> str:
+    return NOTHING if pd.isna(factor) else f"x {of_number(factor)}"
 
 
 def switches(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
@@ -251,5 +305,6 @@ def _interval(row: pd.Series) -> str:
 
 
 TABLES: dict[str, Callable[[Analysis, Mapping[str, str]], pd.DataFrame]] = {
-    maker.__name__: maker for maker in (league, budgets, differences, exchange, switches, losses, variants)
+    maker.__name__: maker
+    for maker in (league, views, budgets, differences, exchange, switches, losses, variants)
 }

@@ -12,22 +12,36 @@ from workflow_scripts.report.headline import (
     choice_means,
     correlation_rows,
     informative_scope,
+    largest_budget,
     main_part,
     paper_metric,
 )
+from workflow_scripts.report.ranking_answer import ranking_sentences
 from workflow_scripts.report.wording import cost, count, exchange, interval, number, plain, plural, verdict
 from workflow_scripts.statistics.choice import BLIND
+from workflow_scripts.statistics.intervals import FEWEST_FAMILIES
+from workflow_scripts.statistics.views import first_by_view, views_of
+
+RECORDED = "recorded"
 
 
 def answer(tables: Tables) -> list[str]:
-    """Does alignment predict loss; is it alignment or size; which data to choose."""
-    return [_prediction(tables), _size(tables), _choice(tables)]
+    """How recorded mixtures rank; does alignment predict loss; is it alignment or size; which data to choose."""
+    size = [] if _recorded_alone(tables) else [_size(tables)]
+    return [*ranking_sentences(tables), _prediction(tables), *size, _choice(tables)]
 
 
 def headline_experiment(points: pd.DataFrame) -> str:
-    """The first pre-training experiment, or the first of any kind."""
-    pretraining = points.loc[points["kind"] == "pretraining", "experiment"]
-    return str((pretraining if len(pretraining) else points["experiment"]).iloc[0])
+    """The first pre-training experiment, or the first whose models were trained here, or the first of any kind."""
+    for wanted in (points["kind"] == "pretraining", points["kind"] != RECORDED):
+        if wanted.any():
+            return str(points.loc[wanted, "experiment"].iloc[0])
+    return str(points["experiment"].iloc[0])
+
+
+def _recorded_alone(tables: Tables) -> bool:
+    """Whether nothing was trained here, so that there can be no grid of shares and budgets."""
+    return _there(tables, "points") and bool((tables["points"]["kind"] == RECORDED).all())
 
 
 def _prediction(tables: Tables) -> str:
@@ -46,7 +60,12 @@ def _prediction(tables: Tables) -> str:
         return f"{text}."
     r = f"r = {number(rows.loc[best, 'value'])}"
     paired = _paired(tables, rows.loc[metric], best)
-    return f"{text}; of the {len(rows)} measures {plain(best)} is the closest to loss ({r}{paired})."
+    chosen = largest_budget(correlation)
+    panel = chosen[(chosen["experiment"] == experiment) & (chosen["part"] == part)]
+    first = first_by_view(views_of(panel, scope))
+    others = [f"{plain(name)} ({view})" for view, name in first.items() if name != best]
+    views = f", which is fragile: in other views it is {', '.join(others)}" if others else ""
+    return f"{text}; of the {len(rows)} measures {plain(best)} is the closest to loss ({r}{paired}){views}."
 
 
 def _paired(tables: Tables, row: "pd.Series[Any]", best: str) -> str:
@@ -70,7 +89,7 @@ def _paired(tables: Tables, row: "pd.Series[Any]", best: str) -> str:
 
 
 def _size(tables: Tables) -> str:
-    """What dilution costs in tokens: the middle and the least share of the target."""
+    """What dilution costs in tokens: the middle and the least share of the target, and whether it stays so."""
     rates = (
         tables["exchange_rate"]
         if _there(tables, "exchange_rate")
@@ -81,15 +100,22 @@ def _size(tables: Tables) -> str:
         return "Whether alignment or size matters more cannot be said: this run has no grid of shares and budgets."
     first = diluted.iloc[0]
     diluted = diluted[(diluted["experiment"] == first["experiment"]) & (diluted["part"] == first["part"])]
+    levels = sorted(diluted["level_tokens"].unique())
+    last = diluted[diluted["level_tokens"] == levels[-1]]
+    diluted = diluted[diluted["level_tokens"] == levels[0]]
     middle = diluted.loc[(diluted["fraction"] - 0.5).abs().idxmin()]
     least = diluted.loc[diluted["fraction"].idxmin()]
     text = (
-        f"To reach the loss that {count(first['target_tokens'])} tokens of pure {plain(first['eval_set'])} give, "
+        f"To reach the loss that {count(levels[0])} tokens of pure {plain(first['eval_set'])} give, "
         f"training data with {_share(middle['fraction'])} of it need {exchange(middle)}"
     )
     if least["fraction"] < middle["fraction"]:
         text += f", and data with {_share(least['fraction'])} of it {exchange(least)}"
-    return f"{text}."
+    if len(levels) == 1:
+        return f"{text}."
+    later = last.loc[last["fraction"].idxmin()]
+    text += f"; for the loss of {count(levels[-1])} tokens, data with {_share(later['fraction'])} of it need "
+    return f"{text}{exchange(later)}."
 
 
 def _choice(tables: Tables) -> str:
@@ -113,8 +139,9 @@ def _choice(tables: Tables) -> str:
         else ""
     )
     drawn = f", where a blind draw loses {number(blind['regret'].iloc[0], 3)}" if len(blind) else ""
+    choosing = f"In {plain(experiment)}, choosing" if _recorded_alone(tables) else "Choosing"
     return (
-        f"Choosing the most aligned training set by {plain(best['metric'])}, {rank}, picks "
+        f"{choosing} the most aligned training set by {plain(best['metric'])}, {rank}, picks "
         f"the best of {best['n_train']:.0f} in {right} of {plural(n_eval, 'evaluation set')} and loses "
         f"{number(best['regret'], 3)} nats on average{spread}{drawn}{cost(best)}."
     )
@@ -127,6 +154,21 @@ def caveats(tables: Tables) -> list[str]:
         found.append(
             "Every model was trained with one seed, so no interval covers how much training itself varies."
         )
+    if _there(tables, "correlation", "points"):
+        # A grid is not about its correlation.
+        grids = tables["points"].loc[tables["points"]["kind"] == "intervention", "experiment"]
+        rows = tables["correlation"][~tables["correlation"]["experiment"].isin(grids)]
+        sizes = rows.groupby("experiment", sort=False)[["n_train", "n_families"]].max()
+        few = sizes[sizes["n_families"] < FEWEST_FAMILIES]
+        if len(few):
+            listed = ", ".join(
+                f"{plain(str(name))} ({plural(row['n_train'], 'training set')}, {row['n_families']})"
+                for name, row in few.iterrows()
+            )
+            found.append(
+                f"Fewer than {FEWEST_FAMILIES} independent families of training sets, so no interval and no p: "
+                f"{listed}. Sets that are made of, or from, one another count once."
+            )
     return found
 
 

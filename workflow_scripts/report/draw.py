@@ -22,6 +22,8 @@ def draw_figures(tables: Tables) -> tuple[list[Section], list[str]]:
     for question, makers in groupby(FIGURES, key=lambda maker: maker.question):
         drawn: list[Figure] = []
         for maker in makers:
+            if maker.unasked and not any(name in tables for name in maker.needs):
+                continue
             absent = [name for name in maker.needs if name not in tables or tables[name].empty]
             figures = [] if absent else maker.draw(tables)
             if absent:
@@ -29,7 +31,7 @@ def draw_figures(tables: Tables) -> tuple[list[Section], list[str]]:
                 left_out.append(f"Figure {maker.name}: needs the table {needed}, which this run lacks.")
             elif not figures:
                 left_out.append(
-                    f"Figure {maker.name}: the tables of this run hold nothing that it could show."
+                    f"Figure {maker.name}: the tables of this run hold nothing of a kind and size that it could show."
                 )
             drawn += figures
         if drawn:

@@ -117,3 +117,5 @@ class FigureMaker:
     name: str
     needs: tuple[str, ...]
     draw: Callable[[Tables], list[Figure]]
+    unasked: bool = False
+    """A run without its tables never asked for it, and misses nothing."""

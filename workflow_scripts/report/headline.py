@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 
 PAPER_METRICS = ("task2vec", "task2vec_published", "task2vec_body")
+# A reader looks through as many names, in a legend or down an axis; recorded experiments may have hundreds.
+MOST_TRAIN_SETS = 60
 PART_NAMES = {"whole": "whole documents", "answer": "answers alone"}
 SCOPE_NAMES = {
     "pooled": "pooled over everything",
@@ -12,6 +14,9 @@ SCOPE_NAMES = {
     "out_of_domain_pooled": "out of domain, pooled",
     "out_of_domain_within": "out of domain, within evaluation sets",
     "without_in_domain": "without the target's own training side",
+    "with_controls_pooled": "with controls, pooled",
+    "with_controls_within": "with controls, within evaluation sets",
+    "with_controls_double_centred": "with controls, both main effects out",
 }
 
 PUBLISHED_NAMES = {

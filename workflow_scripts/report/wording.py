@@ -77,10 +77,7 @@ def verdict(row: "pd.Series[Any]") -> str:
         return f"no correlation could be computed ({row['note'] or 'not enough variation'})"
     r = f"r = {number(row['value'])}"
     if not math.isfinite(row["ci_low"]):
-        return (
-            f"there are too few training sets ({row['n_train']}) to say: {r} without an interval, "
-            f"{probability(row['p_permutation'])}, which could not fall below {row['p_smallest']:.2g}"
-        )
+        return f"whether it is more than chance cannot be said: {r} ({row['note']})"
     numbers = f"{r}, 95% interval {interval(row['ci_low'], row['ci_high'])}, {_tests(row)}"
     if not excludes_zero(row):
         return f"no relation was found: {numbers}{_power(row)}"
@@ -95,11 +92,13 @@ def _tests(row: "pd.Series[Any]") -> str:
 
 
 def _power(row: "pd.Series[Any]") -> str:
-    needed, half = row["train_sets_needed"], row["train_sets_needed_half"]
+    needed, half = row["families_needed"], row["families_needed_half"]
     if math.isfinite(needed):
-        return f"; about {needed:.0f} training sets would be needed to detect an r of this size"
+        return f"; about {needed:.0f} independent families of training sets would be needed to detect an r of this size"
     if math.isfinite(half):
-        return f"; about {half:.0f} training sets would be needed to detect an r of 0.5"
+        return (
+            f"; about {half:.0f} independent families of training sets would be needed to detect an r of 0.5"
+        )
     return ""
 
 
@@ -108,12 +107,17 @@ def exchange(row: "pd.Series[Any]") -> str:
     if row["reached"] == "never":
         return f"more than {row['k']:.3g} times as many tokens, the most that was tried"
     if row["reached"] == "before":
-        return "no more tokens than the pure target"
+        return "no more tokens than the target's own training set"
     amount = f"{row['k']:.3g} times as many tokens"
     if not math.isfinite(row["k_low"]):
         return f"{amount} (no interval: one run each)"
-    above = "" if row["high_reached"] else "above "
-    return f"{amount} (95% interval {number(row['k_low'], 1)} to {above}{number(row['k_high'], 1)})"
+    return f"{amount} (95% interval {end(row, 'low')} to {end(row, 'high')})"
+
+
+def end(row: "pd.Series[Any]", which: str) -> str:
+    """An end of the interval of an exchange rate, or the bound that the budgets give it."""
+    sign = {"before": "below ", "never": "above "}.get(row[f"{which}_reached"], "")
+    return f"{sign}{number(row[f'k_{which}'], 1)}"
 
 
 def cost(row: "pd.Series[Any]") -> str:

@@ -11,12 +11,17 @@ from scipy.stats import t
 
 from workflow_scripts.statistics.correlation import Centring, Grid, correlation, ranks
 from workflow_scripts.statistics.intervals import (
-    SMALLEST_TRAIN_SETS,
+    FEWEST_FAMILIES,
     correlation_interval,
     deleted_correlations,
 )
-from workflow_scripts.statistics.permutation import arrangements, relabelled_correlations, two_sided_p
-from workflow_scripts.statistics.power import train_sets_needed
+from workflow_scripts.statistics.permutation import (
+    arrangements,
+    family_means,
+    relabelled_correlations,
+    two_sided_p,
+)
+from workflow_scripts.statistics.power import families_needed
 
 NAN = float("nan")
 
@@ -33,19 +38,21 @@ class Association:
     p_smallest: float = NAN
     n_points: int = 0
     n_train: int = 0
+    n_families: int = 0
     n_eval: int = 0
-    train_sets_needed: float = NAN
-    train_sets_needed_half: float = NAN
-    without_train: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
-    """Values without each training set, in the order of the grid; NaN for one that has no part in it."""
+    families_needed: float = NAN
+    families_needed_half: float = NAN
+    without_family: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    """Values without each family, in the order of their first sets; NaN for one that has no part in it."""
     without_eval: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     note: str = ""
 
     def row(self) -> dict[str, Any]:
         """What goes into a table."""
-        names = ("value", "ci_low", "ci_high", "p_permutation", "p_smallest", "n_points", "n_train", "n_eval")
-        needed = ("train_sets_needed", "train_sets_needed_half", "note")
-        return {name: getattr(self, name) for name in (*names, *needed)}
+        names = ("value", "ci_low", "ci_high", "p_permutation", "p_smallest")
+        sizes = ("n_points", "n_train", "n_families", "n_eval")
+        needed = ("families_needed", "families_needed_half", "note")
+        return {name: getattr(self, name) for name in (*names, *sizes, *needed)}
 
 
 @dataclass(frozen=True)
@@ -66,18 +73,23 @@ def associate(
     seed: int,
     covariates: Sequence[Grid] = (),
     rank: bool = False,
+    families: NDArray[np.intp] | None = None,
 ) -> Association:
     """Correlation of two (training sets x evaluation sets) grids with NaN where a cell is missing.
 
     rank: Spearman's, which is Pearson's of the ranks of the centred values. Covariates make it a partial
-    correlation.
+    correlation. families: the number of each training set's family, from 0, the independent units of the test
+    and the interval; each set is its own without it.
     """
+    of_sets = np.arange(len(loss)) if families is None else families
     kept_alignment, kept_loss = _usable(alignment, loss, scope, covariates)
     present = kept_alignment & kept_loss
     rows, columns = np.atleast_1d(present.any(axis=1)), np.atleast_1d(present.any(axis=0))
+    seen, own = np.unique(of_sets[rows], return_inverse=True)
     sizes: dict[str, Any] = {
         "n_points": int(present.sum()),
         "n_train": int(rows.sum()),
+        "n_families": len(seen),
         "n_eval": int(columns.sum()),
     }
     if sizes["n_points"] < 3 or sizes["n_train"] < 2:
@@ -93,57 +105,80 @@ def associate(
     weights = x_weights * y_weights
 
     centring = scope.centring
-    scores_x, scores_y, scored = x, y, centring
-    if rank:
-        scores_x, scores_y = ranks(x, x_weights, centring), ranks(y, y_weights, centring)
-        scored = "pooled"
     value = float(
-        correlation(ranks(x, weights, centring), ranks(y, weights, centring), weights, scored)
+        correlation(ranks(x, weights, centring), ranks(y, weights, centring), weights, "pooled")
         if rank
         else correlation(x, y, weights, centring, controls)
     )
     if np.isnan(value):
         return Association(**sizes, note=_why_undefined(x, y, weights, centring))
 
-    orders = arrangements(sizes["n_train"], permutations, seed)
+    by_family, by_eval = deleted_correlations(x, y, weights, centring, controls, rank, own)
+    described = {
+        "value": value,
+        "p_naive": _naive_p(value, degrees),
+        **sizes,
+        "without_family": _spread(by_family, np.isin(np.arange(of_sets.max() + 1), seen)),
+        "without_eval": _spread(by_eval, columns),
+    }
+    if len(seen) < FEWEST_FAMILIES:
+        return Association(**described, note=too_few(sizes["n_train"], len(seen)))
+
+    orders = arrangements(len(seen), permutations, seed)
     with warnings.catch_warnings():
         # An arrangement that leaves nothing to correlate is NaN on purpose and handled where p is counted.
         warnings.simplefilter("ignore", RuntimeWarning)
-        relabelled = relabelled_correlations(
-            scores_x, scores_y, x_weights, y_weights, scored, orders.orders, controls
-        )
-    by_train, by_eval = deleted_correlations(x, y, weights, centring, controls, rank)
-    low, high, about_interval = _interval(value, by_train, by_eval, sizes, orders.smallest_p)
+        relabelled = _relabelled((x, x_weights), (y, y_weights), controls, own, centring, orders.orders, rank)
+    low, high, about_interval = _interval(value, by_family, by_eval, sizes)
     needed, about_power = _needed(value, relabelled, scope, sizes)
     return Association(
-        value=value,
+        **described,
         ci_low=low,
         ci_high=high,
-        p_naive=_naive_p(value, degrees),
         p_permutation=float(two_sided_p(relabelled)),
         p_smallest=orders.smallest_p,
-        **sizes,
-        train_sets_needed=needed[0],
-        train_sets_needed_half=needed[1],
-        without_train=_spread(by_train, rows),
-        without_eval=_spread(by_eval, columns),
+        families_needed=needed[0],
+        families_needed_half=needed[1],
         note="; ".join(filter(None, (about_interval, about_power))),
     )
 
 
+def too_few(n_train: int, n_families: int) -> str:
+    """Why nothing but the correlation itself is said, and what it would take."""
+    related = (
+        ""
+        if n_families == n_train
+        else f" in {n_families} independent famil{'y' if n_families == 1 else 'ies'}"
+    )
+    return (
+        f"{n_train} training sets{related}: no interval and no p, which need {FEWEST_FAMILIES} independent families; "
+        f"add {FEWEST_FAMILIES - n_families} training sets or more that share no text with these or each other"
+    )
+
+
+def _relabelled(
+    alignment: tuple[Grid, Grid],
+    loss: tuple[Grid, Grid],
+    controls: Sequence[Grid],
+    own: NDArray[np.intp],
+    centring: Centring,
+    orders: NDArray[np.intp],
+    rank: bool,
+) -> NDArray[np.float64]:
+    """Correlations of family means under every order of the families; each side with the weights of its cells."""
+    (x, x_weights), (y, y_weights) = (family_means(*side, own) for side in (alignment, loss))
+    covariates = [family_means(control, alignment[1], own)[0] for control in controls]
+    if rank:
+        x, y = ranks(x, x_weights, centring), ranks(y, y_weights, centring)
+    scored: Centring = "pooled" if rank else centring
+    return relabelled_correlations(x, y, x_weights, y_weights, scored, orders, covariates)
+
+
 def _interval(
-    value: float,
-    by_train: NDArray[np.float64],
-    by_eval: NDArray[np.float64],
-    sizes: dict[str, Any],
-    smallest_p: float,
+    value: float, by_family: NDArray[np.float64], by_eval: NDArray[np.float64], sizes: dict[str, Any]
 ) -> tuple[float, float, str]:
     """Ends of the interval, and what a reader must know about it."""
-    n_train = sizes["n_train"]
-    if n_train < SMALLEST_TRAIN_SETS:
-        note = f"{n_train} training sets: p cannot fall below {smallest_p:.3g}, and no interval is given"
-        return NAN, NAN, note
-    low, high = (float(end) for end in correlation_interval(np.array(value), by_train, by_eval))
+    low, high = (float(end) for end in correlation_interval(np.array(value), by_family, by_eval))
     if np.isnan(low):
         return NAN, NAN, "no interval: perfect or undefined once a set is left out"
     return low, high, "interval for this evaluation set alone" if sizes["n_eval"] == 1 else ""
@@ -152,13 +187,13 @@ def _interval(
 def _needed(
     value: float, relabelled: NDArray[np.float64], scope: Scope, sizes: dict[str, Any]
 ) -> tuple[list[float], str]:
-    """Training sets needed for the observed value and for .5.
+    """Families needed for the observed value and for .5.
 
     Pooled over several evaluation sets, r is not what the test is about, so nor is the power to detect it.
     """
     if scope.centring == "pooled" and sizes["n_eval"] > 1:
         return [NAN, NAN], "power is stated for the scopes within evaluation sets"
-    return [train_sets_needed(r, relabelled, sizes["n_train"]) for r in (value, 0.5)], ""
+    return [families_needed(r, relabelled, sizes["n_families"]) for r in (value, 0.5)], ""
 
 
 def _usable(

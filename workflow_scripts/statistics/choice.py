@@ -13,6 +13,7 @@ from workflow_scripts.statistics.association import NAN
 from workflow_scripts.statistics.correlation import Grid
 from workflow_scripts.statistics.experiments import Panel
 from workflow_scripts.statistics.intervals import two_way_jackknife
+from workflow_scripts.statistics.regret import Regrets, interval, regrets
 
 BLIND = "random_choice"
 SCORES = ("regret", "regret_fraction", "kendall_tau")
@@ -60,12 +61,16 @@ class Costs:
 def choices(panel: Panel, costs: Costs) -> list[dict[str, Any]]:
     """Rows of the table for one panel: every metric and a blind draw, each evaluation set and their mean.
 
-    candidates: `all` training sets, or `out_of_domain`, those that are not in-domain for the evaluation set.
+    candidates: `all` training sets but controls; `out_of_domain`, those of them that are not in-domain for the
+    evaluation set; `with_controls`, all and the controls.
     """
     rows = []
-    groups = {"all": np.ones_like(panel.in_domain)}
+    no_control = ~(panel.controls & np.ones_like(panel.in_domain))
+    groups = {"all": no_control}
     if panel.in_domain.any():
-        groups["out_of_domain"] = ~panel.in_domain
+        groups["out_of_domain"] = no_control & ~panel.in_domain
+    if panel.controls.any():
+        groups["with_controls"] = np.ones_like(panel.in_domain)
     for candidates, allowed in groups.items():
         grids: dict[str, Grid] = {**panel.alignments, BLIND: np.zeros_like(panel.loss)}
         for metric, alignment in grids.items():
@@ -151,7 +156,7 @@ def _rows_of_metric(
             "eval_set": None,
             "chosen": None,
             "best": None,
-            **_means(found, deleted),
+            **_means(found, deleted, _regrets(panel, alignment, usable[:, columns], columns)),
             "n_train": float(usable[:, columns].sum(axis=0).mean()),
             "n_eval": len(found),
             "n_seeds": seeds,
@@ -165,11 +170,26 @@ def _score_column(panel: Panel, alignment: Grid, loss: Grid, usable: NDArray[np.
     return score(alignment[rows, j], loss[rows, j], [panel.train_sets[i] for i in rows])
 
 
-def _means(found: list[Scored], without_seed: list[list[Scored]]) -> dict[str, float]:
+def _regrets(
+    panel: Panel, alignment: Grid, usable: NDArray[np.bool_], columns: list[int]
+) -> dict[str, Regrets]:
+    """What the intervals of the two regrets are made of, on the evaluation sets of `columns`."""
+    aligned = np.where(usable, alignment[:, columns], -np.inf)
+    chosen = usable & (aligned == aligned.max(axis=0))
+    shares = chosen / chosen.sum(axis=0)
+    losses = np.where(usable, panel.losses[:, :, columns], np.nan)
+    in_nats = regrets(shares, losses)
+    return {"regret": in_nats, "regret_fraction": in_nats.as_fractions()}
+
+
+def _means(
+    found: list[Scored], without_seed: list[list[Scored]], of_regret: Mapping[str, Regrets]
+) -> dict[str, float]:
     """Means over evaluation sets with their intervals.
 
-    Evaluation sets and seeds are deleted one at a time (the two variances add up, as for correlations); the
-    share of right choices has Wilson's interval, which holds near 0 and 1.
+    Kendall's tau: evaluation sets and seeds are deleted one at a time (the two variances add up, as for
+    correlations). The share of right choices has Wilson's interval, which holds near 0 and 1; regrets have an
+    interval of their own (`regret.py`).
     """
     n = len(found)
     right = [scored.top1 for scored in found]
@@ -185,9 +205,12 @@ def _means(found: list[Scored], without_seed: list[list[Scored]]) -> dict[str, f
             by_eval = (values.sum() - values) / (n - 1)
             by_seed = np.array([np.mean([getattr(s, name) for s in scores]) for scores in without_seed])
             error, degrees = two_way_jackknife(by_eval, by_seed)
-            if error > 0:
-                half = float(t.ppf(0.975, degrees) * error)
-                low, high = (float(np.clip(end, *RANGES[name])) for end in (mean - half, mean + half))
+            half = float(t.ppf(0.975, degrees) * error) if error > 0 else 0.0
+            if name in of_regret:
+                low, high = interval(of_regret[name], at_least=mean + half)
+            elif half > 0:
+                low, high = mean - half, mean + half
+            low, high = (float(np.clip(end, *RANGES[name])) for end in (low, high))
         row |= {name: mean, f"{name}_low": low, f"{name}_high": high}
     return row
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workflow_scripts.statistics.association import Scope
 from workflow_scripts.statistics.correlation import Grid, centred
@@ -17,18 +18,21 @@ COVARIATES = (
     "source_document_length",
     "target_document_length",
 )
-TRAIN_SETS_PER_COVARIATE = 3
+FAMILIES_PER_COVARIATE = 3
 
 
-def chosen_covariates(covariates: Mapping[str, Grid], alignment: Grid, loss: Grid, scope: Scope) -> list[str]:
+def chosen_covariates(
+    covariates: Mapping[str, Grid], alignment: Grid, loss: Grid, scope: Scope, families: NDArray[np.intp]
+) -> list[str]:
     """Names of the covariates that a partial correlation is given, in the order of the mapping.
 
-    At most one for every three training sets after the first, because the training set is the unit that the
-    test relabels; and only those that vary in the scope beyond the ones already taken (a property of the
+    At most one for every three families of training sets after the first, because the family is the unit
+    that the test relabels; and only those that vary in the scope beyond the ones already taken (a property of the
     target is constant within evaluation sets, a property of the source vanishes under double centring).
     """
     present = scope.cells & np.isfinite(alignment) & np.isfinite(loss)
-    limit = (int(present.any(axis=1).sum()) - 1) // TRAIN_SETS_PER_COVARIATE
+    n_families = len(np.unique(families[present.any(axis=1)]))
+    limit = (n_families - 1) // FAMILIES_PER_COVARIATE
     names: list[str] = []
     taken: list[Grid] = []
     for name, grid in covariates.items():

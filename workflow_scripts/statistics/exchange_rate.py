@@ -1,8 +1,8 @@
-"""Alignment or size: k(x), how many times more tokens a diluted training set needs.
+"""Alignment or size: k, how many times more tokens another training set needs than the target's own.
 
-With L* the loss of the pure target at the smallest budget t0, and T(x) the tokens at which training at target
-fraction x reaches L*, k(x) = T(x) / t0. Loss against tokens is made monotone by isotonic regression and read
-by straight lines in log tokens.
+With L the loss of the target's own training set at a budget t (the level), and T the tokens at which another
+training set reaches L, k = T / t. A level is every budget but the largest. Loss against tokens is made monotone
+by isotonic regression and read by straight lines in log tokens.
 """
 
 from collections.abc import Iterator
@@ -24,19 +24,23 @@ RATE_TYPES = {
     "experiment": "str",
     "part": "str",
     "eval_set": "str",
+    "reference": "str",
     "train_set": "str",
     "fraction": "float64",
-    "target_tokens": "int64",
-    "target_loss": "float64",
+    "level_tokens": "int64",
+    "level_loss": "float64",
     "k": "float64",
     "k_low": "float64",
     "k_high": "float64",
     "reached": "str",
-    "high_reached": "bool",
+    "low_reached": "str",
+    "high_reached": "str",
+    "trend": "float64",
     "label": "str",
     "n_runs": "int64",
     "note": "str",
 }
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -62,25 +66,39 @@ def crossing(tokens: NDArray[np.float64], losses: NDArray[np.float64], level: fl
 
 
 def exchange_rates(experiment: Experiment, losses: pd.DataFrame) -> list[dict[str, Any]]:
-    """k(x) of every training set of the grid on the experiment's target, for each part of the loss.
+    """k of every training set on every evaluation set that has a training set of its own, at every level.
 
-    The interval holds every T at which the difference from L* could be zero: the curve is moved up and down
-    by t standard errors of that difference and read again (as Fieller does). Runs are the units: the variance
-    between seeds is pooled over training sets at each budget.
+    The interval holds every T at which the difference from L could be zero: the curve is moved up and down by t
+    standard errors of that difference and read again (as Fieller does). Runs are the units; each set has its own
+    variance between seeds, and degrees of freedom after Welch.
     """
-    if experiment.target is None or not experiment.fractions:
-        return []
-    if experiment.target not in experiment.eval_sets:
+    if experiment.target is not None and experiment.target not in experiment.eval_sets:
         raise UserError(
             f"experiment {experiment.name}: target {experiment.target!r} is not one of its evaluation sets"
         )
     own = losses_of(experiment, losses)
-    own = own[(own["eval_set"] == experiment.target) & own["train_set"].isin(list(experiment.fractions))]
     rows: list[dict[str, Any]] = []
-    for part, frame in own.groupby("part", sort=True):
-        key = {"experiment": experiment.name, "part": part, "eval_set": experiment.target}
-        rows += [{**key, **row} for row in _rates_of_part(experiment, frame)]
+    for (part, eval_set), frame in own.groupby(["part", "eval_set"], sort=True):
+        reference = own_training_set(experiment, str(eval_set))
+        if reference is not None and frame["tokens"].nunique() > 1:
+            key = {"experiment": experiment.name, "part": part, "eval_set": eval_set}
+            rows += [{**key, **row} for row in _rates_on(experiment, frame, reference)]
     return rows
+
+
+def own_training_set(experiment: Experiment, eval_set: str) -> str | None:
+    """The training set that stands for an evaluation set.
+
+    In a grid the pure target; else the set of the same name, or of those that are in-domain for it the one that is
+    in-domain for the fewest evaluation sets (a mixture is so for those of all its parts).
+    """
+    if experiment.fractions:
+        pure = [name for name, fraction in experiment.fractions.items() if fraction == 1]
+        return pure[0] if pure and eval_set == experiment.target else None
+    if eval_set in experiment.train_sets:
+        return eval_set
+    near = [name for name in experiment.train_sets if experiment.in_domain(name, eval_set)]
+    return min(near, key=lambda name: len(experiment.in_domain_for[name]), default=None)
 
 
 def rate_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
@@ -89,94 +107,123 @@ def rate_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Curves:
-    """Mean loss, runs and pooled variance between runs: training sets x budgets."""
+    """Mean loss, runs and variance between runs: training sets x budgets; NaN where there is none."""
 
     train_sets: list[str]
     tokens: NDArray[np.float64]
     mean: NDArray[np.float64]
     runs: NDArray[np.float64]
     variance: NDArray[np.float64]
-    degrees: float
 
 
 def curves_of(frame: pd.DataFrame) -> Curves:
     """Curves from rows of train_set, tokens, seed and loss."""
     cells = frame.groupby(["train_set", "tokens"])["loss"]
     mean, runs, variance = (cells.agg(how).unstack() for how in ("mean", "count", "var"))
-    counts = runs.fillna(0).to_numpy(dtype=float)
-    spare = np.maximum(counts - 1, 0)
-    squares = np.nan_to_num(variance.to_numpy(dtype=float)) * spare
-    pooled = np.divide(
-        squares.sum(axis=0),
-        spare.sum(axis=0),
-        out=np.full(spare.shape[1], NAN),
-        where=spare.sum(axis=0) > 0,
-    )
     return Curves(
         train_sets=list(mean.index),
         tokens=mean.columns.to_numpy(dtype=float),
         mean=mean.to_numpy(dtype=float),
-        runs=counts,
-        variance=pooled,
-        degrees=float(spare.sum(axis=0).min()),
+        runs=runs.fillna(0).to_numpy(dtype=float),
+        variance=variance.to_numpy(dtype=float),
     )
 
 
+def half_widths(curves: Curves, i: int, reference: int, level: int) -> NDArray[np.float64]:
+    """Half the width of the interval of (curve i - level) at each budget; NaN with one run on either side."""
+    own, other = (
+        curves.variance[i] / curves.runs[i],
+        curves.variance[reference, level] / curves.runs[reference, level],
+    )
+    spare = curves.runs[i] - 1, curves.runs[reference, level] - 1
+    total = own + other
+    with np.errstate(divide="ignore", invalid="ignore"):
+        degrees = total**2 / (own**2 / spare[0] + other**2 / spare[1])
+    return np.where(total == 0, 0.0, t.ppf(0.975, degrees) * np.sqrt(total))
+
+
 def rate(
-    tokens: NDArray[np.float64], mean: NDArray[np.float64], half: NDArray[np.float64], level: float
+    tokens: NDArray[np.float64],
+    mean: NDArray[np.float64],
+    half: NDArray[np.float64],
+    level: float,
+    start: float,
 ) -> dict[str, Any]:
     """k and its interval for one curve, given half the width of the interval of (curve - level) at each budget.
 
-    Tokens are counted from the first budget. NaN widths give no interval.
+    Tokens are counted from `start`, the budget at which the target's own set has the level. NaN widths give no
+    interval. `reached` and its like for the ends of the interval say whether a number is a value (`within`) or a
+    bound: `before` from above, since the smallest budget is already past the level, `never` from below.
     """
     found = crossing(tokens, mean, level)
-    row = {"k": found.tokens / tokens[0], "reached": found.reached, "label": _label(found, tokens[0])}
+    row = {"k": found.tokens / start, "reached": found.reached, "label": _label(found, start)}
     if np.isnan(half).any():
-        return {
-            **row,
-            "k_low": NAN,
-            "k_high": NAN,
-            "high_reached": False,
-            "note": "one run each: no interval",
-        }
+        return {**row, **NO_INTERVAL, "note": "one run each: no interval"}
     low, high = crossing(tokens, mean - half, level), crossing(tokens, mean + half, level)
     return {
         **row,
-        "k_low": low.tokens / tokens[0],
-        "k_high": high.tokens / tokens[0],
-        "high_reached": high.reached != "never",
+        "k_low": low.tokens / start,
+        "k_high": high.tokens / start,
+        "low_reached": low.reached,
+        "high_reached": high.reached,
         "note": "",
     }
 
 
-def _rates_of_part(experiment: Experiment, frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
+def _rates_on(experiment: Experiment, frame: pd.DataFrame, reference: str) -> Iterator[dict[str, Any]]:
     curves = curves_of(frame)
-    fractions = [experiment.fractions[name] for name in curves.train_sets]
-    pure = [i for i, fraction in enumerate(fractions) if fraction == 1]
-    level = float(curves.mean[pure, 0].mean()) if pure else NAN
-    quantile = t.ppf(0.975, curves.degrees) if curves.degrees > 0 else NAN
-    level_variance = curves.variance[0] / max(curves.runs[pure, 0].sum(), 1)
-    for i in np.argsort(-np.array(fractions), kind="stable"):
-        row = {
-            "train_set": curves.train_sets[i],
-            "fraction": fractions[i],
-            "target_tokens": int(curves.tokens[0]),
-            "target_loss": level,
-            "n_runs": int(curves.runs[i].max()),
-        }
-        if np.isnan(level) or np.isnan(curves.mean[i]).any():
-            yield {**row, **UNKNOWN, "note": "this set or the pure target lacks a loss at some budget"}
-        elif i in pure:
-            yield {**row, **UNKNOWN, **BY_DEFINITION}
-        else:
-            half = quantile * np.sqrt(curves.variance / curves.runs[i] + level_variance)
-            yield {**row, **rate(curves.tokens, curves.mean[i], half, level)}
+    there = reference in curves.train_sets
+    own = curves.train_sets.index(reference) if there else -1
+    known = {name: experiment.fractions.get(name, NAN) for name in curves.train_sets}
+    order = sorted(known, key=lambda name: (name != reference, -np.nan_to_num(known[name])))
+    for name in order:
+        i = curves.train_sets.index(name)
+        rows = []
+        values: list[tuple[float, float]] = []
+        for j, start in enumerate(curves.tokens[:-1]):
+            level = curves.mean[own, j] if there else NAN
+            row = {
+                "reference": reference,
+                "train_set": name,
+                "fraction": known[name],
+                "level_tokens": int(start),
+                "level_loss": float(level),
+                "n_runs": int(curves.runs[i].max()),
+            }
+            if np.isnan(level) or np.isnan(curves.mean[i]).any():
+                rows.append({**row, **UNKNOWN_RATE})
+            elif name == reference:
+                rows.append({**row, **BY_DEFINITION})
+            else:
+                half = half_widths(curves, i, own, j)
+                found = rate(curves.tokens, curves.mean[i], half, level, start)
+                rows.append({**row, **found})
+                values += [(start, found["k"])] if found["reached"] == "within" else []
+        yield from ({**row, "trend": trend(values)} for row in rows)
 
 
-UNKNOWN = {"k": NAN, "k_low": NAN, "k_high": NAN, "reached": "unknown", "high_reached": False, "label": ""}
-BY_DEFINITION = {"k": 1.0, "reached": "within", "high_reached": True, "label": "1x", "note": "by definition"}
+def trend(values: list[tuple[float, float]]) -> float:
+    """The factor by which k grows with each doubling of the level, by least squares on logarithms.
+
+    Of the levels whose k is a value; NaN where fewer than two are.
+    """
+    if len(values) < 2:
+        return NAN
+    tokens, k = np.log2(np.array(values, dtype=float)).T
+    return float(2 ** np.polyfit(tokens, k, 1)[0])
 
 
-def _label(found: Crossing, smallest: float) -> str:
+NO_INTERVAL = {"k_low": NAN, "k_high": NAN, "low_reached": UNKNOWN, "high_reached": UNKNOWN}
+UNKNOWN_RATE = {
+    **NO_INTERVAL,
+    "k": NAN,
+    "reached": UNKNOWN,
+    "label": "",
+    "note": "this set or the target's own lacks a loss at some budget",
+}
+BY_DEFINITION = {**NO_INTERVAL, "k": 1.0, "reached": "within", "label": "1x", "note": "by definition"}
+
+
+def _label(found: Crossing, start: float) -> str:
     sign = {"never": "> ", "before": "< ", "within": ""}[found.reached]
-    return f"{sign}{found.tokens / smallest:.3g}x"
+    return f"{sign}{found.tokens / start:.3g}x"

@@ -29,7 +29,10 @@ CELL = ["experiment", "part", "tokens"]
 
 @dataclass(frozen=True)
 class Experiment:
-    """One entry of `experiments:`, as far as statistics need it. No `tokens`: every budget that has losses."""
+    """One entry of `experiments:`, as far as statistics need it.
+
+    No `tokens`: every budget that has losses; no `train_sets` (of losses measured elsewhere): every set that has.
+    """
 
     name: str
     kind: str
@@ -40,6 +43,14 @@ class Experiment:
     fractions: Mapping[str, float] = field(default_factory=dict)
     target: str | None = None
     in_domain_for: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    families: Mapping[str, str] = field(default_factory=dict)
+    """Training sets that share text or origin; one that is not named is a family of its own."""
+
+    controls: Sequence[str] = ()
+    """Training sets that show what a measure reacts to, and that nobody would train on."""
+
+    def family(self, train_set: str) -> str:
+        return self.families.get(train_set, train_set)
 
     def in_domain(self, train_set: str, eval_set: str) -> bool:
         return eval_set in self.in_domain_for.get(train_set, ())
@@ -57,20 +68,23 @@ def experiments_from_json(text: str) -> list[Experiment]:
 
 
 def _experiment(entry: dict[str, Any]) -> Experiment:
-    missing = [key for key in ("name", "kind", "train_sets", "eval_sets") if not entry.get(key)]
+    needed = ["name", "kind", "eval_sets"] + ([] if entry.get("kind") == "recorded" else ["train_sets"])
+    missing = [key for key in needed if not entry.get(key)]
     if missing:
         raise UserError(f"--experiments: {entry.get('name', entry)!r} lacks {', '.join(missing)}")
     tokens = entry.get("tokens") or ()
     return Experiment(
         name=entry["name"],
         kind=entry["kind"],
-        train_sets=tuple(entry["train_sets"]),
+        train_sets=tuple(entry.get("train_sets") or ()),
         eval_sets=tuple(entry["eval_sets"]),
         recipe=entry.get("recipe") or "",
         tokens=(tokens,) if isinstance(tokens, int) else tuple(tokens),
         fractions=entry.get("fractions") or {},
         target=entry.get("target"),
         in_domain_for=entry.get("in_domain_for") or {},
+        families=entry.get("families") or {},
+        controls=tuple(entry.get("controls") or ()),
     )
 
 
@@ -95,6 +109,22 @@ class Panel:
     def key(self) -> dict[str, Any]:
         """The columns that say which panel a row of a table is about."""
         return {"experiment": self.experiment.name, "part": self.part, "tokens": self.tokens}
+
+    @property
+    def controls(self) -> NDArray[np.bool_]:
+        """Which training sets are controls, as a column."""
+        return np.array([[name in self.experiment.controls] for name in self.train_sets], dtype=bool)
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The family of each training set: the independent units of the statistics."""
+        return tuple(self.experiment.family(name) for name in self.train_sets)
+
+    @property
+    def family_numbers(self) -> NDArray[np.intp]:
+        """The same as numbers, from 0 in the order of first appearance."""
+        places = {name: place for place, name in enumerate(dict.fromkeys(self.families))}
+        return np.array([places[name] for name in self.families], dtype=np.intp)
 
     @property
     def loss(self) -> Grid:
@@ -125,11 +155,9 @@ def panels(
 
 def losses_of(experiment: Experiment, losses: pd.DataFrame) -> pd.DataFrame:
     """Rows of its training sets, evaluation sets and budgets; the untrained base is none of its training sets."""
-    own = losses[
-        (losses["experiment"] == experiment.name)
-        & losses["train_set"].isin(experiment.train_sets)
-        & losses["eval_set"].isin(experiment.eval_sets)
-    ]
+    own = losses[(losses["experiment"] == experiment.name) & losses["eval_set"].isin(experiment.eval_sets)]
+    if experiment.train_sets:
+        own = own[own["train_set"].isin(experiment.train_sets)]
     return own[own["tokens"].isin(experiment.tokens)] if experiment.tokens else own
 
 
@@ -138,9 +166,10 @@ def _panel(
 ) -> Panel:
     seen_train, seen_eval = set(losses["train_set"]), set(losses["eval_set"])
     aligned = set(pairs["train_set"])
-    train_sets = tuple(name for name in experiment.train_sets if name in seen_train and name in aligned)
+    wanted = experiment.train_sets or tuple(sorted(seen_train))
+    train_sets = tuple(name for name in wanted if name in seen_train and name in aligned)
     eval_sets = tuple(name for name in experiment.eval_sets if name in seen_eval)
-    absent = [name for name in experiment.train_sets if name not in train_sets]
+    absent = [name for name in wanted if name not in train_sets]
     metrics = sorted(pairs["metric"].unique())
     return Panel(
         experiment=experiment,
@@ -179,6 +208,17 @@ def as_pairs(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def with_mixtures(alignment: pd.DataFrame, mixtures: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Alignments of sets, and of mixtures that exist as shares only, in one table: a mixture is a train side."""
+    sides = [
+        table.assign(source=table["train_set"] + ".train", target=table["eval_set"] + ".eval").drop(
+            columns=["train_set", "eval_set"]
+        )
+        for table in mixtures
+    ]
+    return pd.concat([alignment, *sides], ignore_index=True)
+
+
 def points(alignment: pd.DataFrame, losses: pd.DataFrame, experiments: Sequence[Experiment]) -> pd.DataFrame:
     """What scatter plots draw: alignment and mean loss per experiment, metric, pair of sets, part and budget."""
     pairs = as_pairs(alignment).rename(columns=ALIGNMENT_COLUMNS)
@@ -198,6 +238,7 @@ def points(alignment: pd.DataFrame, losses: pd.DataFrame, experiments: Sequence[
             experiment.in_domain(train, target)
             for train, target in zip(joined["train_set"], joined["eval_set"], strict=True)
         ]
+        joined["is_control"] = joined["train_set"].isin(experiment.controls)
         found.append(joined)
     order = ["experiment", "metric", "train_set", "eval_set", "part", "tokens"]
     return pd.concat(found)[list(POINT_TYPES)].sort_values(order, ignore_index=True).astype(POINT_TYPES)
@@ -217,4 +258,5 @@ POINT_TYPES = {
     "loss_sd": "float64",
     "n_seeds": "int64",
     "in_domain": "bool",
+    "is_control": "bool",
 }

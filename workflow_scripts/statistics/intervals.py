@@ -1,8 +1,8 @@
-"""Intervals for a statistic of a grid: training sets and evaluation sets are deleted one at a time.
+"""Intervals for a statistic of a grid: families of training sets and evaluation sets are deleted one at a time.
 
-Variance: the jackknife variance over training sets plus that over evaluation sets; degrees of freedom after
+Variance: the jackknife variance over families plus that over evaluation sets; degrees of freedom after
 Satterthwaite; correlations on Fisher's z. The interval is for the association over the population of
-training sets AND evaluation sets that these stand for. Seeds need no term of their own: a run belongs to
+families AND evaluation sets that these stand for. Seeds need no term of their own: a run belongs to
 one training set, so its noise is in the differences between training sets. `benchmarks/statistics.py`
 compares the candidates by simulation.
 """
@@ -15,13 +15,18 @@ from scipy.stats import t
 
 from workflow_scripts.statistics.correlation import Centring, Grid, correlation, ranks
 
-SMALLEST_TRAIN_SETS = 6
+FEWEST_FAMILIES = 6
+"""With fewer independent units no interval and no p is given."""
 
 
-def deletions(weights: Grid) -> tuple[Grid, Grid]:
-    """Weights without one training set each, shape (S, S, E), and without one evaluation set, (E, S, E)."""
+def deletions(weights: Grid, families: NDArray[np.intp] | None = None) -> tuple[Grid, Grid]:
+    """Weights without one family each, shape (F, S, E), and without one evaluation set, (E, S, E).
+
+    families: the number of each training set's family, from 0; without it every set is its own.
+    """
     n_train, n_eval = weights.shape
-    keep_train = (1.0 - np.eye(n_train))[:, :, None]
+    own = np.arange(n_train) if families is None else families
+    keep_train = (own != np.arange(own.max() + 1)[:, None]).astype(float)[:, :, None]
     keep_eval = (1.0 - np.eye(n_eval))[:, None, :]
     return weights * keep_train, weights * keep_eval
 
@@ -33,10 +38,11 @@ def deleted_correlations(
     centring: Centring,
     covariates: tuple[Grid, ...] = (),
     rank: bool = False,
+    families: NDArray[np.intp] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Correlations without each training set, shape (..., S), and without each evaluation set, (..., E)."""
+    """Correlations without each family, shape (..., F), and without each evaluation set, (..., E)."""
     results = []
-    for kept in deletions(weights):
+    for kept in deletions(weights, families):
         x, y = first[..., None, :, :], second[..., None, :, :]
         if rank:
             shape = np.broadcast_shapes(x.shape, kept.shape)
@@ -62,10 +68,10 @@ def two_way_jackknife(
 
 
 def correlation_interval(
-    r: NDArray[np.float64], by_train: NDArray[np.float64], by_eval: NDArray[np.float64], level: float = 0.95
+    r: NDArray[np.float64], by_family: NDArray[np.float64], by_eval: NDArray[np.float64], level: float = 0.95
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Interval of a correlation from its leave-one-out values, on Fisher's z; NaN where undefined."""
-    error, degrees = two_way_jackknife(_fisher_z(by_train), _fisher_z(by_eval))
+    error, degrees = two_way_jackknife(_fisher_z(by_family), _fisher_z(by_eval))
     half = t.ppf((1 + level) / 2, degrees) * error
     z = _fisher_z(r)
     return np.tanh(z - half), np.tanh(z + half)
@@ -73,7 +79,7 @@ def correlation_interval(
 
 @dataclass(frozen=True)
 class Interval:
-    """A correlation, the ends of its interval, and its values without each set of either kind."""
+    """A correlation, the ends of its interval, and its values without each family and each evaluation set."""
 
     value: float
     low: float

@@ -9,10 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from workflow_scripts.statistics.association import NAN, Association, Scope, associate
-from workflow_scripts.statistics.correlation import Grid, correlation, variance_between_eval
+from workflow_scripts.statistics.correlation import Centring, Grid, correlation, variance_between_eval
 from workflow_scripts.statistics.covariates import chosen_covariates
 from workflow_scripts.statistics.experiments import Panel
-from workflow_scripts.statistics.intervals import SMALLEST_TRAIN_SETS
+from workflow_scripts.statistics.intervals import FEWEST_FAMILIES
 from workflow_scripts.statistics.resampling import Resamples, cluster_resamples
 
 KEY_TYPES = {"experiment": "str", "part": "str", "tokens": "int64", "metric": "str", "scope": "str"}
@@ -22,11 +22,16 @@ CORRELATION_TYPES = {
     "given": "str",
     **dict.fromkeys(("value", "ci_low", "ci_high", "bootstrap_low", "bootstrap_high"), "float64"),
     **dict.fromkeys(("p_permutation", "p_holm", "p_smallest"), "float64"),
-    **dict.fromkeys(("n_points", "n_train", "n_eval"), "int64"),
-    **dict.fromkeys(("train_sets_needed", "train_sets_needed_half"), "float64"),
+    **dict.fromkeys(("n_points", "n_train", "n_families", "n_eval"), "int64"),
+    **dict.fromkeys(("families_needed", "families_needed_half"), "float64"),
     "note": "str",
 }
 LEFT_OUT_TYPES = {**KEY_TYPES, "side": "str", "left_out": "str", "pearson_r": "float64"}
+WITH_CONTROLS: dict[str, Centring] = {
+    "pooled": "pooled",
+    "within": "within_eval",
+    "double_centred": "double_centred",
+}
 HOLM_FAMILY = ["experiment", "part", "tokens", "scope", "statistic"]
 
 
@@ -49,8 +54,11 @@ class Analysis:
 
 
 def scopes(panel: Panel) -> list[Scope]:
-    """Every scope; out of domain leaves out the pairs that the config calls in-domain, if it names any."""
-    everywhere, away = np.ones_like(panel.in_domain), ~panel.in_domain
+    """Every scope, without controls, and where there are some once more with them.
+
+    Out of domain leaves out the pairs that the config calls in-domain, if it names any.
+    """
+    everywhere, away = ~(panel.controls & np.ones_like(panel.in_domain)), ~(panel.in_domain | panel.controls)
     found = [
         Scope("pooled", "pooled", everywhere),
         Scope("within_eval", "within_eval", everywhere),
@@ -61,13 +69,18 @@ def scopes(panel: Panel) -> list[Scope]:
             Scope("out_of_domain_pooled", "pooled", away),
             Scope("out_of_domain_within", "within_eval", away),
         ]
+    if panel.controls.any():
+        found += [
+            Scope(f"with_controls_{name}", centring, np.ones_like(panel.in_domain))
+            for name, centring in WITH_CONTROLS.items()
+        ]
     return found
 
 
 def analyse_panel(panel: Panel, covariates: Mapping[str, Grid], settings: Settings) -> Analysis:
     """Correlations of every metric with the mean loss: plain, of ranks, given covariates, given a metric."""
     correlations, left_out = [], []
-    resamples = cluster_resamples(panel.losses, settings.bootstraps, settings.seed)
+    resamples = cluster_resamples(panel.losses, settings.bootstraps, settings.seed, panel.family_numbers)
     for metric, alignment in panel.alignments.items():
         for scope in scopes(panel):
             key = {**panel.key, "metric": metric, "scope": scope.name}
@@ -76,7 +89,7 @@ def analyse_panel(panel: Panel, covariates: Mapping[str, Grid], settings: Settin
                 row["note"] = "; ".join(filter(None, (found.note, panel.note)))
                 correlations.append(row)
                 if statistic == "pearson_r":
-                    row |= _bootstrap_interval(alignment, resamples, scope, found.n_train)
+                    row |= _bootstrap_interval(alignment, resamples, scope, found.n_families)
                     left_out += [{**key, **entry} for entry in _left_out(panel, found)]
             if scope.centring == "pooled":
                 correlations.append({**key, **_variance_between(panel, alignment, scope)})
@@ -105,7 +118,7 @@ def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def left_out_table(analyses: Iterable[Analysis]) -> pd.DataFrame:
-    """Correlations with one training set or one evaluation set left out."""
+    """Correlations with one family of training sets or one evaluation set left out."""
     rows = [row for analysis in analyses for row in analysis.left_out]
     return pd.DataFrame(rows, columns=list(LEFT_OUT_TYPES)).astype(LEFT_OUT_TYPES)
 
@@ -125,16 +138,17 @@ def _associations(
             seed=settings.seed,
             covariates=controls,
             rank=rank,
+            families=panel.family_numbers,
         )
 
     yield "pearson_r", "", found()
     yield "spearman", "", found(rank=True)
     if covariates:
-        names = chosen_covariates(covariates, alignment, panel.loss, scope)
+        names = chosen_covariates(covariates, alignment, panel.loss, scope, panel.family_numbers)
         if names:
             yield "partial_r", ", ".join(names), found([covariates[name] for name in names])
         else:
-            none = "no covariate varies here that the training sets could carry"
+            none = "no covariate varies here that the families could carry"
             yield "partial_r", "", Association(note=none)
     for baseline in settings.baselines:
         if baseline != metric and baseline in panel.alignments:
@@ -142,10 +156,10 @@ def _associations(
 
 
 def _bootstrap_interval(
-    alignment: Grid, resamples: Resamples, scope: Scope, n_train: int
+    alignment: Grid, resamples: Resamples, scope: Scope, n_families: int
 ) -> dict[str, float]:
-    """Percentile interval of r over resamples of training sets, evaluation sets and seeds."""
-    if n_train < SMALLEST_TRAIN_SETS:
+    """Percentile interval of r over resamples of families, evaluation sets and seeds."""
+    if n_families < FEWEST_FAMILIES:
         return {}
     present = scope.cells & np.isfinite(alignment)
     drawn = correlation(
@@ -171,6 +185,7 @@ def _variance_between(panel: Panel, alignment: Grid, scope: Scope) -> dict[str, 
         "value": NAN if alone else share,
         "n_points": int(present.sum()),
         "n_train": int(present.any(axis=1).sum()),
+        "n_families": len({panel.families[i] for i in np.flatnonzero(present.any(axis=1))}),
         "n_eval": int(present.any(axis=0).sum()),
         "note": "one evaluation set" if alone else "",
     }
@@ -178,7 +193,7 @@ def _variance_between(panel: Panel, alignment: Grid, scope: Scope) -> dict[str, 
 
 def _left_out(panel: Panel, found: Association) -> Iterator[dict[str, Any]]:
     for side, names, values in (
-        ("train", panel.train_sets, found.without_train),
+        ("train", dict.fromkeys(panel.families), found.without_family),
         ("eval", panel.eval_sets, found.without_eval),
     ):
         # An association that is undefined has no leave-one-out values either.

@@ -1,10 +1,11 @@
-"""Permutation test of two grids: training sets are relabelled jointly across evaluation sets.
+"""Permutation test of two grids: families of training sets are relabelled jointly across evaluation sets.
 
 Pairs that share a training set or an evaluation set are not independent, and training sets differ in
 quality. Whole rows are therefore exchanged: under the hypothesis that it does not matter which training
 set's alignments go with which training set's losses, every relabelling was equally likely. The test is
 exact whatever effects training sets and evaluation sets have (Hubert's quadratic assignment, restricted to
-one side; Phipson and Smyth 2010 for +1).
+one side; Phipson and Smyth 2010 for +1). It needs rows that are independent of each other, which sets made
+of, or from, one another are not: a row of the test is the mean over a family (`family_means`).
 """
 
 import itertools
@@ -50,6 +51,14 @@ def arrangements(n_train: int, sampled: int, seed: int) -> Arrangements:
     rng = np.random.default_rng([seed, n_train])
     drawn = rng.permuted(np.tile(np.arange(n_train), (sampled, 1)), axis=1)
     return Arrangements(np.vstack([np.arange(n_train), drawn]), False)
+
+
+def family_means(grid: Grid, weights: Grid, families: NDArray[np.intp]) -> tuple[Grid, NDArray[np.float64]]:
+    """Means over the sets of each family that have a cell, and a weight of 1 where one has."""
+    belongs = (families == np.arange(families.max() + 1)[:, None]).astype(float)
+    counts = belongs @ weights
+    means = np.divide(belongs @ (weights * grid), counts, out=np.zeros(counts.shape), where=counts > 0)
+    return means, (counts > 0).astype(float)
 
 
 def relabelled_correlations(

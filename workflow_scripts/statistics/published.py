@@ -54,6 +54,13 @@ TABLES = (
     PublishedTable("gzip_llama3_8b_4k", "finetuning_gzip", "ce_llama3_8b_4k", GZIP),
     PublishedTable("gzip_unlabelled", "finetuning_gzip", "ce_unlabelled_large", GZIP),
 )
+# Sets made of, or from, one another, or drawn from one source: the mix holds both corpora, the split set is AF with its
+# pairs taken apart, and both sets of docstrings come from The Stack.
+FAMILIES = {
+    **dict.fromkeys(("pubmed", "uspto", "mix"), "pubmed and uspto"),
+    **dict.fromkeys(("AF-split", "AF-Split"), "AF"),
+    "Docstring2": "Docstring",
+}
 FILES = tuple(dict.fromkeys(table.file for table in TABLES))
 
 
@@ -70,9 +77,19 @@ def analyse_points(points: pd.DataFrame, permutations: int, seed: int) -> pd.Dat
         alignment, loss, near = (
             grid_of(frame, column, train_sets, eval_sets) for column in ("alignment", "loss", "in_domain")
         )
+        families = [FAMILIES.get(train_set, train_set) for train_set in train_sets]
+        numbers = np.unique(families, return_inverse=True)[1]
         for scope in _scopes(near > 0):
             pearson, spearman = (
-                associate(alignment, loss, scope, permutations=permutations, seed=seed, rank=rank)
+                associate(
+                    alignment,
+                    loss,
+                    scope,
+                    permutations=permutations,
+                    seed=seed,
+                    rank=rank,
+                    families=numbers,
+                )
                 for rank in (False, True)
             )
             rows += [
@@ -108,7 +125,9 @@ def _statistics(
     yield row("r2", pearson.value**2, *squared_interval(pearson.ci_low, pearson.ci_high), pearson.note)
     yield row("spearman", spearman.value, spearman.ci_low, spearman.ci_high, spearman.note)
     yield row("p_naive", pearson.p_naive, note="takes every pair for independent")
-    yield row("p_permutation", pearson.p_permutation, note=f"cannot fall below {pearson.p_smallest:.3g}")
+    tested = np.isfinite(pearson.p_permutation)
+    about_p = f"cannot fall below {pearson.p_smallest:.3g}" if tested else pearson.note
+    yield row("p_permutation", pearson.p_permutation, note=about_p)
     if loss.shape[1] > 1 and scope.centring == "pooled":
         present = (scope.cells & np.isfinite(loss)).astype(float)
         yield row("variance_between_eval", float(variance_between_eval(np.nan_to_num(loss), present)))

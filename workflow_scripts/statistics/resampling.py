@@ -1,7 +1,7 @@
-"""Cluster resamples: training sets, evaluation sets and the runs (seeds) of each training set, all with replacement.
+"""Cluster resamples: families of training sets, evaluation sets and the runs (seeds) of each training set.
 
-Owen (2007), "The pigeonhole bootstrap": rows and columns of a table are drawn independently, and a cell
-counts as often as its row was drawn times as often as its column was.
+All are drawn with replacement. Owen (2007), "The pigeonhole bootstrap": rows and columns of a table are drawn
+independently, and a cell counts as often as its row was drawn times as often as its column was.
 """
 
 from dataclasses import dataclass
@@ -18,11 +18,15 @@ class Resamples:
     losses: NDArray[np.float64]
 
 
-def cluster_resamples(losses: NDArray[np.float64], count: int, seed: int) -> Resamples:
-    """Draws for losses of shape (seeds, S, E), NaN where missing."""
+def cluster_resamples(
+    losses: NDArray[np.float64], count: int, seed: int, families: NDArray[np.intp] | None = None
+) -> Resamples:
+    """Draws for losses of shape (seeds, S, E), NaN where missing; the sets of a family are drawn together."""
     n_seeds, n_train, n_eval = losses.shape
     rng = np.random.default_rng([seed, n_seeds, n_train, n_eval])
-    rows = rng.multinomial(n_train, np.full(n_train, 1 / n_train), count).astype(float)
+    own = np.arange(n_train) if families is None else families
+    n_families = int(own.max()) + 1
+    rows = rng.multinomial(n_families, np.full(n_families, 1 / n_families), count).astype(float)[:, own]
     columns = rng.multinomial(n_eval, np.full(n_eval, 1 / n_eval), count).astype(float)
     # One draw of seeds per training set: a run is evaluated on all sets at once.
     runs = rng.multinomial(n_seeds, np.full(n_seeds, 1 / n_seeds), (count, n_train)).astype(float)

@@ -18,7 +18,7 @@ from workflow_scripts.metrics.intervals import between_sets
 from workflow_scripts.statistics.association import NAN
 from workflow_scripts.statistics.correlation import Centring, Grid, correlation
 from workflow_scripts.statistics.grids import grid_of
-from workflow_scripts.statistics.intervals import SMALLEST_TRAIN_SETS, two_way_jackknife
+from workflow_scripts.statistics.intervals import FEWEST_FAMILIES, two_way_jackknife
 
 ALL = "all"
 SAME_BATCHES = "same_batches"
@@ -209,6 +209,6 @@ def _about_batches(variant: Flipped) -> str:
 
 
 def _about_sets(n_train: int) -> str:
-    if n_train >= SMALLEST_TRAIN_SETS:
+    if n_train >= FEWEST_FAMILIES:
         return ""
     return f"{n_train} training sets: r and the ranking are described, not tested"

@@ -3,9 +3,13 @@
 import subprocess
 from pathlib import Path
 
+from workflow_scripts.workflow_files import IS_CHECKOUT
+
 
 def commit() -> str | None:
     """The commit that the code stands at, marked where the tree differs from it; None outside a checkout."""
+    if not IS_CHECKOUT:  # an installed package may lie in the checkout of something else
+        return None
     command = [
         "git",
         "-C",

@@ -1,12 +1,17 @@
 """The table of token rows that every later stage reads."""
 
+import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from workflow_scripts.storage.tables import read_table, write_table
+from workflow_scripts.storage.tables import open_table, read_table, write_table
+
+_PORTION = 1 << 20
+"""Tokens of a set that are in memory at a time where it is read in portions."""
 
 
 @dataclass(frozen=True)
@@ -82,3 +87,23 @@ def read_rows(path: str | Path) -> Rows:
         n_tokens=table.column("n_tokens").to_numpy(),
         loss_mask=matrix("loss_mask"),
     )
+
+
+def token_portions(path: str | Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """`input_ids` and `n_tokens` of some rows at a time, for sets that are larger than memory."""
+    with open_table(path) as file:
+        length = file.schema_arrow.field("input_ids").type.list_size
+        rows = max(1, _PORTION // length)
+        for part in file.iter_batches(batch_size=rows, columns=["input_ids", "n_tokens"]):
+            ids = part.column("input_ids").flatten().to_numpy().reshape(-1, length)
+            yield ids, part.column("n_tokens").to_numpy()
+
+
+def portions_key(path: str | Path) -> str:
+    """SHA-256 of the tokens of a set; ids of rows and documents are no part of it."""
+    digest = hashlib.sha256()
+    for input_ids, n_tokens in token_portions(path):
+        digest.update(f"{input_ids.dtype.str}{input_ids.shape}".encode())
+        digest.update(input_ids.tobytes())
+        digest.update(n_tokens.tobytes())
+    return digest.hexdigest()

@@ -20,6 +20,7 @@ from workflow_scripts.storage.content_store import content_key
 from workflow_scripts.tokens.encode import EncodedDocument, encode_documents
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 logger = logging.getLogger(__name__)
@@ -202,15 +203,30 @@ def score(
     torch.nn.Module.to(model, device)
     model.eval()
     most = max(1, min(TOKENS_PER_BATCH[device], LOGITS_PER_BATCH[device] // model.config.vocab_size))
+    waiting: tuple[list[Window], np.ndarray, torch.Tensor] | None = None
     with torch.inference_mode():
         for batch in _batches(windows, most):
             input_ids, targets, answer = _padded(documents, batch)
             first = min(window.scored - window.start for window in batch) - 1
-            nll = _token_losses(model, input_ids, targets[:, first:])
-            index = [window.document for window in batch]
-            np.add.at(totals["whole"], index, nll.sum(axis=1))
-            np.add.at(totals["answer"], index, (nll * answer[:, first:]).sum(axis=1))
+            losses = _token_losses(model, input_ids, targets[:, first:])
+            # A batch is fetched once the next one is on its way, so that a GPU never waits for the sums.
+            _add_losses(totals, waiting)
+            waiting = (batch, answer[:, first:], losses)
+        _add_losses(totals, waiting)
     return totals
+
+
+def _add_losses(
+    totals: dict[str, np.ndarray], scored: "tuple[list[Window], np.ndarray, torch.Tensor] | None"
+) -> None:
+    """Add the losses of a batch's tokens to those of the windows' documents."""
+    if scored is None:
+        return
+    batch, answer, losses = scored
+    nll = losses.cpu().numpy()
+    index = [window.document for window in batch]
+    np.add.at(totals["whole"], index, nll.sum(axis=1))
+    np.add.at(totals["answer"], index, (nll * answer).sum(axis=1))
 
 
 def loss_rows(evaluation_set: EvaluationSet, totals: Mapping[str, np.ndarray]) -> pd.DataFrame:
@@ -263,20 +279,23 @@ def _padded(
     return input_ids, targets, answer
 
 
-def _token_losses(model: "PreTrainedModel", input_ids: np.ndarray, targets: np.ndarray) -> np.ndarray:
+def _token_losses(model: "PreTrainedModel", input_ids: np.ndarray, targets: np.ndarray) -> "torch.Tensor":
     """Losses at the last positions of each row, as many as there are targets, in float64.
 
     Padding stands to the right, so no attention mask is needed.
     """
     import torch
 
-    wanted = torch.from_numpy(targets).to(model.device)
+    wanted = torch.from_numpy(targets).to(model.device, non_blocking=True)
     kept = wanted.shape[1]
-    inputs = {"input_ids": torch.from_numpy(input_ids).to(model.device), "use_cache": False}
+    inputs = {
+        "input_ids": torch.from_numpy(input_ids).to(model.device, non_blocking=True),
+        "use_cache": False,
+    }
     if "logits_to_keep" in inspect.signature(model.forward).parameters:
         inputs["logits_to_keep"] = kept
     logits = model(**inputs).logits[:, -kept:]
     losses = torch.nn.functional.cross_entropy(
         logits.float().flatten(0, 1), wanted.flatten(), ignore_index=-100, reduction="none"
     )
-    return losses.view(wanted.shape).double().cpu().numpy()
+    return losses.view(wanted.shape).double()

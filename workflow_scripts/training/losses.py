@@ -24,6 +24,21 @@ LOSS_COLUMNS = [
 KEYS = LOSS_COLUMNS[:7]
 
 
+LOSS_TYPES = {
+    "recipe": "str",
+    **dict.fromkeys(("train_set", "eval_set", "part"), "str"),
+    **dict.fromkeys(("tokens", "seed"), "int64"),
+    "doc_id": "str",
+    "nll": "float64",
+    **dict.fromkeys(("n_tokens", "n_bytes"), "int64"),
+}
+
+
+def no_losses() -> pd.DataFrame:
+    """Losses of evaluations, with their columns and without a row."""
+    return pd.DataFrame(columns=list(LOSS_TYPES)).astype(LOSS_TYPES)
+
+
 def losses_of_experiments(experiments: Sequence[Mapping[str, Any]], losses: pd.DataFrame) -> pd.DataFrame:
     """One row per experiment, model, part and document.
 
@@ -72,6 +87,31 @@ def summarise(losses: pd.DataFrame) -> pd.DataFrame:
     summary["perplexity"] = np.exp(summary["loss"])
     summary["perplexity_se"] = summary["perplexity"] * summary["loss_se"]
     return summary.reset_index()
+
+
+def summary_of_recorded(experiment: str, losses: pd.DataFrame) -> pd.DataFrame:
+    """Losses that came as means, with the columns of a summary; null is what a mean does not tell.
+
+    A budget compares models: where every model has tokens of its own, none is a budget, and 0 stands for all of them.
+    """
+    budgets = losses.groupby("train_set")["tokens"].agg(lambda tokens: tuple(sorted(set(tokens))))
+    shared = budgets.nunique() == 1
+    return pd.DataFrame(
+        {
+            "experiment": experiment,
+            "train_set": losses["train_set"],
+            "eval_set": losses["eval_set"],
+            "part": "whole",
+            "tokens": losses["tokens"] if shared else 0,
+            "fraction": np.nan,
+            "seed": losses["seed"],
+            **dict.fromkeys(("n_documents", "n_tokens", "n_bytes"), 0),
+            "loss": losses["loss"],
+            **dict.fromkeys(("loss_se", "bits_per_byte", "bits_per_byte_se"), np.nan),
+            "perplexity": np.exp(losses["loss"]),
+            "perplexity_se": np.nan,
+        }
+    )
 
 
 def find_missing(experiments: Iterable[Mapping[str, Any]], losses: pd.DataFrame) -> list[dict[str, Any]]:

@@ -36,13 +36,13 @@ class Recipe:
     """Architecture with settings (from scratch), the name of pretrained weights, or the workflow's own base."""
     tokens: tuple[int, ...]
     """Budgets: how many unique tokens a training set contributes, exactly; in rising order."""
+    layout: str
+    """Which token rows are read: `packed`, or `documents` (one right-padded row a document)."""
     epochs: int = 1
     """Passes over those tokens."""
-    layout: str = "packed"
-    """Which token rows are read: `packed`, or `documents` (one right-padded row a document)."""
     context: int = 128
     """Length of a training row; for packed rows a multiple of the row length (consecutive rows are joined)."""
-    batch_rows: int = 8
+    batch_rows: int = 16
     """Rows of one optimiser step, over all processes and accumulated micro-batches together."""
     gradient_accumulation: int = 1
     """Micro-batches that one step is cut into, to save memory; changes the result by rounding alone."""

@@ -4,16 +4,22 @@ from workflow_scripts.report.figure import FigureMaker
 from workflow_scripts.report.figures.alignment_and_loss import alignment_and_loss
 from workflow_scripts.report.figures.alignment_matrix import alignment_matrix
 from workflow_scripts.report.figures.cost_and_skill import cost_and_skill
+from workflow_scripts.report.figures.effective_tokens_and_loss import effective_tokens_and_loss
 from workflow_scripts.report.figures.exchange_rate import exchange_rate
+from workflow_scripts.report.figures.four_views import four_views
 from workflow_scripts.report.figures.intervention_surface import intervention_surface
 from workflow_scripts.report.figures.leave_one_out import leave_one_out
 from workflow_scripts.report.figures.metric_differences import metric_differences
 from workflow_scripts.report.figures.metric_league import metric_league
 from workflow_scripts.report.figures.mixture_curves import mixture_curves
+from workflow_scripts.report.figures.mixture_ranking import mixture_ranking
+from workflow_scripts.report.figures.proxies_and_skill import proxies_and_skill
 from workflow_scripts.report.figures.published_and_ours import published_and_ours
 from workflow_scripts.report.figures.published_pairs import published_pairs
 from workflow_scripts.report.figures.switches import switches
+from workflow_scripts.report.figures.token_worth import token_worth
 
+WORTH = "What are these tokens worth?"
 PREDICTION = "Does alignment predict loss?"
 SIZE = "Alignment or size?"
 CHOICE = "Which data should one train on?"
@@ -21,9 +27,23 @@ LIKENESS = "What is like what?"
 PUBLISHED = "What did the paper have?"
 DEFECTS = "Which defect moves what?"
 
+# Of recorded experiments: losses that others measured.
+RECORDED = ("effective_tokens", "effective_token_differences", "token_worth")
+
 FIGURES = (
+    FigureMaker(WORTH, "token_worth", ("token_worth", "effective_tokens"), token_worth, unasked=True),
+    FigureMaker(WORTH, "mixture_ranking", RECORDED, mixture_ranking, unasked=True),
+    FigureMaker(WORTH, "proxies_and_skill", RECORDED, proxies_and_skill, unasked=True),
+    FigureMaker(
+        WORTH,
+        "effective_tokens_and_loss",
+        (*RECORDED, "effective_token_points"),
+        effective_tokens_and_loss,
+        unasked=True,
+    ),
     FigureMaker(PREDICTION, "alignment_and_loss", ("points", "correlation"), alignment_and_loss),
     FigureMaker(PREDICTION, "metric_league", ("correlation",), metric_league),
+    FigureMaker(PREDICTION, "four_views", ("correlation", "choice"), four_views),
     FigureMaker(PREDICTION, "metric_differences", ("metric_differences",), metric_differences),
     FigureMaker(PREDICTION, "leave_one_out", ("leave_one_out", "correlation"), leave_one_out),
     FigureMaker(SIZE, "intervention_surface", ("loss_summary",), intervention_surface),

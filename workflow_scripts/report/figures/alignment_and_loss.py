@@ -3,8 +3,18 @@
 import altair as alt
 import pandas as pd
 
-from workflow_scripts.report.figure import Figure, Legend, LegendEntry, Panel, Tables, chart, unless_isolated
+from workflow_scripts.report.figure import (
+    Figure,
+    Legend,
+    LegendEntry,
+    Panel,
+    Tables,
+    chart,
+    layered,
+    unless_isolated,
+)
 from workflow_scripts.report.headline import (
+    MOST_TRAIN_SETS,
     PART_NAMES,
     SCOPE_NAMES,
     correlation_rows,
@@ -12,7 +22,7 @@ from workflow_scripts.report.headline import (
     informative_scope,
     largest_budget,
 )
-from workflow_scripts.report.look import category_entries, ordered_entries
+from workflow_scripts.report.look import QUIET, category_entries, ordered_entries
 from workflow_scripts.report.wording import count, interval, number, plain, plural, sentence, verdict
 
 COLUMNS = [
@@ -27,17 +37,22 @@ COLUMNS = [
     "loss_sd",
     "n_seeds",
     "in_domain",
+    "is_control",
 ]
 
 
 def alignment_and_loss(tables: Tables) -> list[Figure]:
-    """Every experiment and part; a grid is shown at every budget, the others at the largest."""
+    """Every experiment and part with a readable number of training sets.
+
+    A grid is shown at every budget, the others at the largest.
+    """
     points, correlation = tables["points"], tables["correlation"]
     figures = []
     for experiment, part in experiments_and_parts(correlation):
         frame = points[(points["experiment"] == experiment) & (points["part"] == part)]
         shown = frame if (frame["kind"] == "intervention").all() else largest_budget(frame)
-        figures.append(_figure(experiment, part, shown, correlation))
+        if shown["train_set"].nunique() <= MOST_TRAIN_SETS:
+            figures.append(_figure(experiment, part, shown, correlation))
     return figures
 
 
@@ -56,7 +71,9 @@ def _figure(experiment: str, part: str, points: pd.DataFrame, correlation: pd.Da
         + (f", {several_parts}" if several_parts else ""),
         summary=_summary(points, rows, metrics, scope),
         data=data,
-        panels=tuple(_panel(name, rows.loc[name], legends, scope) for name in metrics),
+        panels=tuple(
+            _panel(name, rows.loc[name], legends, scope, data["is_control"].any()) for name in metrics
+        ),
         legends=legends,
     )
 
@@ -74,7 +91,7 @@ def _legends(data: pd.DataFrame) -> tuple[Legend, ...]:
     return (Legend("train_set", "Training set", category_entries(train_sets)),)
 
 
-def _panel(metric: str, row: pd.Series, legends: tuple[Legend, ...], scope: str) -> Panel:
+def _panel(metric: str, row: pd.Series, legends: tuple[Legend, ...], scope: str, has_controls: bool) -> Panel:
     coloured = legends[0]
     fields = [legend.field for legend in legends]
     x = alt.X("alignment:Q", title="alignment", scale=alt.Scale(zero=False, nice=False, padding=10))
@@ -99,10 +116,15 @@ def _panel(metric: str, row: pd.Series, legends: tuple[Legend, ...], scope: str)
         ],
     )
     trends = (
-        base.transform_regression("alignment", "loss", groupby=[coloured.field])
+        base.transform_filter("!datum.is_control")
+        .transform_regression("alignment", "loss", groupby=[coloured.field])
         .mark_line(strokeWidth=1)
         .encode(x=x, y=y, color=colour, opacity=unless_isolated(coloured.field, shown=0.45))
     )
+    rings = base.transform_filter("datum.is_control").mark_point(
+        filled=False, size=150, strokeWidth=1, color=QUIET
+    )
+    rings = rings.encode(x=x, y=y, opacity=unless_isolated(*fields))
     layers = [trends, marks] if coloured.field != "train_set" else [marks]
     r = f"r = {number(row['value'])}"
     ends = f" ({interval(row['ci_low'], row['ci_high'])})" if pd.notna(row["ci_low"]) else ", no interval"
@@ -111,7 +133,7 @@ def _panel(metric: str, row: pd.Series, legends: tuple[Legend, ...], scope: str)
         title=plain(metric),
         subtitle=f"{r}{ends}",
         description=f"Scatter plot of loss against alignment by {plain(metric)}; {r}{ends} {where}.",
-        chart=alt.layer(*layers),
+        chart=layered(*layers, rings if has_controls else None),
     )
 
 
@@ -122,6 +144,9 @@ def _summary(points: pd.DataFrame, rows: pd.DataFrame, metrics: list[str], scope
         f"{plural(len(pairs), 'pair')} of {plural(pairs['train_set'].nunique(), 'training set')} and "
         f"{plural(pairs['eval_set'].nunique(), 'evaluation set')}, {plural(seeds, 'seed')} each."
     )
+    controls = points.loc[points["is_control"], "train_set"].nunique()
+    if controls:
+        sizes += f" Ringed marks are those of {plural(controls, 'control')}, which r leaves out."
     if not metrics:
         return f"{sizes} No metric could be compared."
     strongest = rows.loc[metrics[0]]

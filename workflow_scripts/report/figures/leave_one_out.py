@@ -1,10 +1,11 @@
-"""Whether one set carries the result: the correlation without each set, one figure per experiment."""
+"""Whether one set carries the result: the correlation without each family or evaluation set, by experiment."""
 
 import altair as alt
 import pandas as pd
 
 from workflow_scripts.report.figure import Figure, Legend, LegendEntry, Panel, Tables, chart, unless_isolated
 from workflow_scripts.report.headline import (
+    MOST_TRAIN_SETS,
     PART_NAMES,
     SCOPE_NAMES,
     experiments_and_parts,
@@ -18,16 +19,18 @@ SIDES = Legend(
     "side",
     "Left out",
     (
-        LegendEntry("training set", CATEGORIES[0], "circle"),
+        LegendEntry("family of training sets", CATEGORIES[0], "circle"),
         LegendEntry("evaluation set", CATEGORIES[1], "square"),
     ),
 )
-SIDE_NAMES = {"train": "training set", "eval": "evaluation set"}
+SIDE_NAMES = {"train": "family of training sets", "eval": "evaluation set"}
 COLUMNS = ["metric", "side", "left_out", "pearson_r", "with_all"]
 
 
 def leave_one_out(tables: Tables) -> list[Figure]:
-    """Every experiment and part at its largest budget, within evaluation sets, or pooled where there is one."""
+    """Every experiment and part with a readable number of families, at its largest budget.
+
+    Within evaluation sets, or pooled where there is one."""
     table = largest_budget(tables["leave_one_out"])
     table = table[table["pearson_r"].notna()]
     correlation = largest_budget(tables["correlation"])
@@ -43,7 +46,7 @@ def leave_one_out(tables: Tables) -> list[Figure]:
             & (correlation["part"] == part)
             & (correlation["scope"] == scope)
         ].set_index("metric")["value"]
-        if len(rows):
+        if 0 < rows["left_out"].nunique() <= MOST_TRAIN_SETS:
             figures.append(_figure(experiment, part, scope, rows.assign(with_all=rows["metric"].map(whole))))
     return figures
 
@@ -117,7 +120,8 @@ def _summary(metric: str, rows: pd.DataFrame, scope: str) -> str:
     whole = rows["with_all"].iloc[0]
     weakest = high if whole < 0 else low
     return (
-        f"For {plain(metric)}, {SCOPE_NAMES[scope]}, leaving out one set moves r between "
-        f"{number(low['pearson_r'])} and {number(high['pearson_r'])} (with all: {number(whole)}): it {flips}. "
+        f"For {plain(metric)}, {SCOPE_NAMES[scope]}, leaving out one family of training sets, "
+        f"or one evaluation set, moves r between {number(low['pearson_r'])} "
+        f"and {number(high['pearson_r'])} (with all: {number(whole)}): it {flips}. "
         f"It is weakest without {plain(weakest['left_out'])} as {weakest['side']}."
     )

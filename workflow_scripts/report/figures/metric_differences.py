@@ -113,8 +113,8 @@ def _panel(scope: str, rows: pd.DataFrame, order: list[str], reference: str) -> 
 def _summary(rows: pd.DataFrame, reference: str) -> str:
     if rows["ci_low"].isna().all():
         return (
-            f"The correlation of each measure less that of {plain(reference)}. There are too few training sets for "
-            "intervals, so no measure can be called better."
+            f"The correlation of each measure less that of {plain(reference)}. There are too few families "
+            "of training sets for intervals, so no measure can be called better."
         )
     clear = rows[rows["excludes_zero"]]
     better = clear[clear["difference"] < 0].sort_values("difference")

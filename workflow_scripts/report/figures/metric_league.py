@@ -27,9 +27,10 @@ COLUMNS = [
     "given",
     "n_points",
     "n_train",
+    "n_families",
     "n_eval",
-    "train_sets_needed",
-    "train_sets_needed_half",
+    "families_needed",
+    "families_needed_half",
     "note",
 ]
 AXIS = "correlation with loss"
@@ -130,7 +131,7 @@ def _summary(main: pd.DataFrame, scope: str) -> str:
     intervals = (
         f"the interval of {clear} of {plural(len(defined), 'measure')} leaves zero out"
         if defined["ci_low"].notna().any()
-        else f"with {plural(int(best['n_train']), 'training set')} no interval can be given"
+        else f"no interval can be given: {best['note']}"
     )
     return (
         f"The more negative, the better alignment foretells a low loss. {sentence(where)}, at "

@@ -139,7 +139,7 @@ def _summary(theirs: pd.DataFrame, ours: pd.DataFrame) -> str:
             sentences.append(
                 f"{sentence(SCOPE_NAMES[scope])}, r² is {_listed(published)} in the paper, and {_listed(own)} here."
             )
-    return " ".join([*sentences, "Intervals need six training sets."])
+    return " ".join([*sentences, "Intervals need six independent families of training sets."])
 
 
 def _listed(rows: pd.DataFrame) -> str:

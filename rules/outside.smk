@@ -1,0 +1,147 @@
+"""Losses that were measured elsewhere: tables checked, and the alignment of their mixtures from that of the parts.
+
+in:  tables that the config names, embeddings/ or tokens/ of the parts and targets
+out: outside/<experiment>.losses.parquet, outside/<experiment>.shares.parquet, alignment/mixtures/<metric>.parquet,
+     analysis/effective_tokens.parquet and four tables beside it
+"""
+
+
+rule import_losses:
+    """Losses and mixtures of one experiment, checked and in one form."""
+    input:
+        losses=lambda w: plan.recorded_files(w.experiment)["losses"],
+        mixtures=lambda w: plan.recorded_files(w.experiment)["mixtures"],
+    output:
+        losses="<results>/outside/{experiment}.losses.parquet",
+        shares="<results>/outside/{experiment}.shares.parquet",
+    log:
+        "<results>/logs/import_losses/{experiment}.log",
+    benchmark:
+        "<results>/benchmarks/import_losses/{experiment}.tsv"
+    wildcard_constraints:
+        experiment=one_of(plan.recorded),
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.cpus("import_losses")
+    resources:
+        **ask.all("import_losses"),
+    params:
+        model=lambda w: plan.recorded_model(w.experiment),
+        parts=lambda w: plan.recorded[w.experiment]["parts"],
+        eval_sets=lambda w: plan.recorded[w.experiment]["eval_sets"],
+        code=code_hash("workflow_scripts.import_losses"),
+    shell:
+        "python -m workflow_scripts.import_losses"
+        " --losses {input.losses:q}"
+        " --mixtures {input.mixtures:q}"
+        " {params.model:q}"
+        " --parts {params.parts:q}"
+        " --eval-sets {params.eval_sets:q}"
+        " --output {output.losses:q}"
+        " --shares-output {output.shares:q}"
+        " 2> {log:q}"
+
+
+rule mix_alignment:
+    """Alignment of every mixture with every target by one metric, from the features of the parts."""
+    input:
+        parts=lambda w: plan.inputs_of(w.metric, plan.mixed_parts),
+        targets=lambda w: plan.inputs_of(w.metric, plan.mixed_targets),
+        shares=plan.recorded_shares,
+        probe=f"{plan.probe}/model.safetensors",
+        tokenizer=rules.make_tokenizer.output.tokenizer,
+    output:
+        "<results>/alignment/mixtures/{metric}.parquet",
+    log:
+        "<results>/logs/mix_alignment/{metric}.log",
+    benchmark:
+        "<results>/benchmarks/mix_alignment/{metric}.tsv"
+    wildcard_constraints:
+        metric=one_of(plan.config["alignment"]["metrics"]),
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.cpus("mix_alignment")
+    resources:
+        **ask.all("mix_alignment"),
+    params:
+        parts=lambda w, input: options("--part", map(corpus_of, plan.mixed_parts), input.parts),
+        targets=lambda w, input: options("--target", map(corpus_of, plan.mixed_targets), input.targets),
+        model=lambda w, input: folder_of(input.probe),
+        tokenizer=lambda w, input: folder_of(input.tokenizer),
+        encoder=lambda w: plan.metric_encoder(w.metric),
+        batches=lambda w: plan.metric_batches(w.metric),
+        rows=lambda w: plan.metric_rows(w.metric),
+        fewer_rows=lambda w: plan.metric_fewer_rows(w.metric),
+        seed=plan.config["seed"],
+        store=f"{plan.root}/store/metrics",
+        threads=ask.threads("mix_alignment"),
+        code=lambda w: code_hash("workflow_scripts.mix_alignment", f"workflow_scripts.metrics.{w.metric}"),
+    shell:
+        "python -m workflow_scripts.mix_alignment"
+        " --metric {wildcards.metric:q}"
+        " {params.parts:q}"
+        " {params.targets:q}"
+        " --mixtures {input.shares:q}"
+        " --model {params.model:q}"
+        " --tokenizer {params.tokenizer:q}"
+        " {params.encoder:q}"
+        " --batches {params.batches}"
+        " --rows-per-batch {params.rows}"
+        " {params.fewer_rows}"
+        " --seed {params.seed}"
+        " --store {params.store:q}"
+        " --threads {params.threads}"
+        " --output {output:q}"
+        " 2> {log:q}"
+
+
+rule rank_mixtures:
+    """How well effective tokens, the law and the baselines rank the mixtures of recorded experiments."""
+    input:
+        alignment="<results>/alignment/alignment.parquet",
+        mixtures=plan.mixture_alignments,
+        losses=plan.recorded_losses,
+        shares=plan.recorded_shares,
+    output:
+        ranking="<results>/analysis/effective_tokens.parquet",
+        differences="<results>/analysis/effective_token_differences.parquet",
+        worth="<results>/analysis/token_worth.parquet",
+        laws="<results>/analysis/token_laws.parquet",
+        points="<results>/analysis/effective_token_points.parquet",
+    log:
+        "<results>/logs/rank_mixtures.log",
+    benchmark:
+        "<results>/benchmarks/rank_mixtures.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.cpus("rank_mixtures")
+    resources:
+        **ask.all("rank_mixtures"),
+    params:
+        experiments=plan.experiments_json,
+        losses=lambda w, input: options("--losses", plan.recorded, input.losses),
+        shares=lambda w, input: options("--shares", plan.recorded, input.shares),
+        proxies=plan.config["effective_tokens"]["proxies"],
+        draws=plan.config["effective_tokens"]["draws"],
+        resamples=plan.config["effective_tokens"]["resamples"],
+        seed=plan.config["seed"],
+        threads=ask.threads("rank_mixtures"),
+        code=code_hash("workflow_scripts.rank_mixtures"),
+    shell:
+        "python -m workflow_scripts.rank_mixtures"
+        " --experiments {params.experiments:q}"
+        " --alignment {input.alignment:q}"
+        " --mixtures {input.mixtures:q}"
+        " {params.losses:q}"
+        " {params.shares:q}"
+        " --proxies {params.proxies}"
+        " --draws {params.draws}"
+        " --resamples {params.resamples}"
+        " --seed {params.seed}"
+        " --threads {params.threads}"
+        " --output {output.ranking:q}"
+        " --differences {output.differences:q}"
+        " --worth {output.worth:q}"
+        " --laws {output.laws:q}"
+        " --points {output.points:q}"
+        " 2> {log:q}"

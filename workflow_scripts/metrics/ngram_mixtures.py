@@ -1,0 +1,104 @@
+"""Witten-Bell models of many mixtures read many targets; what does not depend on the weights is computed once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from workflow_scripts.metrics.base import Features
+from workflow_scripts.metrics.token_counts import shared_vocabulary, sparse_counts
+
+
+@dataclass(frozen=True)
+class _Order:
+    """The targets' n-grams of one order, and what the units know of them.
+
+    An n-gram is read at this order if some unit holds its history. Counts are sparse matrices with one column
+    per unit.
+    """
+
+    lower: np.ndarray  # place of each n-gram, without its oldest token, in the next lower order
+    read: np.ndarray  # places of the n-grams that are read at this order
+    history: np.ndarray  # place of the history of each of those
+    found: np.ndarray  # places among `read` of the n-grams that some unit holds
+    counts: sparse.csr_matrix  # of `found`
+    followers: sparse.csr_matrix  # counts of every n-gram that follows one of the histories
+    by_history: sparse.csr_matrix  # sums over the n-grams of one history
+    totals: sparse.csr_matrix  # of the histories
+    weights: sparse.csr_matrix  # targets x `read`: how often a target reads each of them at this order
+
+
+class MixtureReader:
+    """Reads batches of the targets with the model of any mixture of some units.
+
+    Gives what `compare` gives for mixed features. Where no unit holds the history of an n-gram, its
+    probability is that of the n-gram without the oldest token, so it is counted at the lower order.
+    """
+
+    def __init__(
+        self, units: Sequence[Features], targets: Sequence[Features], order: int, vocabulary_size: int
+    ):
+        self.base = vocabulary_size + 1
+        self.uniform = 1 / vocabulary_size
+        grams = [np.zeros(1, dtype=np.int64)]
+        grams += [shared_vocabulary(targets, f"grams{n}") for n in range(1, order + 1)]
+        weights = sparse_counts(targets, f"counts{order}", grams[order], f"grams{order}")
+        self.tokens = np.asarray(weights.sum(axis=1)).ravel()
+        self.orders: list[_Order] = []
+        for n in range(order, 0, -1):
+            known = shared_vocabulary(units, f"grams{n}")
+            histories = np.intersect1d(known // self.base, grams[n] // self.base)
+            is_read = np.isin(grams[n] // self.base, histories)
+            lower = np.searchsorted(grams[n - 1], grams[n] % self.base ** (n - 1))
+            wanted = slice(None) if n < order else is_read  # nothing builds on the highest order
+            self.orders.insert(
+                0,
+                _Order(
+                    lower=lower[wanted],
+                    read=np.flatnonzero(is_read[wanted]),
+                    weights=weights[:, is_read].tocsr(),
+                    **self._known(units, n, known, histories, grams[n][is_read]),
+                ),
+            )
+            unread = weights[:, ~is_read].tocoo()
+            weights = sparse.csr_matrix(
+                (unread.data, (unread.row, lower[~is_read][unread.col])),
+                shape=(len(targets), len(grams[n - 1])),
+            )
+
+    def _known(
+        self, units: Sequence[Features], n: int, known: np.ndarray, histories: np.ndarray, read: np.ndarray
+    ) -> dict[str, Any]:
+        """What the units hold of some histories, and of the n-grams that are read after them."""
+        known = known[np.isin(known // self.base, histories)]
+        followers = sparse_counts(units, f"counts{n}", known, f"grams{n}").T.tocsr()
+        owner = np.searchsorted(histories, known // self.base)
+        by_history = sparse.csr_matrix(
+            (np.ones(len(known)), (owner, np.arange(len(known)))), shape=(len(histories), len(known))
+        )
+        found = np.flatnonzero(np.isin(read, known))
+        return {
+            "history": np.searchsorted(histories, read // self.base),
+            "found": found,
+            "counts": followers[np.searchsorted(known, read[found])],
+            "followers": followers,
+            "by_history": by_history,
+            "totals": (by_history @ followers).tocsr(),
+        }
+
+    def scores(self, weights: np.ndarray) -> np.ndarray:
+        """Minus the cross-entropy of every target under the mixture with these weights, in nats per token."""
+        p, summed = np.array([self.uniform]), np.zeros(len(self.tokens))
+        for order in self.orders:
+            totals = order.totals @ weights
+            followers = order.by_history @ (order.followers @ weights > 0)
+            is_seen = totals > 0
+            scale = np.divide(1, totals + followers, out=np.zeros(len(totals)), where=is_seen)
+            p = p[order.lower]
+            read = p[order.read] * np.where(is_seen, followers * scale, 1)[order.history]
+            read[order.found] += (order.counts @ weights) * scale[order.history[order.found]]
+            p[order.read] = read
+            summed += order.weights @ np.log(read)
+        return summed / self.tokens

@@ -1,0 +1,49 @@
+"""A language model of the whole training set reads the target: minus the cross-entropy of a Kneser-Ney bigram model."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from workflow_scripts.metrics.base import Batch, Features, Metric
+from workflow_scripts.metrics.kneser_ney import counted, fit, ngrams, probabilities
+
+
+class NgramWhole(Metric):
+    """Mean over the target's tokens of log p(w | h), in nats, p a Kneser-Ney model of all rows of the source.
+
+    A set reads its own batches with a model of all rows but those of the batch.
+    """
+
+    name = "ngram_whole"
+    symmetric = False
+    needs: ClassVar[tuple[str, ...]] = ("rows", "whole", "vocabulary")
+    mixes = "experts"
+    order: ClassVar[int] = 2
+
+    def parameters(self) -> dict[str, Any]:
+        return {"vocabulary_size": self.resources.vocabulary_size, "order": self.order}
+
+    def features(self, batch: Batch) -> Features:
+        size = self.resources.vocabulary_size
+        grams, counts = counted(
+            ngrams(ids, n_tokens, self.order, size) for ids, n_tokens in batch.token_portions()
+        )
+        return self._model(grams, counts)
+
+    def _model(self, grams: np.ndarray, counts: np.ndarray) -> Features:
+        model = fit(grams, counts, self.order, self.resources.vocabulary_size)
+        return {"grams": grams, "counts": counts, **model}
+
+    def without(self, whole: Features, batch: Features) -> Features:
+        counts = whole["counts"].copy()
+        counts[np.searchsorted(whole["grams"], batch["grams"])] -= batch["counts"]
+        return self._model(whole["grams"][counts > 0], counts[counts > 0])
+
+    def compare(self, source: Features, target: Features) -> float:
+        return float(self.score(self.expert(source, target), target))
+
+    def expert(self, source: Features, target: Features) -> np.ndarray:
+        return probabilities(source, target["grams"], self.order, self.resources.vocabulary_size)
+
+    def score(self, expected: np.ndarray, target: Features) -> np.ndarray:
+        return np.log(expected) @ target["counts"] / target["counts"].sum()

@@ -1,0 +1,44 @@
+"""What the programs that run one metric share: their options, the metric that these name, and how it reads sets."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from workflow_scripts.command_line import UserError
+from workflow_scripts.metrics.base import Batch, Metric, Resources
+from workflow_scripts.metrics.inputs import check_batches, embedding_batches, row_batches
+from workflow_scripts.metrics.registry import metric_class
+from workflow_scripts.tokens.tokenizer import load_tokenizer
+
+ReadBatches = Callable[[Path, int, int], list[Batch]]
+"""Path of a set, batches, rows per batch."""
+
+
+def open_metric(arguments: argparse.Namespace) -> tuple[Metric, ReadBatches]:
+    """The metric that `command_line.add_metric_options` asked for, and the reader of its sets."""
+    check_batches(arguments.batches)
+    metric_type = metric_class(arguments.metric)
+    for option, value, needs in (
+        ("tokenizer", arguments.tokenizer, {"text", "vocabulary"}),
+        ("model", arguments.model, {"probe"}),
+        ("encoder", arguments.encoder, {"encoder"}),
+    ):
+        if value is None and needs & set(metric_type.needs):
+            raise UserError(f"metric {arguments.metric} needs --{option}")
+
+    reads_tokenizer = {"text", "vocabulary"} & set(metric_type.needs)
+    tokenizer = load_tokenizer(arguments.tokenizer) if reads_tokenizer else None
+
+    def read(path: Path, batches: int, rows_per_batch: int) -> list[Batch]:
+        if metric_type.estimator():
+            return embedding_batches(path, batches, rows_per_batch, arguments.fewer_rows)
+        decoder = tokenizer if "text" in metric_type.needs else None
+        return row_batches(path, batches, rows_per_batch, arguments.seed, decoder)
+
+    resources = Resources(
+        vocabulary_size=len(tokenizer) if tokenizer else 0,
+        probe=arguments.model,
+        encoder=arguments.encoder,
+        threads=arguments.threads,
+    )
+    return metric_type(resources), read

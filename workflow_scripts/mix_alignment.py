@@ -1,0 +1,76 @@
+"""Measure the alignment of mixtures with targets by one metric, from the parts that they are mixed of.
+
+--part is NAME=PATH, NAME as the column corpus of --mixtures has it and PATH the rows (or Fisher embeddings) to mix;
+--target is NAME=PATH for each set to compare with. --mixtures are Parquet tables with columns train_set,
+corpus and share (of tokens). No mixture is tokenized, embedded or written.
+
+The output has one row for every mixture and target: metric, train_set, eval_set, alignment, ci_low, ci_high and how,
+which is one of
+  mixed rows     each batch holds rows of the parts in the mixture's shares: what really mixed rows give
+  mixed batches  the weighted mean of the features of whole batches of the parts: embeddings, where --unit-rows is
+                 as large as a batch
+  mixture of experts
+                 one language model per part, their probabilities weighted by the shares: not a model of mixed text
+  mean of parts  the weighted mean of the parts' alignments, for a metric that cannot do better
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from workflow_scripts.command_line import UserError, add_metric_options, parser_for, run, set_threads
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = parser_for(__doc__)
+    add_metric_options(parser)
+    parser.add_argument("--part", required=True, action="append", metavar="NAME=PATH", help="repeated")
+    parser.add_argument("--target", required=True, action="append", metavar="NAME=PATH", help="repeated")
+    parser.add_argument(
+        "--mixtures", required=True, nargs="+", type=Path, help="Parquet: train_set, corpus, share"
+    )
+    parser.add_argument(
+        "--unit-rows",
+        type=int,
+        help="rows of each embedding of a part (default: those of a batch); rows are mixed one by one",
+    )
+    parser.add_argument("--output", required=True, type=Path, help="Parquet")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = build_parser().parse_args(argv)
+    set_threads(arguments.threads)
+    from workflow_scripts.metrics.inputs import check_same_length, named_paths, whole_set
+    from workflow_scripts.metrics.mixtures import align_mixtures, read_mixtures
+    from workflow_scripts.metrics.opening import open_metric
+    from workflow_scripts.metrics.pieces import Pieces
+    from workflow_scripts.storage.content_store import ContentStore
+    from workflow_scripts.storage.tables import write_table
+
+    metric, read = open_metric(arguments)
+    parts, targets = named_paths("part", arguments.part), named_paths("target", arguments.target)
+    for name, path in targets.items():
+        if path in parts.values():
+            raise UserError(f"{path} is a part and the target {name}: compare with rows that are in no part")
+    rows = arguments.rows_per_batch
+    unit = (arguments.unit_rows or rows) if metric.estimator() else 1
+    if metric.mixes != "exact":
+        unit = rows
+    if rows % unit:
+        raise UserError(
+            f"--unit-rows is {unit}, and batches of {rows} rows do not hold a whole number of units"
+        )
+    mixtures = read_mixtures(arguments.mixtures, list(parts))
+    batches = {name: read(path, arguments.batches, rows) for name, path in targets.items()}
+    if metric.reads_whole_sets():
+        units = {name: [whole_set(path)] for name, path in parts.items()}
+    else:
+        units = {name: read(path, arguments.batches * rows // unit, unit) for name, path in parts.items()}
+        check_same_length({f"part {name}": one for name, one in units.items()} | batches)
+    table = align_mixtures(Pieces(metric, ContentStore(arguments.store)), mixtures, units, batches)
+    write_table(table, arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)

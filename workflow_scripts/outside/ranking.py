@@ -1,0 +1,276 @@
+"""The tables about recorded experiments: how well each predictor ranks their mixtures, worths, laws."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from workflow_scripts.outside.predictors import (
+    Fitted,
+    Kernel,
+    baselines,
+    cross_validated,
+    from_proxies,
+    from_text,
+    kernels,
+    sharpened_kernels,
+    ways_to_learn,
+)
+from workflow_scripts.statistics.effective_tokens import (
+    Gaps,
+    Runs,
+    effective_tokens,
+    flat_worth,
+)
+from workflow_scripts.statistics.mixture_ranking import (
+    Prediction,
+    Skill,
+    View,
+    difference_rows,
+    ranking_rows,
+    resample_weights,
+    skill,
+    views,
+)
+from workflow_scripts.statistics.token_law import Prior, fit_law
+
+# The kernel whose worths are the law's prior: chosen on RegMix's models of 1M parameters.
+PRIOR_KERNEL = "root"
+WORTH_TYPES = {
+    **dict.fromkeys(("experiment", "model", "metric", "kernel", "source", "corpus", "eval_set"), "str"),
+    **dict.fromkeys(("worth", "low", "high", "tau"), "float64"),
+}
+POINT_TYPES = {
+    **dict.fromkeys(("experiment", "model", "metric", "train_set", "eval_set"), "str"),
+    **dict.fromkeys(("effective_tokens", "own_share", "loss"), "float64"),
+}
+LAW_TYPES = {
+    **dict.fromkeys(("experiment", "model", "metric", "eval_set"), "str"),
+    "proxies": "int64",
+    **dict.fromkeys(("slope", "base", "noise", "rmse", "coverage"), "float64"),
+    "n_runs": "int64",
+}
+
+
+Judged = tuple[Prediction, Skill]
+
+
+@dataclass(frozen=True)
+class Study:
+    """One recorded experiment: its runs, those that predictors are fitted to, and those of other sizes.
+
+    sizes: runs by number of parameters, from which the kernel at `parameters` is extrapolated.
+    """
+
+    name: str
+    model: str
+    runs: Runs
+    proxies: Runs | None = None
+    same_model: bool = False
+    stand_ins: tuple[str, ...] = ()
+    parameters: float | None = None
+    sizes: Mapping[float, Runs] | None = None
+
+    @property
+    def key(self) -> dict[str, str]:
+        return {"experiment": self.name, "model": self.model}
+
+    @property
+    def fitted_to(self) -> Runs:
+        return self.proxies or self.runs
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is computed."""
+
+    proxies: tuple[int, ...]
+    draws: int
+    resamples: int
+    seed: int
+    threads: int
+
+
+def text_predictions(
+    study: Study, gaps: Mapping[str, Gaps], mixed: Mapping[str, np.ndarray]
+) -> Iterator[Prediction]:
+    """What needs no training run: baselines, the alignment of the mixtures themselves, effective tokens."""
+    yield from baselines(study.runs)
+    for metric, alignment in mixed.items():
+        yield Prediction(metric, "mixture_alignment", alignment[None])
+    for metric, one in gaps.items():
+        for kernel in kernels(one, study.fitted_to):
+            yield from_text(metric, one, kernel, study.runs, in_sample=study.proxies is None)
+        if study.sizes and study.parameters:
+            for kernel in sharpened_kernels(one, study.sizes, study.parameters):
+                yield from_text(metric, one, kernel, study.runs, in_sample=False)
+
+
+def proxy_predictions(study: Study, learners: Sequence[Fitted], effort: Effort) -> Iterator[Prediction]:
+    """What learns from training runs: from proxies as many as asked for, or else from the other runs."""
+    for fitted in learners:
+        if study.proxies is None:
+            yield cross_validated(fitted, study.runs, effort.seed)
+            continue
+        for count in effort.proxies:
+            if count <= len(study.proxies.losses):
+                yield from_proxies(
+                    fitted, study.proxies, study.runs, count, effort.draws, effort.seed, effort.threads
+                )
+
+
+def learners(study: Study, gaps: Mapping[str, Gaps]) -> list[Fitted]:
+    return ways_to_learn(prior_worths(study, gaps), flat_prior(study.fitted_to))
+
+
+def prior_worths(study: Study, gaps: Mapping[str, Gaps]) -> dict[tuple[str, str], np.ndarray]:
+    """The law's prior by each metric."""
+    return {(name, PRIOR_KERNEL): _prior_kernel(one, study).worth(one) for name, one in gaps.items()}
+
+
+def judged(
+    study: Study, predictions: Sequence[Prediction], effort: Effort
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows of the ranking and of the paired differences, in every view of the experiment."""
+    weights = resample_weights(len(study.runs.losses), effort.resamples, effort.seed)
+    rankings: list[dict[str, Any]] = []
+    differences: list[dict[str, Any]] = []
+    for view in views(study.runs, study.stand_ins):
+        found = [(one, skill(one, study.runs.losses, view, weights)) for one in predictions]
+        for one, its_skill in found:
+            rankings += [{**study.key, **row} for row in ranking_rows(one, study.runs, view, its_skill)]
+        for first, second in _pairs(found, view):
+            differences += [{**study.key, **row} for row in difference_rows(first, second, view)]
+    return rankings, differences
+
+
+def worth_rows(study: Study, gaps: Mapping[str, Gaps]) -> Iterator[dict[str, Any]]:
+    """What a token of each part is worth for each target: by the text, and by the law fitted to all proxies."""
+    runs = study.fitted_to
+    for metric, one in gaps.items():
+        for kernel in kernels(one, runs):
+            ends = one.worth_interval(kernel.shape, kernel.tau)
+            key = {**study.key, "metric": metric, "kernel": kernel.shape, "source": "text", "tau": kernel.tau}
+            yield from _worths(key, runs, kernel.worth(one), *ends)
+        kernel = _prior_kernel(one, study)
+        prior = kernel.worth(one)
+        laws = [
+            fit_law(runs.shares, runs.tokens, runs.losses[:, j], prior[:, j], runs.own_part(target))
+            for j, target in enumerate(runs.targets)
+        ]
+        worth = np.column_stack([law.worth for law in laws])
+        spread = np.exp(1.96 * np.column_stack([law.log_worth_error for law in laws]))
+        key = {**study.key, "metric": metric, "kernel": kernel.shape, "source": "law", "tau": kernel.tau}
+        yield from _worths(key, runs, worth, worth / spread, worth * spread)
+
+
+def point_rows(study: Study, gaps: Mapping[str, Gaps]) -> Iterator[dict[str, Any]]:
+    """Effective tokens and loss of every run and target, by each metric and the law's prior kernel."""
+    runs, own = study.runs, study.runs.own_shares
+    for metric, one in gaps.items():
+        effective = effective_tokens(runs, _prior_kernel(one, study).worth(one))
+        for i, train_set in enumerate(runs.train_sets):
+            for j, target in enumerate(runs.targets):
+                yield {
+                    **study.key,
+                    "metric": metric,
+                    "train_set": train_set,
+                    "eval_set": target,
+                    "effective_tokens": effective[i, j],
+                    "own_share": own[i, j],
+                    "loss": runs.losses[i, j],
+                }
+
+
+def law_rows(study: Study, gaps: Mapping[str, Gaps], effort: Effort) -> Iterator[dict[str, Any]]:
+    """The law fitted to one draw of the proxies, and how its intervals cover other runs of the same model."""
+    if study.proxies is None or not study.same_model:
+        return
+    rng = np.random.default_rng([effort.seed, 1])
+    for count in (count for count in effort.proxies if count <= len(study.proxies.losses)):
+        rows = rng.choice(len(study.proxies.losses), count, replace=False)
+        for (metric, _), worth in prior_worths(study, gaps).items():
+            for j, target in enumerate(study.runs.targets):
+                law = fit_law(
+                    study.proxies.shares[rows],
+                    study.proxies.tokens[rows],
+                    study.proxies.losses[rows, j],
+                    worth[:, j],
+                    study.runs.own_part(target),
+                )
+                predicted, error = law.predict(study.runs.shares, study.runs.tokens)
+                misses = study.runs.losses[:, j] - predicted
+                yield {
+                    **study.key,
+                    "metric": metric,
+                    "eval_set": target,
+                    "proxies": count,
+                    "slope": law.slope,
+                    "base": law.base,
+                    "noise": law.noise,
+                    "rmse": float(np.sqrt(np.mean(misses**2))),
+                    "coverage": float(np.mean(np.abs(misses) <= 1.96 * error)),
+                    "n_runs": len(misses),
+                }
+
+
+def table_of(rows: Sequence[Mapping[str, Any]], types: Mapping[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), columns=list(types)).astype(dict(types))
+
+
+def _pairs(found: Sequence[Judged], view: View) -> Iterator[tuple[Judged, Judged]]:
+    """Everything against the trivial baseline; on all targets and runs also the measures against each other, and the
+    law against boosting and against a flat prior, both from as many proxies."""
+    for first in found:
+        for second in found:
+            one, other = first[0], second[0]
+            if one is other:
+                continue
+            same_way = (one.predictor, one.kernel, one.proxies) == (
+                other.predictor,
+                other.kernel,
+                other.proxies,
+            )
+            rivals = (
+                one.predictor == "law"
+                and one.proxies == other.proxies
+                and other.metric in ("gradient_boosting", "flat_prior")
+            )
+            everywhere = view.name == "all" and (rivals or (same_way and one.metric < other.metric))
+            if other.metric == "own_share" or everywhere:
+                yield first, second
+
+
+def _prior_kernel(gaps: Gaps, study: Study) -> Kernel:
+    return next(kernel for kernel in kernels(gaps, study.fitted_to) if kernel.shape == PRIOR_KERNEL)
+
+
+def flat_prior(runs: Runs) -> np.ndarray:
+    """One worth for every part but the target's own: the median of those that the law finds in all proxies.
+
+    Ranks cannot choose it: with as many tokens in every run, any flat worth ranks as the own share does.
+    """
+    vague = flat_worth(runs, 0.01)
+    fitted = [
+        fit_law(
+            runs.shares,
+            runs.tokens,
+            runs.losses[:, j],
+            vague[:, j],
+            runs.own_part(target),
+            Prior(worth_spread=3.0),
+        )
+        for j, target in enumerate(runs.targets)
+    ]
+    return flat_worth(runs, float(np.median(np.concatenate([law.worth[law.free] for law in fitted]))))
+
+
+def _worths(
+    key: dict[str, Any], runs: Runs, worth: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> Iterator[dict[str, Any]]:
+    for d, part in enumerate(runs.parts):
+        for j, target in enumerate(runs.targets):
+            ends = {"worth": worth[d, j], "low": low[d, j], "high": high[d, j]}
+            yield {**key, "corpus": part, "eval_set": target, **ends}

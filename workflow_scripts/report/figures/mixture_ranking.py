@@ -1,0 +1,185 @@
+"""How well each measure ranks mixtures from text alone, beside the target's own share."""
+
+import altair as alt
+import pandas as pd
+
+from workflow_scripts.report import near_one
+from workflow_scripts.report.figure import (
+    Figure,
+    Legend,
+    LegendEntry,
+    Panel,
+    Tables,
+    chart,
+    layered,
+    unless_isolated,
+)
+from workflow_scripts.report.look import CATEGORIES, INK, QUIET
+from workflow_scripts.report.token_tables import (
+    OWN_SHARE,
+    SUMMARY_NAMES,
+    TEXT,
+    ahead_of_own_share,
+    chosen_on_itself,
+    experiment_names,
+    overall,
+)
+from workflow_scripts.report.wording import interval, number, plain, plural, sentence
+from workflow_scripts.statistics.mixture_ranking import ALL, MEAN
+
+COLUMNS = [
+    "experiment",
+    "model",
+    "target",
+    "metric",
+    "way",
+    "spearman",
+    "ci_low",
+    "ci_high",
+    "ahead",
+    "ahead_low",
+    "ahead_high",
+    "clearly_ahead",
+    "regret",
+    "n_runs",
+    "note",
+]
+AXIS = "rank correlation with less loss (log scale of what it lacks of 1)"
+MIXED, BASELINE = "alignment of the mixture", "baseline"
+
+
+def mixture_ranking(tables: Tables) -> list[Figure]:
+    """One figure: for each experiment a panel of means over targets, and one of all targets at once."""
+    ranking = overall(tables["effective_tokens"])
+    ranking = ahead_of_own_share(tables, ranking[ranking["proxies"] == 0])
+    # What the law learns from the runs of other folds has proxies; these rows have learned nothing.
+    ranking = ranking.assign(
+        target=ranking["eval_set"].map(SUMMARY_NAMES),
+        way=[_way(row["predictor"], row["kernel"]) for _, row in ranking.iterrows()],
+        clearly_ahead=ranking["ahead_low"] > 0,
+    )
+    ways = [way for way in ranking["way"].unique() if way != BASELINE]
+    colours = dict(zip([*sorted(ways, key=_place)], CATEGORIES, strict=False))
+    legend = Legend(
+        "way",
+        "Ranked by",
+        tuple(LegendEntry(way, colour, "circle") for way, colour in (colours | {BASELINE: INK}).items()),
+    )
+    order = _order(ranking)
+    panels = [
+        _panel(_title(tables, experiment, target), rows, legend, order, near_one.scale(ranking))
+        for experiment in experiment_names(ranking)
+        for target in (MEAN, ALL)
+        if len(rows := ranking[(ranking["experiment"] == experiment) & (ranking["eval_set"] == target)])
+    ]
+    return [
+        Figure(
+            name="mixture_ranking",
+            title="Ranking mixtures without training anything",
+            summary=_summary(tables, ranking),
+            data=ranking[COLUMNS].reset_index(drop=True),
+            panels=tuple(panels),
+            legends=(legend,),
+            columns=2,
+        )
+    ]
+
+
+def _way(predictor: str, kernel: str) -> str:
+    if predictor == TEXT:
+        shape, *fitted_to = kernel.split(", ")
+        return f"effective tokens, {shape}" + (", sharpened" if fitted_to else "")
+    return MIXED if predictor == "mixture_alignment" else BASELINE
+
+
+def _place(way: str) -> tuple[bool, bool, bool]:
+    """The root kernel before the exponential one, sharpened kernels after them, mixtures last."""
+    return way == MIXED, "sharpened" in way, "root" not in way
+
+
+def _order(ranking: pd.DataFrame) -> list[str]:
+    """Measures by their best mean rank correlation in the last experiment, which is the largest by custom."""
+    last = ranking[(ranking["experiment"] == experiment_names(ranking)[-1]) & (ranking["eval_set"] == MEAN)]
+    best = last.groupby("metric")["spearman"].max().sort_values(ascending=False)
+    return [str(name) for name in best.index if name != OWN_SHARE]
+
+
+def _title(tables: Tables, experiment: str, target: str) -> str:
+    itself = " (tau chosen on these losses)" if chosen_on_itself(tables, experiment) else ""
+    return f"{sentence(plain(experiment))}: {SUMMARY_NAMES[target]}{itself}"
+
+
+def _panel(title: str, rows: pd.DataFrame, legend: Legend, order: list[str], scale: alt.Scale) -> Panel:
+    experiment, target = rows[["experiment", "target"]].iloc[0]
+    base = near_one.lacking(
+        chart().transform_filter(f"datum.experiment === '{experiment}' && datum.target === '{target}'")
+    )
+    shown = base.transform_filter(f"datum.metric !== '{OWN_SHARE}'")
+    y = alt.Y("metric:N", sort=order, title=None, axis=alt.Axis(labelExpr="replace(datum.label, /_/g, ' ')"))
+    ways = [entry.value for entry in legend.entries]
+    offset = alt.YOffset("way:N", sort=ways, scale=alt.Scale(domain=ways, paddingOuter=0.6))
+    colour = alt.Color("way:N", title=legend.title, scale=legend.scale("colour"), sort=None)
+    own = base.transform_filter(f"datum.metric === '{OWN_SHARE}'")
+    own_line = own.mark_rule(color=QUIET, strokeDash=[3, 3], strokeWidth=1.5).encode(
+        x=alt.X("spearman_lacks:Q", scale=scale, title=AXIS, axis=near_one.axis()),
+        tooltip=[
+            alt.Tooltip("metric:N", title="baseline"),
+            alt.Tooltip("spearman:Q", title="rank correlation", format=".3f"),
+            alt.Tooltip("ci_low:Q", title="interval from", format=".3f"),
+            alt.Tooltip("ci_high:Q", title="to", format=".3f"),
+        ],
+    )
+    rules = shown.mark_rule(strokeWidth=1.5).encode(
+        x=alt.X("ci_low_lacks:Q", scale=scale, title=AXIS, axis=near_one.axis()),
+        x2="ci_high_lacks:Q",
+        y=y,
+        yOffset=offset,
+        color=colour,
+        opacity=unless_isolated("way", shown=0.5),
+    )
+    marks = shown.mark_point(size=34, strokeWidth=1.5).encode(
+        x=alt.X("spearman_lacks:Q", scale=scale, title=AXIS, axis=near_one.axis()),
+        y=y,
+        yOffset=offset,
+        fill=alt.Fill("way:N", scale=legend.scale("colour"), sort=None, legend=None),
+        stroke=alt.Stroke("way:N", scale=legend.scale("colour"), sort=None, legend=None),
+        fillOpacity=alt.condition("datum.clearly_ahead", alt.value(1), alt.value(0)),
+        opacity=unless_isolated("way", shown=1),
+        tooltip=[
+            "metric:N",
+            alt.Tooltip("way:N", title="ranked by"),
+            alt.Tooltip("spearman:Q", title="rank correlation", format=".3f"),
+            alt.Tooltip("ci_low:Q", title="interval from", format=".3f"),
+            alt.Tooltip("ci_high:Q", title="to", format=".3f"),
+            alt.Tooltip("ahead:Q", title="ahead of own share by", format=".3f"),
+            alt.Tooltip("ahead_low:Q", title="interval from", format=".3f"),
+            alt.Tooltip("ahead_high:Q", title="to", format=".3f"),
+            alt.Tooltip("regret:Q", title="regret, nats", format=".3f"),
+        ],
+    )
+    owned = rows.loc[rows["metric"] == OWN_SHARE, "spearman"]
+    line = f"dashed: own share, {number(owned.iloc[0], 3)}" if len(owned) else "no target is a part"
+    present = rows.loc[rows["metric"] != OWN_SHARE]
+    return Panel(
+        title=title,
+        subtitle=f"{plural(int(rows['n_runs'].iloc[0]), 'mixture')}; {line}",
+        description=f"Rank correlation of each measure with less loss, with 95% intervals. {title}; {line}.",
+        chart=layered(own_line if len(owned) else None, rules, marks),
+        height=max(90, (7 * present["way"].nunique() + 8) * present["metric"].nunique()),
+    )
+
+
+def _summary(tables: Tables, ranking: pd.DataFrame) -> str:
+    text = ranking[(ranking["eval_set"] == MEAN) & (ranking["way"] != BASELINE)]
+    told = ["Nothing was trained for these. Filled marks are clearly ahead of the target's own share."]
+    for experiment in experiment_names(text):
+        if chosen_on_itself(tables, experiment):
+            continue
+        rows = text[text["experiment"] == experiment]
+        best = rows.loc[rows["spearman"].idxmax()]
+        told.append(
+            f"In {plain(experiment)} the first is {plain(best['metric'])} ({best['way']}) with "
+            f"{number(best['spearman'], 3)} ({interval(best['ci_low'], best['ci_high'], 3)}); "
+            f"{int(rows['clearly_ahead'].sum())} of {plural(len(rows), 'ranking')} by text are clearly ahead."
+        )
+    return " ".join(told)
