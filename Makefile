@@ -40,7 +40,7 @@ record: setup ## Keep the small tables of a finished run in docs/results: make r
 test: setup ## Run the tests.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
 
-test-faults: setup ## Damage files, kill runs, feed nonsense: the long version of what test does (30 minutes).
+test-faults: setup ## Damage files, kill runs, feed nonsense: the long version of what test does.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" PLUMBLINE_DAMAGES=500 PLUMBLINE_KILLS=20 $(BIN)/python -m pytest -m faults -rA
 
 test-slurm: setup ## Run the tests on a real Slurm of one node, which is installed (as root) and started for it.

@@ -34,7 +34,7 @@ def split_documents(
     frame = pd.DataFrame(rows, columns=COLUMNS, dtype=object)
     if frame["doc_id"].duplicated().any():
         name = frame.loc[frame["doc_id"].duplicated(), "doc_id"].iloc[0]
-        raise UserError(f"two documents are called {name!r}: their names must differ")
+        raise ValueError(f"two documents are called {name!r}")
     return frame
 
 
