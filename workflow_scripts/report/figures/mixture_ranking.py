@@ -178,8 +178,8 @@ def _summary(tables: Tables, ranking: pd.DataFrame) -> str:
         rows = text[text["experiment"] == experiment]
         best = rows.loc[rows["spearman"].idxmax()]
         told.append(
-            f"In {plain(experiment)} the first is {plain(best['metric'])} ({best['way']}) with "
-            f"{number(best['spearman'], 3)} ({interval(best['ci_low'], best['ci_high'], 3)}); "
-            f"{int(rows['clearly_ahead'].sum())} of {plural(len(rows), 'ranking')} by text are clearly ahead."
+            f"In {plain(experiment)} {plain(best['metric'])} leads ({best['way']}): {number(best['spearman'], 3)}, 95% "
+            f"interval {interval(best['ci_low'], best['ci_high'], 3)}; {int(rows['clearly_ahead'].sum())} of "
+            f"{plural(len(rows), 'ranking')} by text are clearly ahead."
         )
     return " ".join(told)
