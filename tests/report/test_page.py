@@ -367,6 +367,7 @@ def test_a_page_of_recorded_losses_alone(
         "e => e.scrollWidth > e.clientWidth"
     ) == (width == 420)
     assert opened.page.evaluate(CONTRAST) == []
+    assert "Effective tokens." in opened.page.locator("section[aria-labelledby=method]").inner_text()
     opened.unfold_everything()
     assert opened.page.evaluate(ACCESSIBILITY) == []
     for panel in opened.page.query_selector_all(".panel:visible"):

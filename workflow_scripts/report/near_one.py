@@ -31,5 +31,8 @@ def axis() -> alt.Axis:
     values = [1 - tick for tick in TICKS]
     # Vega leaves out values beyond the count of ticks.
     return alt.Axis(
-        values=values, tickCount=len(values), labelExpr="format(1 - datum.value, '.2~f')", labelOverlap="greedy"
+        values=values,
+        tickCount=len(values),
+        labelExpr="format(1 - datum.value, '.2~f')",
+        labelOverlap="greedy",
     )
