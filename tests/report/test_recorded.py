@@ -272,3 +272,17 @@ def test_drawings_on_paper_are_whole(figures: dict[str, Figure]) -> None:
     for name in ("token_worth", "mixture_ranking", "effective_tokens_and_loss"):
         drawing = vl_convert.vegalite_to_svg(paper_specification(figures[name]), vl_version=VEGA_LITE)
         assert "NaN" not in drawing and "undefined" not in drawing and "var(" not in drawing
+
+
+@pytest.mark.parametrize(
+    ("name", "channel"), [("mixture_ranking", "yOffset"), ("proxies_and_skill", "xOffset")]
+)
+def test_files_have_a_legend_and_marks_beside_their_own_tick(
+    figures: dict[str, Figure], name: str, channel: str
+) -> None:
+    specification = paper_specification(figures[name])
+    # Shared by panels whose bands differ in width, offsets would move marks to other ticks.
+    assert specification["resolve"]["scale"][channel] == "independent"
+    drawing = vl_convert.vegalite_to_svg(specification, vl_version=VEGA_LITE)
+    for entry in figures[name].legends[0].entries:
+        assert f">{entry.value}<" in drawing
