@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.report import recorded_run
 from workflow_scripts import (
     analyse_published,
     choose_data,
@@ -300,3 +301,9 @@ def damaged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]
     alignment.loc[unscaled, ["calibrated", "calibrated_low", "calibrated_high"]] = math.nan
     run.losses, run.alignment = lambda: losses, lambda: alignment  # type: ignore[method-assign]
     return read_tables(run.analyse())
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
+    """Tables of a run of two recorded experiments: small models as proxies, large ones to predict."""
+    return read_tables(recorded_run.analyse(tmp_path_factory.mktemp("recorded")))

@@ -295,9 +295,9 @@ CONTRAST = """() => {
     if (style.display === "none" || !e.getClientRects().length) continue;
     const svg = e instanceof SVGElement;
     const colour = parts(svg ? style.fill : style.color);
-    // The numbers of the surface stand on the accent at its strongest, half covering the page.
+    // The numbers of surfaces and prices stand on the accent at its strongest, half covering the page.
     const accent = parts(getComputedStyle(document.querySelector("h2")).color);
-    const cell = e.closest("[id^=intervention_surface] g.mark-text.role-mark");
+    const cell = e.closest(":is([id^=intervention_surface], [id^=token_worth]) g.mark-text.role-mark");
     const back = cell
       ? page.slice(0, 3).map((v, place) => (v + accent[place]) / 2)
       : behind(svg ? e.closest("div") : e);
@@ -351,4 +351,27 @@ def test_a_name_that_looks_like_markup_stays_a_name(
     assert opened.page.locator(f"{SCATTER} b").count() == 0
     opened.page.locator(f"{SCATTER} details.rows summary").click()
     opened.page.locator(f"{SCATTER} td", has_text=hostile).first.wait_for()
+    opened.context.close()
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 420)])
+def test_a_page_of_recorded_losses_alone(
+    browser: "sync_api.Browser", recorded: Frames, tmp_path: Path, scheme: str, width: int
+) -> None:
+    drawn, left_out = draw_figures(recorded)
+    path = tmp_path / "index.html"
+    path.write_text(page_text("recorded", recorded, drawn, left_out, {}, {}), encoding="utf-8")
+    opened = Opened(browser, path, width=width, scheme=scheme)
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert opened.page.locator("#token_worth .scroll").first.evaluate(
+        "e => e.scrollWidth > e.clientWidth"
+    ) == (width == 420)
+    assert opened.page.evaluate(CONTRAST) == []
+    assert "Effective tokens." in opened.page.locator("section[aria-labelledby=method]").inner_text()
+    opened.unfold_everything()
+    assert opened.page.evaluate(ACCESSIBILITY) == []
+    for panel in opened.page.query_selector_all(".panel:visible"):
+        inner = panel.query_selector(".drawing svg").inner_html()
+        assert "NaN" not in inner and "undefined" not in inner
+    assert opened.complaints == []
     opened.context.close()

@@ -130,7 +130,8 @@ def _choice(tables: Tables) -> str:
     if measured.empty:
         return f"Which data to choose cannot be said: no measure could choose in {plain(experiment)}."
     (best, equals), blind = best_chooser(measured), rows[rows["metric"] == BLIND]
-    rank = "the measure that chose best" if equals == 1 else f"the cheapest of the {equals} that chose best"
+    which = "the cheapest" if math.isfinite(best["cost_seconds"]) else "one"
+    rank = "the measure that chose best" if equals == 1 else f"{which} of the {equals} that chose best"
     n_eval = int(best["n_eval"])
     right = round(best["top1"] * n_eval)
     spread = (

@@ -42,7 +42,14 @@ def paper_specification(figure: Figure) -> dict[str, Any]:
     looks: Literal["shared", "independent"] = "shared" if coloured == 1 else "independent"
     whole = (
         alt.concat(*panels, columns=figure.columns, spacing=32)
-        .resolve_scale(color=looks, shape=looks, opacity="independent")
+        .resolve_scale(
+            # A band of one panel is not as wide as that of another, and offsets are parts of it.
+            color=looks,
+            shape=looks,
+            opacity="independent",
+            xOffset="independent",
+            yOffset="independent",
+        )
         .to_dict(validate=False)
     )
     whole["params"] = figure.parameters()

@@ -68,6 +68,7 @@ CONFIG: dict[str, Any] = {
         "labelColor": QUIET,
         "titleColor": QUIET,
         "labelFontSize": 11,
+        "labelLimit": 260,
         "titleFontSize": 11.5,
         "symbolOpacity": 1,
     },

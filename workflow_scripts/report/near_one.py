@@ -29,4 +29,10 @@ def scale(rows: pd.DataFrame) -> alt.Scale:
 
 def axis() -> alt.Axis:
     values = [1 - tick for tick in TICKS]
-    return alt.Axis(values=values, labelExpr="format(1 - datum.value, '.2~f')", labelOverlap=True)
+    # Vega leaves out values beyond the count of ticks.
+    return alt.Axis(
+        values=values,
+        tickCount=len(values),
+        labelExpr="format(1 - datum.value, '.2~f')",
+        labelOverlap="greedy",
+    )

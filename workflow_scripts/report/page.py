@@ -46,6 +46,7 @@ def page(
         answer=answer(tables),
         caveats=caveats(tables),
         sections=sections,
+        recorded="token_worth" in tables,
         missing=[*left_out, *missing_lines(missing)],
         provenance=provenance_view(provenance),
         specifications=script_json(

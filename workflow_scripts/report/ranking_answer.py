@@ -46,7 +46,7 @@ def ranking_sentences(tables: Tables) -> list[str]:
         sentence += "; the one constant that this takes, tau, was chosen on these very losses"
     elsewhere = [_elsewhere(*_of(ranking, measure, name, MEAN)) for name in reversed(others)]
     if elsewhere:
-        sentence += f". {'; '.join(elsewhere)}"
+        sentence += f". It is {'; '.join(elsewhere)}"
     return [f"{sentence}.", *_from_proxies(ranking, measure, last)]
 
 
@@ -67,8 +67,8 @@ def _against(row: Row, own: "Row | None") -> str:
 
 
 def _elsewhere(row: Row, own: "Row | None") -> str:
-    told = f"In {plain(row['experiment'])} it is {number(row['spearman'], 3)}"
-    return told if own is None else f"{told} against {number(own['spearman'], 3)}, {_difference(row)}"
+    told = f"{number(row['spearman'], 3)} in {plain(row['experiment'])}"
+    return told if own is None else f"{told}, against {number(own['spearman'], 3)} ({_difference(row)})"
 
 
 def _difference(row: Row) -> str:

@@ -44,7 +44,7 @@ COLUMNS = [
     "n_runs",
     "note",
 ]
-AXIS = "rank correlation with less loss (log scale of what it lacks of 1)"
+AXIS = "rank correlation with less loss (log)"
 MIXED, BASELINE = "alignment of the mixture", "baseline"
 
 
@@ -137,13 +137,11 @@ def _panel(title: str, rows: pd.DataFrame, legend: Legend, order: list[str], sca
         color=colour,
         opacity=unless_isolated("way", shown=0.5),
     )
-    marks = shown.mark_point(size=34, strokeWidth=1.5).encode(
+    points = shown.encode(
         x=alt.X("spearman_lacks:Q", scale=scale, title=AXIS, axis=near_one.axis()),
         y=y,
         yOffset=offset,
-        fill=alt.Fill("way:N", scale=legend.scale("colour"), sort=None, legend=None),
-        stroke=alt.Stroke("way:N", scale=legend.scale("colour"), sort=None, legend=None),
-        fillOpacity=alt.condition("datum.clearly_ahead", alt.value(1), alt.value(0)),
+        color=colour,
         opacity=unless_isolated("way", shown=1),
         tooltip=[
             "metric:N",
@@ -157,6 +155,9 @@ def _panel(title: str, rows: pd.DataFrame, legend: Legend, order: list[str], sca
             alt.Tooltip("regret:Q", title="regret, nats", format=".3f"),
         ],
     )
+    hollow = points.mark_point(size=34, strokeWidth=1.5, filled=False, fill="transparent")
+    full = points.transform_filter("datum.clearly_ahead").mark_point(size=44)
+    clear = bool(rows["clearly_ahead"].any())
     owned = rows.loc[rows["metric"] == OWN_SHARE, "spearman"]
     line = f"dashed: own share, {number(owned.iloc[0], 3)}" if len(owned) else "no target is a part"
     present = rows.loc[rows["metric"] != OWN_SHARE]
@@ -164,7 +165,7 @@ def _panel(title: str, rows: pd.DataFrame, legend: Legend, order: list[str], sca
         title=title,
         subtitle=f"{plural(int(rows['n_runs'].iloc[0]), 'mixture')}; {line}",
         description=f"Rank correlation of each measure with less loss, with 95% intervals. {title}; {line}.",
-        chart=layered(own_line if len(owned) else None, rules, marks),
+        chart=layered(own_line if len(owned) else None, rules, hollow, full if clear else None),
         height=max(90, (7 * present["way"].nunique() + 8) * present["metric"].nunique()),
     )
 
@@ -178,8 +179,8 @@ def _summary(tables: Tables, ranking: pd.DataFrame) -> str:
         rows = text[text["experiment"] == experiment]
         best = rows.loc[rows["spearman"].idxmax()]
         told.append(
-            f"In {plain(experiment)} the first is {plain(best['metric'])} ({best['way']}) with "
-            f"{number(best['spearman'], 3)} ({interval(best['ci_low'], best['ci_high'], 3)}); "
-            f"{int(rows['clearly_ahead'].sum())} of {plural(len(rows), 'ranking')} by text are clearly ahead."
+            f"In {plain(experiment)} {plain(best['metric'])} leads ({best['way']}): {number(best['spearman'], 3)}, 95% "
+            f"interval {interval(best['ci_low'], best['ci_high'], 3)}; {int(rows['clearly_ahead'].sum())} of "
+            f"{plural(len(rows), 'ranking')} by text are clearly ahead."
         )
     return " ".join(told)

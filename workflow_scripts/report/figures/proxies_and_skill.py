@@ -51,6 +51,7 @@ LEARNERS = {
     "gradient_boosting": "gradient boosting",
     "linear_regression": "linear regression",
 }
+PHRASES = {name: name for name in LEARNERS.values()} | {LEARNERS["flat_prior"]: "the law without it"}
 
 
 def proxies_and_skill(tables: Tables) -> list[Figure]:
@@ -183,8 +184,8 @@ def _summary(tables: Tables, rows: pd.DataFrame, with_text: str) -> str:
         own = means[means["experiment"] == experiment]
         fewest = own[own["proxies"] == own["proxies"].min()]
         values = ", ".join(
-            f"{number(value, 3)} {'law, prior from text' if learner == with_text else learner}"
+            f"{number(value, 3)} by {'the law with text' if learner == with_text else PHRASES[learner]}"
             for learner, value in fewest.set_index("learner")["spearman"].sort_values(ascending=False).items()
         )
-        told.append(f"{sentence(plain(experiment))} from {fewest['proxies'].iloc[0]} proxies: {values}.")
+        told.append(f"In {plain(experiment)} {fewest['proxies'].iloc[0]} proxies give {values}.")
     return " ".join(told)
