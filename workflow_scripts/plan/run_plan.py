@@ -315,6 +315,12 @@ class RunPlan:
     # -- analysis and report --------------------------------------------------------------------------------
 
     @property
+    def collapse_tables(self) -> dict[str, str]:
+        """Our own runs under the law, by name; none where nothing is trained."""
+        names = ("loss_collapse", "loss_collapse_curves") if trained(self.config) else ()
+        return {name: f"{self.root}/analysis/{name}.parquet" for name in names}
+
+    @property
     def mixed_of_json(self) -> str:
         """Corpora and shares that every training set is made of."""
         names = {name for e in trained(self.config) for name in e["train_sets"]}
@@ -328,9 +334,6 @@ class RunPlan:
         "choice",
         "choice_cost",
         "exchange_rate",
-        "loss_collapse",
-        "loss_collapse_curves",
-        "loss_collapse_worth",
         "published",
         "published_points",
     )
@@ -370,6 +373,7 @@ class RunPlan:
         return {
             **{name: f"{self.root}/analysis/{name}.parquet" for name in self.analysis_tables},
             **self.switch_tables,
+            **self.collapse_tables,
             **self.outside.tables,
             "alignment": f"{self.root}/alignment/alignment.parquet",
             "loss_summary": f"{self.root}/losses/loss_summary.parquet",

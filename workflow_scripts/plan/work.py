@@ -101,8 +101,9 @@ def planned_jobs(plan: RunPlan) -> dict[str, int]:
         for path in files
     )
     once = ["make_tokenizer", "measure_covariates", "collect_alignment", "collect_losses", "correlate_losses"]
-    once += ["choose_data", "measure_exchange_rate", "collapse_losses", "analyse_published", "describe_run"]
-    once += ["render_report"]
+    once += ["choose_data", "measure_exchange_rate", "analyse_published", "describe_run", "render_report"]
+    if plan.collapse_tables:
+        once += ["collapse_losses"]
     if plan.outside.experiments:
         once += ["rank_mixtures"]
     if plan.config["switches"]:

@@ -9,6 +9,7 @@ from workflow_scripts.report.figures.exchange_rate import exchange_rate
 from workflow_scripts.report.figures.four_views import four_views
 from workflow_scripts.report.figures.intervention_surface import intervention_surface
 from workflow_scripts.report.figures.leave_one_out import leave_one_out
+from workflow_scripts.report.figures.loss_collapse import loss_collapse
 from workflow_scripts.report.figures.metric_differences import metric_differences
 from workflow_scripts.report.figures.metric_league import metric_league
 from workflow_scripts.report.figures.mixture_curves import mixture_curves
@@ -48,6 +49,9 @@ FIGURES = (
     FigureMaker(PREDICTION, "leave_one_out", ("leave_one_out", "correlation"), leave_one_out),
     FigureMaker(SIZE, "intervention_surface", ("loss_summary",), intervention_surface),
     FigureMaker(SIZE, "exchange_rate", ("exchange_rate",), exchange_rate),
+    FigureMaker(
+        SIZE, "loss_collapse", ("loss_collapse", "loss_collapse_curves"), loss_collapse, unasked=True
+    ),
     FigureMaker(SIZE, "mixture_curves", ("loss_summary", "alignment"), mixture_curves),
     FigureMaker(CHOICE, "cost_and_skill", ("choice",), cost_and_skill),
     FigureMaker(LIKENESS, "alignment_matrix", ("alignment",), alignment_matrix),
