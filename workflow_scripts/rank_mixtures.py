@@ -3,7 +3,7 @@
 Tables: rank correlations with loss of every predictor (`--output`), paired differences between predictors
 (`--differences`), what a token of each corpus is worth for each target (`--worth`), the law that joins alignment and
 size, with how its intervals cover runs that it was not fitted to (`--laws`), and effective tokens and loss of every
-run (`--points`). docs/method/outside.md defines them.
+run by the best measure (`--points`). docs/method/outside.md defines them.
 """
 
 import argparse
@@ -44,7 +44,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--differences", required=True, type=Path, help="Parquet: paired differences")
     parser.add_argument("--worth", required=True, type=Path, help="Parquet: worth of a token")
     parser.add_argument(
-        "--points", required=True, type=Path, help="Parquet: effective tokens and loss of every run"
+        "--points",
+        required=True,
+        type=Path,
+        help="Parquet: effective tokens and loss of every run, best measure",
     )
     parser.add_argument("--laws", required=True, type=Path, help="Parquet: the law of each target")
     return parser
@@ -58,9 +61,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         POINT_TYPES,
         WORTH_TYPES,
         Effort,
+        best_metrics,
         judged,
         law_rows,
-        learners,
         point_rows,
         proxy_predictions,
         table_of,
@@ -80,22 +83,29 @@ def main(argv: Sequence[str] | None = None) -> None:
     differences: list[dict[str, Any]] = []
     worths: list[dict[str, Any]] = []
     laws: list[dict[str, Any]] = []
-    points: list[dict[str, Any]] = []
-    for study in _studies(arguments):
-        gaps = {
+    studies = _studies(arguments)
+    gaps = {
+        study.name: {
             str(metric): gaps_of(rows, study.runs.parts, study.runs.targets)
             for metric, rows in alignment.groupby("metric")
         }
-        predictions = [
-            *text_predictions(study, gaps, mixture_scores(mixed, study.runs)),
-            *proxy_predictions(study, learners(study, gaps), effort),
-        ]
-        ranked, compared = judged(study, predictions, effort)
+        for study in studies
+    }
+    learned = proxy_predictions(studies, gaps, effort)
+    for study in studies:
+        own_gaps = gaps[study.name]
+        text = text_predictions(study, own_gaps, mixture_scores(mixed, study.runs))
+        ranked, compared = judged(study, [*text, *learned[study.name]], effort)
         rankings += ranked
         differences += compared
-        worths += worth_rows(study, gaps) if study.proxies is None else []
-        laws += law_rows(study, gaps, effort)
-        points += point_rows(study, gaps)
+        worths += worth_rows(study, own_gaps) if study.proxies is None else []
+        laws += law_rows(study, own_gaps, effort)
+    best = best_metrics(studies, rankings)
+    points = [
+        row
+        for study in studies
+        for row in point_rows(study, best[study.name], gaps[study.name][best[study.name]])
+    ]
     write_table(table_of(rankings, RANKING_TYPES), arguments.output)
     write_table(table_of(differences, DIFFERENCE_TYPES), arguments.differences)
     write_table(table_of(worths, WORTH_TYPES), arguments.worth)
@@ -110,7 +120,7 @@ def _studies(arguments: argparse.Namespace) -> "list[Study]":
     entries = {entry["name"]: entry for entry in arguments.experiments if entry["kind"] == "recorded"}
     losses, shares = _tables("losses", arguments.losses), _tables("shares", arguments.shares)
     runs = {
-        name: runs_of(losses[name], shares[name], entry["parts"], entry["eval_sets"])
+        name: runs_of(losses[name], shares[name], sorted(entry["parts"]), sorted(entry["eval_sets"]))
         for name, entry in entries.items()
     }
 
@@ -121,6 +131,7 @@ def _studies(arguments: argparse.Namespace) -> "list[Study]":
             model=entry["model"] or "",
             runs=runs[name],
             proxies=runs[proxies] if proxies else None,
+            proxies_name=proxies,
             same_model=bool(proxies) and entries[proxies]["model"] == entry["model"],
             stand_ins=tuple(entry["stand_ins"]),
             parameters=entry["parameters"],

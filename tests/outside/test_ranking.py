@@ -1,5 +1,7 @@
 """Tables about recorded experiments, on losses made by a law: what each predictor must and must not see."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,10 +9,10 @@ from workflow_scripts.outside.predictors import IN_SAMPLE
 from workflow_scripts.outside.ranking import (
     Effort,
     Study,
+    best_metrics,
     flat_prior,
     judged,
     law_rows,
-    learners,
     point_rows,
     proxy_predictions,
     text_predictions,
@@ -35,7 +37,15 @@ def runs(n, seed, scale=1.0, noise=0.02):
 
 @pytest.fixture(scope="module")
 def study():
-    return Study("large", "1M", runs(60, 1), proxies=runs(80, 0), same_model=True, stand_ins=("b",))
+    return Study(
+        "large",
+        "1M",
+        runs(60, 1),
+        proxies=runs(80, 0),
+        proxies_name="small",
+        same_model=True,
+        stand_ins=("b",),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +62,7 @@ def gaps():
 def tables(study, gaps):
     predictions = [
         *text_predictions(study, gaps, {"good": -GAPS.sum() * study.runs.shares[:, :2]}),
-        *proxy_predictions(study, learners(study, gaps), EFFORT),
+        *proxy_predictions([study], {study.name: gaps}, EFFORT)[study.name],
     ]
     return judged(study, predictions, EFFORT)
 
@@ -148,7 +158,7 @@ def test_without_proxies_runs_predict_each_other_and_tau_is_said_to_be_in_sample
     own = Study("mine", "", runs(24, 3))
     text = [one for one in text_predictions(own, gaps, {}) if one.predictor == "effective_tokens"]
     assert {one.note for one in text} == {IN_SAMPLE}
-    found = list(proxy_predictions(own, learners(own, gaps), EFFORT))
+    found = proxy_predictions([own], {"mine": gaps}, EFFORT)["mine"]
     assert {one.scores.shape for one in found} == {(1, 24, 2)}
     assert all("9 of 10 folds" in one.note for one in found)
 
@@ -161,9 +171,29 @@ def test_a_kernel_that_sharpens_with_size_is_extrapolated(gaps):
 
 
 def test_points_hold_every_run_and_target(study, gaps):
-    rows = list(point_rows(study, gaps))
-    assert len(rows) == 2 * 60 * 2
-    assert all(0 < row["effective_tokens"] <= 1.01 for row in rows if row["metric"] == "good")
+    rows = list(point_rows(study, "good", gaps["good"]))
+    assert len(rows) == 60 * 2
+    assert all(0 < row["effective_tokens"] <= 1.01 for row in rows)
+
+
+def test_experiments_with_the_same_proxies_share_fits_and_get_what_each_would_alone(study, gaps):
+    other = replace(study, name="other", runs=runs(20, 9))
+    effort = replace(EFFORT, proxies=(8,), draws=2)
+    both = proxy_predictions([study, other], {"large": gaps, "other": gaps}, effort)
+    alone = proxy_predictions([other], {"other": gaps}, effort)
+    for one, same in zip(both["other"], alone["other"], strict=True):
+        assert one.name == same.name
+        assert np.array_equal(one.scores, same.scores)
+    assert both["large"][0].scores.shape[1] == 60
+
+
+def test_the_best_measure_is_the_one_that_ranks_the_proxies_best(study, tables):
+    rankings = [
+        {"experiment": name, "metric": metric, "predictor": "effective_tokens", "kernel": "root"}
+        | {"scope": "all", "eval_set": "mean", "spearman": value}
+        for name, metric, value in (("small", "a", 0.9), ("small", "b", 0.8), ("large", "b", 0.99))
+    ]
+    assert best_metrics([study], rankings) == {"large": "a"}
 
 
 def test_a_flat_prior_tells_no_parts_apart(study):

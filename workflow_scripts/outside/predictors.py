@@ -1,6 +1,6 @@
 """Everything that predicts which mixture is best: baselines, alignment, effective tokens, the law, regressions."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -124,21 +124,28 @@ def ways_to_learn(worths: Mapping[tuple[str, str], Array], flat: Array) -> list[
 
 
 def from_proxies(
-    fitted: Fitted, proxies: Runs, runs: Runs, count: int, draws: int, seed: int, threads: int
-) -> Prediction:
-    """Predictions of runs from `count` proxies, as often as there are draws of them; all proxies are one draw."""
+    fitted: Fitted, proxies: Runs, studied: Sequence[Runs], count: int, draws: int, seed: int, threads: int
+) -> list[Prediction]:
+    """Predictions of several experiments' runs from `count` proxies, as often as there are draws of them.
+
+    All proxies are one draw. Each fit predicts every experiment, since fitting is what takes the time.
+    """
     rng = np.random.default_rng([seed, count])
     n = len(proxies.losses)
     chosen = [rng.choice(n, count, replace=False) for _ in range(draws)] if count < n else [np.arange(n)]
+    shares = np.concatenate([runs.shares for runs in studied])
+    tokens = np.concatenate([runs.tokens for runs in studied])
     predicted = Parallel(n_jobs=threads)(
-        delayed(fitted.fit)(subset(proxies, rows), runs.shares, runs.tokens, j)
+        delayed(fitted.fit)(subset(proxies, rows), shares, tokens, j)
         for rows in chosen
-        for j in range(len(runs.targets))
+        for j in range(len(proxies.targets))
     )
-    scores = -np.array(predicted).reshape(len(chosen), len(runs.targets), len(runs.losses))
-    return Prediction(
-        fitted.metric, fitted.predictor, scores.transpose(0, 2, 1), proxies=count, kernel=fitted.kernel
-    )
+    scores = -np.array(predicted).reshape(len(chosen), len(proxies.targets), len(shares)).transpose(0, 2, 1)
+    ends = np.cumsum([len(runs.losses) for runs in studied])[:-1]
+    return [
+        Prediction(fitted.metric, fitted.predictor, own, proxies=count, kernel=fitted.kernel)
+        for own in np.split(scores, ends, axis=1)
+    ]
 
 
 def cross_validated(fitted: Fitted, runs: Runs, seed: int) -> Prediction:

@@ -25,6 +25,7 @@ from workflow_scripts.statistics.effective_tokens import (
     flat_worth,
 )
 from workflow_scripts.statistics.mixture_ranking import (
+    MEAN,
     Prediction,
     Skill,
     View,
@@ -61,6 +62,7 @@ Judged = tuple[Prediction, Skill]
 class Study:
     """One recorded experiment: its runs, those that predictors are fitted to, and those of other sizes.
 
+    proxies_name: experiments with the same one share what is fitted; all of them have the same parts and targets.
     sizes: runs by number of parameters, from which the kernel at `parameters` is extrapolated.
     """
 
@@ -68,6 +70,7 @@ class Study:
     model: str
     runs: Runs
     proxies: Runs | None = None
+    proxies_name: str | None = None
     same_model: bool = False
     stand_ins: tuple[str, ...] = ()
     parameters: float | None = None
@@ -108,17 +111,42 @@ def text_predictions(
                 yield from_text(metric, one, kernel, study.runs, in_sample=False)
 
 
-def proxy_predictions(study: Study, learners: Sequence[Fitted], effort: Effort) -> Iterator[Prediction]:
-    """What learns from training runs: from proxies as many as asked for, or else from the other runs."""
-    for fitted in learners:
-        if study.proxies is None:
-            yield cross_validated(fitted, study.runs, effort.seed)
-            continue
-        for count in effort.proxies:
-            if count <= len(study.proxies.losses):
-                yield from_proxies(
-                    fitted, study.proxies, study.runs, count, effort.draws, effort.seed, effort.threads
-                )
+def proxy_predictions(
+    studies: Sequence[Study], gaps: Mapping[str, Mapping[str, Gaps]], effort: Effort
+) -> dict[str, list[Prediction]]:
+    """What learns from training runs, by experiment: from proxies as many as asked for, or else from the other runs."""
+    found: dict[str, list[Prediction]] = {study.name: [] for study in studies}
+    for study in (study for study in studies if study.proxies is None):
+        for fitted in learners(study, gaps[study.name]):
+            found[study.name].append(cross_validated(fitted, study.runs, effort.seed))
+    for name in dict.fromkeys(study.proxies_name for study in studies if study.proxies is not None):
+        together = [study for study in studies if study.proxies_name == name]
+        proxies, runs = together[0].fitted_to, [study.runs for study in together]
+        for fitted in learners(together[0], gaps[together[0].name]):
+            for count in (count for count in effort.proxies if count <= len(proxies.losses)):
+                draws = (effort.draws, effort.seed, effort.threads)
+                for study, one in zip(
+                    together, from_proxies(fitted, proxies, runs, count, *draws), strict=True
+                ):
+                    found[study.name].append(one)
+    return found
+
+
+def best_metrics(studies: Sequence[Study], rankings: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The measure whose effective tokens rank best where tau was chosen, for each experiment."""
+    skill_of = {
+        (row["experiment"], row["metric"]): row["spearman"]
+        for row in rankings
+        if (row["predictor"], row["kernel"], row["scope"], row["eval_set"])
+        == ("effective_tokens", PRIOR_KERNEL, "all", MEAN)
+    }
+    found = {}
+    for study in studies:
+        own = {
+            m: value for (name, m), value in skill_of.items() if name == (study.proxies_name or study.name)
+        }
+        found[study.name] = max(own, key=lambda metric: own[metric])
+    return found
 
 
 def learners(study: Study, gaps: Mapping[str, Gaps]) -> list[Fitted]:
@@ -166,22 +194,21 @@ def worth_rows(study: Study, gaps: Mapping[str, Gaps]) -> Iterator[dict[str, Any
         yield from _worths(key, runs, worth, worth / spread, worth * spread)
 
 
-def point_rows(study: Study, gaps: Mapping[str, Gaps]) -> Iterator[dict[str, Any]]:
-    """Effective tokens and loss of every run and target, by each metric and the law's prior kernel."""
+def point_rows(study: Study, metric: str, gaps: Gaps) -> Iterator[dict[str, Any]]:
+    """Effective tokens and loss of every run and target, by one metric and the law's prior kernel."""
     runs, own = study.runs, study.runs.own_shares
-    for metric, one in gaps.items():
-        effective = effective_tokens(runs, _prior_kernel(one, study).worth(one))
-        for i, train_set in enumerate(runs.train_sets):
-            for j, target in enumerate(runs.targets):
-                yield {
-                    **study.key,
-                    "metric": metric,
-                    "train_set": train_set,
-                    "eval_set": target,
-                    "effective_tokens": effective[i, j],
-                    "own_share": own[i, j],
-                    "loss": runs.losses[i, j],
-                }
+    effective = effective_tokens(runs, _prior_kernel(gaps, study).worth(gaps))
+    for i, train_set in enumerate(runs.train_sets):
+        for j, target in enumerate(runs.targets):
+            yield {
+                **study.key,
+                "metric": metric,
+                "train_set": train_set,
+                "eval_set": target,
+                "effective_tokens": effective[i, j],
+                "own_share": own[i, j],
+                "loss": runs.losses[i, j],
+            }
 
 
 def law_rows(study: Study, gaps: Mapping[str, Gaps], effort: Effort) -> Iterator[dict[str, Any]]:

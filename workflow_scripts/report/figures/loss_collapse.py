@@ -80,8 +80,8 @@ def _summary(fit: pd.DataFrame, metric: str) -> str:
         plural(int(fit["n_train"].max()), "training set"),
     )
     return (
-        f"{runs} of {train_sets}, their tokens counted by what the fitted law says they are worth. Median R² over "
-        f"{plural(len(fit), 'target')}: {number(fit['r2'].median())}. Fitted to all training sets but one, with {metric} for "
-        f"the one left out, the law misses its loss by {number(fit['error_left_out'].mean())} nats on average (median R² "
-        f"{number(fit['r2_left_out'].median())})."
+        f"{runs} of {train_sets}, their tokens counted by what the fitted law says they are worth. "
+        f"Median R² over {plural(len(fit), 'target')}: {number(fit['r2'].median())}. "
+        f"Fitted to all training sets but one, with {metric} for the one left out, the law misses its loss by "
+        f"{number(fit['error_left_out'].mean())} nats on average (median R² {number(fit['r2_left_out'].median())})."
     )
