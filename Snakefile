@@ -13,7 +13,7 @@ from workflow_scripts.plan.resources import RuleResources
 from workflow_scripts.plan.run_lock import take_run_before_execution
 from workflow_scripts.plan.run_plan import RunPlan
 from workflow_scripts.plan.surroundings import let_jobs_find_programs, over_default_run, prefix_in_conda
-from workflow_scripts.plan.words import corpus_of, folder_names, folder_of, one_of, options
+from workflow_scripts.plan.words import corpus_of, experiment_of, folder_names, folder_of, one_of, options
 from workflow_scripts.workflow_files import ROOT, workflow_file
 
 min_version("9.20")

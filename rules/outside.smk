@@ -119,8 +119,8 @@ rule rank_mixtures:
         **ask.all("rank_mixtures"),
     params:
         experiments=plan.experiments_json,
-        losses=lambda w, input: options("--losses", plan.outside.experiments, input.losses),
-        shares=lambda w, input: options("--shares", plan.outside.experiments, input.shares),
+        losses=lambda w, input: options("--losses", map(experiment_of, input.losses), input.losses),
+        shares=lambda w, input: options("--shares", map(experiment_of, input.shares), input.shares),
         proxies=plan.config["effective_tokens"]["proxies"],
         draws=plan.config["effective_tokens"]["draws"],
         resamples=plan.config["effective_tokens"]["resamples"],

@@ -129,7 +129,7 @@ rule collect_losses:
         losses=lambda w, input: options(
             "--losses", [folder_names(path, 1) for path in input.losses], input.losses
         ),
-        recorded=lambda w, input: options("--recorded", plan.outside.experiments, input.recorded),
+        recorded=lambda w, input: options("--recorded", map(experiment_of, input.recorded), input.recorded),
         code=code_hash("workflow_scripts.collect_losses"),
     shell:
         "python -m workflow_scripts.collect_losses"

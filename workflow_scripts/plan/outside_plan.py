@@ -1,5 +1,6 @@
 """Which files the experiments ask for whose losses were measured elsewhere."""
 
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
 
@@ -7,13 +8,19 @@ from workflow_scripts.command_line import UserError
 from workflow_scripts.plan.experiments import recorded
 from workflow_scripts.plan.sources import recorded_tables
 
+Present = Callable[[Iterable[str]], list[str]]
+
 
 class OutsidePlan:
-    """The recorded experiments of a config, and their files below the root of the run."""
+    """The recorded experiments of a config, and their files below the root of the run.
 
-    def __init__(self, config: dict[str, Any], root: str):
+    present: of some paths, those that may be asked for: all of them, or under `only_existing` those that exist.
+    """
+
+    def __init__(self, config: dict[str, Any], root: str, present: Present):
         self.config = config
         self.root = root
+        self.present = present
 
     @cached_property
     def experiments(self) -> dict[str, dict[str, Any]]:
@@ -37,12 +44,12 @@ class OutsidePlan:
     @property
     def losses(self) -> list[str]:
         """Checked losses of the recorded experiments, in their order."""
-        return [f"{self.root}/outside/{name}.losses.parquet" for name in self.experiments]
+        return self.present(f"{self.root}/outside/{name}.losses.parquet" for name in self.experiments)
 
     @property
     def shares(self) -> list[str]:
         """Checked mixtures of the recorded experiments, in their order."""
-        return [f"{self.root}/outside/{name}.shares.parquet" for name in self.experiments]
+        return self.present(f"{self.root}/outside/{name}.shares.parquet" for name in self.experiments)
 
     @property
     def tables(self) -> dict[str, str]:
@@ -70,4 +77,4 @@ class OutsidePlan:
     def alignments(self) -> list[str]:
         """Alignments of the mixtures of recorded experiments, one table a metric."""
         metrics = self.config["alignment"]["metrics"] if self.experiments else []
-        return [f"{self.root}/alignment/mixtures/{metric}.parquet" for metric in metrics]
+        return self.present(f"{self.root}/alignment/mixtures/{metric}.parquet" for metric in metrics)

@@ -44,7 +44,7 @@ class RunPlan:
         self.config = config
         self.root = config["pathvars"].get("results", f"{config['results']}/{config['run']}")
         self.corpora = CorpusGraph(config)
-        self.outside = OutsidePlan(config, self.root)
+        self.outside = OutsidePlan(config, self.root, self.present)
 
     # -- tokens ---------------------------------------------------------------------------------------------
 

@@ -14,6 +14,8 @@ from typing import Any
 import pandas as pd
 
 from workflow_scripts.command_line import UserError
+from workflow_scripts.records.markdown import NOTHING, markdown, of_number, with_interval
+from workflow_scripts.records.outside_tables import proxies, ranking, rivals
 from workflow_scripts.statistics.views import PEARSON, VIEWS, fragile, views_of
 from workflow_scripts.storage.tables import read_frame
 
@@ -24,7 +26,6 @@ BLOCK = re.compile(
     re.DOTALL,
 )
 FIGURE = re.compile(r"\(results/(?P<run>[^/)]+)/(?P<figure>[^/)]+\.svg)\)")
-NOTHING = "–"
 
 Analysis = Callable[[str], pd.DataFrame]
 
@@ -54,28 +55,6 @@ def written(text: str, runs: Path) -> str:
 def figures_named(text: str) -> list[tuple[str, str]]:
     """(run, file name) of every figure of a recorded run that the document shows."""
     return sorted({(match["run"], match["figure"]) for match in FIGURE.finditer(text)})
-
-
-def markdown(table: pd.DataFrame) -> str:
-    """Text columns to the left, what `of_number` wrote to the right."""
-    left = [i == 0 for i in range(table.shape[1])]
-    lines = [list(table.columns), ["---" if to_left else "--:" for to_left in left]]
-    lines += [list(map(str, row)) for row in table.itertuples(index=False)]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
-
-
-def of_number(value: float, digits: int = 2) -> str:
-    """A number with a real minus sign, or a dash where there is none."""
-    return NOTHING if pd.isna(value) else f"{value:.{digits}f}".replace("-", "−")
-
-
-def with_interval(row: Mapping[str, float], value: str, low: str, high: str, digits: int = 2) -> str:
-    """0.81 (0.70 to 0.92), or the number alone where it has no interval."""
-    if pd.isna(row[low]) or pd.isna(row[high]):
-        return of_number(row[value], digits)
-    return (
-        f"{of_number(row[value], digits)} ({of_number(row[low], digits)} to {of_number(row[high], digits)})"
-    )
 
 
 def of_panel(frame: pd.DataFrame, options: Mapping[str, str]) -> pd.DataFrame:
@@ -306,5 +285,8 @@ def _interval(row: pd.Series) -> str:
 
 TABLES: dict[str, Callable[[Analysis, Mapping[str, str]], pd.DataFrame]] = {
     maker.__name__: maker
-    for maker in (league, views, budgets, differences, exchange, switches, losses, variants)
+    for maker in (
+        *(league, views, budgets, differences, exchange, switches, losses, variants),
+        *(ranking, proxies, rivals),
+    )
 }

@@ -30,8 +30,17 @@ TABLES = {
     "alignment/covariates.parquet": ["source", "target"],
     "losses/loss_summary.parquet": ["experiment", "train_set", "eval_set", "part", "tokens", "seed"],
 }
-# Tables that a run may lack, and that are one measurement as a whole.
-OPTIONAL = ("analysis/switch_alignments.parquet", "analysis/fisher_variants.parquet")
+# Tables that a run may lack, and that are one measurement as a whole. Those about recorded experiments take minutes.
+OPTIONAL = (
+    "analysis/switch_alignments.parquet",
+    "analysis/fisher_variants.parquet",
+    "analysis/effective_tokens.parquet",
+    "analysis/effective_token_differences.parquet",
+    "analysis/effective_token_points.parquet",
+    "analysis/token_worth.parquet",
+    "analysis/token_laws.parquet",
+)
+MIXTURES = "alignment/mixtures"
 PROVENANCE = "report/provenance.json"
 MISSING = "losses/missing.json"
 TIMES = "times/train_models"
@@ -52,6 +61,8 @@ def record(run: Path, recorded: Path) -> None:
         if (recorded / name).is_file():
             table = joined(_recorded_table(recorded / name), table, keys)
         write_table(table, recorded / name)
+    for path in sorted((run / MIXTURES).glob("*.parquet")):
+        write_table(_compact(read_frame(path)), recorded / path.relative_to(run))
     for name in OPTIONAL:
         if (run / name).is_file():
             write_table(read_frame(run / name), recorded / name)
@@ -73,7 +84,9 @@ def restore(recorded: Path, run: Path) -> dict[str, Any]:
     """Lay a recorded run out as the workflow would; the config with which the workflow goes on from there."""
     if not (recorded / CONFIG).is_file():
         raise UserError(f"{recorded}: no run is recorded there ({CONFIG} is missing)")
-    for name in (*TABLES, *OPTIONAL):
+    # Mixtures before what is made of them: a table that is older than its inputs would be made again.
+    mixtures = [str(path.relative_to(recorded)) for path in sorted((recorded / MIXTURES).glob("*.parquet"))]
+    for name in (*TABLES, *mixtures, *OPTIONAL):
         if (recorded / name).is_file():
             write_table(_recorded_table(recorded / name), run / name)
     for path in [recorded / PROVENANCE, recorded / MISSING, *sorted((recorded / TIMES).rglob("*.json"))]:
@@ -123,3 +136,10 @@ def _joined_missing(kept: Path, new: Path) -> dict[str, list[Any]]:
 def _recorded_table(path: Path) -> pd.DataFrame:
     """A recorded table as it is: git holds its checksum, and older ones carry none of their own."""
     return pq.ParquetFile(path).read().replace_schema_metadata(None).to_pandas()
+
+
+def _compact(mixtures: pd.DataFrame) -> pd.DataFrame:
+    """Alignments of hundreds of mixtures without their intervals, to five decimals."""
+    return (
+        mixtures.drop(columns=["ci_low", "ci_high"]).round({"alignment": 5}).astype({"alignment": "float32"})
+    )

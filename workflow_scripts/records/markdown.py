@@ -1,0 +1,29 @@
+"""Tables and numbers as the Markdown of docs/RESULTS.md has them."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+NOTHING = "–"
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """Text columns to the left, what `of_number` wrote to the right."""
+    left = [i == 0 for i in range(table.shape[1])]
+    lines = [list(table.columns), ["---" if to_left else "--:" for to_left in left]]
+    lines += [list(map(str, row)) for row in table.itertuples(index=False)]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def of_number(value: float, digits: int = 2) -> str:
+    """A number with a real minus sign, or a dash where there is none."""
+    return NOTHING if pd.isna(value) else f"{value:.{digits}f}".replace("-", "−")
+
+
+def with_interval(row: Mapping[str, float], value: str, low: str, high: str, digits: int = 2) -> str:
+    """0.81 (0.70 to 0.92), or the number alone where it has no interval."""
+    if pd.isna(row[low]) or pd.isna(row[high]):
+        return of_number(row[value], digits)
+    return (
+        f"{of_number(row[value], digits)} ({of_number(row[low], digits)} to {of_number(row[high], digits)})"
+    )
