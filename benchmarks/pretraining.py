@@ -58,7 +58,7 @@ class Plan:
     @classmethod
     def of(cls, config: Mapping[str, Any], folder: Path) -> "Plan":
         experiment = config["experiments"][0]
-        recipe = dict(config["recipes"][experiment["recipe"]])
+        recipe = {**config["recipes"][experiment["recipe"]], "layout": "packed"}  # all corpora are plain text
         seeds = recipe.pop("seeds")
         train_sets, eval_sets = experiment["train_sets"], experiment["eval_sets"]
         named = dict.fromkeys([*config["tokenizer"]["corpora"], *train_sets, *eval_sets])

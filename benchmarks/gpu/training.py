@@ -54,9 +54,9 @@ def planned(bench: Bench, shape: Shape, steps: int) -> tuple[Schedule, Recipe]:
     context = CONTEXT[bench.size]
     batch_rows = max(1, shape.tokens // context)
     tokens = steps * batch_rows * context
-    recipe = Recipe.from_dict(
-        {"model": {"type": "gpt2"}, "tokens": [tokens], "context": context, "batch_rows": batch_rows}
-    )
+    model = {"type": "gpt2"}  # not read: the benchmark brings its own
+    settings = {"tokens": [tokens], "layout": "packed", "context": context, "batch_rows": batch_rows}
+    recipe = Recipe.from_dict({"model": model, **settings})
     ids = np.random.default_rng(0).integers(1, shape.settings["vocab_size"], (steps * batch_rows, context))
     blocks = Blocks(ids.astype(np.int32), np.ones(ids.shape, dtype=bool), np.full(len(ids), context))
     return plan_run(blocks, recipe, 0, "random tokens"), recipe
