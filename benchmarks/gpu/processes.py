@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from benchmarks.gpu.bench import Bench
 from benchmarks.gpu.worker import RESUMED_STEPS
+from workflow_scripts.storage.folders import CHECKSUMS
 
 
 def start(bench: Bench, task: str, folder: Path) -> "subprocess.Popen[bytes]":
@@ -49,7 +50,7 @@ def resume(bench: Bench) -> dict[str, Any]:
         other = start(bench, "train", undisturbed)
         victim = start(bench, "train", killed)
         try:
-            while not list(killed.glob("checkpoint-*/complete")) and victim.poll() is None:
+            while not list(killed.glob(f"checkpoint-*/{CHECKSUMS}")) and victim.poll() is None:
                 if bench.seconds_left() < 0:
                     raise TimeoutError("no checkpoint was written in the time of this part")
                 time.sleep(0.02)
