@@ -187,7 +187,9 @@ def written(tmp_path):
 
 
 def test_rounded_shares_are_divided_by_their_sum_and_absent_parts_have_none(written):
-    read = read_mixtures(written([("m2", "a", 1.0), ("m1", "a", 0.333), ("m1", "b", 0.666)]), ["b", "c", "a"])
+    read = read_mixtures(
+        [written([("m2", "a", 1.0), ("m1", "a", 0.333), ("m1", "b", 0.666)])], ["b", "c", "a"]
+    )
     assert read.names == ["m1", "m2"]
     assert read.shares == pytest.approx(np.array([[2 / 3, 0, 1 / 3], [0, 0, 1]]))
 
@@ -204,4 +206,4 @@ def test_rounded_shares_are_divided_by_their_sum_and_absent_parts_have_none(writ
 )
 def test_mistakes_in_the_table_are_told_in_one_line(written, records, said):
     with pytest.raises(UserError, match=said):
-        read_mixtures(written(records), ["a", "b"])
+        read_mixtures([written(records)], ["a", "b"])

@@ -36,9 +36,6 @@ def test_mean_of_the_encoders_vectors_is_compared(folder, monkeypatch):
     a, both = (metric.features(Batch(2, 0, texts=texts)) for texts in (("a", "aaa"), ("ab", "")))
     assert metric.compare(a, a) == pytest.approx(1)
     assert metric.compare(a, both) == pytest.approx(np.sqrt(0.5))
-    rows = [metric.features(Batch(1, 0, texts=(text,))) for text in ("a", "ab", "b")]
-    together = metric.features(Batch(2, 0, texts=("a", "b")))
-    assert metric.compare(metric.mix(rows, np.array([1, 0, 1])), both) == metric.compare(together, both)
 
 
 def test_another_encoder_has_another_name(folder):

@@ -48,9 +48,14 @@ def read_mixtures(paths: Sequence[str | Path], parts: Sequence[str]) -> Mixtures
     Several tables may hold the same mixture, which then has the same shares in each.
     """
     path = " and ".join(map(str, paths))
-    table = pd.concat(
-        [read_frame(path, ["train_set", "corpus", "share"]) for path in paths]
-    ).drop_duplicates()
+    tables = [read_frame(one, ["train_set", "corpus", "share"]) for one in paths]
+    named: set[str] = (
+        set()
+    )  # a mixture is taken from the first table that has it; a repetition within one is a mistake
+    for i, one in enumerate(tables):
+        tables[i] = one[~one["train_set"].isin(named)]
+        named |= set(one["train_set"])
+    table = pd.concat(tables, ignore_index=True)
     unknown = sorted(set(table["corpus"]) - set(parts))
     if unknown:
         raise UserError(f"{path} mixes {unknown[0]}, which is none of the parts: {', '.join(sorted(parts))}")
