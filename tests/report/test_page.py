@@ -169,7 +169,7 @@ def test_a_legend_entry_isolates_its_marks_in_every_panel(fresh: Opened) -> None
 
 
 def test_the_keyboard_reaches_legends_and_two_of_them_cross(fresh: Opened, tables: Frames) -> None:
-    for field, value in (("eval_set", "code"), ("train_set", "headers"), ("train_set", "vocabulary")):
+    for field, value in (("eval_set", "code"), ("train_set", "headers"), ("train_set", "shuffled")):
         fresh.page.locator(f"{SCATTER} [data-field={field}] button[value={value}]").focus()
         fresh.page.keyboard.press("Enter")
     metrics = tables["points"]["metric"].nunique()
@@ -177,7 +177,7 @@ def test_the_keyboard_reaches_legends_and_two_of_them_cross(fresh: Opened, table
         f"{SCATTER} .drawing {MARKS}", f"found.filter(opacity => opacity > 0.5).length === {metrics}"
     )
     pressed = fresh.page.locator(f"{SCATTER} button[aria-pressed=true]")
-    assert [button.get_attribute("value") for button in pressed.all()] == ["code", "vocabulary"]
+    assert [button.get_attribute("value") for button in pressed.all()] == ["code", "shuffled"]
 
 
 def test_hovering_names_the_point(fresh: Opened) -> None:
