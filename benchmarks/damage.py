@@ -13,7 +13,9 @@ The last three are failures: the exit code is 1 if there are any, and each is pr
 
 import argparse
 import contextlib
+import functools
 import importlib
+import multiprocessing
 import os
 import random
 import re
@@ -25,12 +27,14 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from workflow_scripts.command_line import run
+from workflow_scripts.storage import folders, tables
+from workflow_scripts.storage.content_store import ContentStore
 
 REDONE = "redone"
 LOG = "job.txt"
@@ -84,36 +88,67 @@ def jobs_of(plan: str) -> list[Job]:
     return found
 
 
-def run_job(job: Job, log: Path) -> int:
-    """Run a job in a fork, which finds the libraries imported; its exit code, and 70 where it left a traceback."""
+# Jobs are forks of a process that has imported the libraries and computed nothing: a fork of one that has started
+# threads of OpenMP ends at once.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["torch", "transformers"])
+
+
+def run_job(job: Job, log: Path, prepare: Callable[[], None] | None = None) -> int:
+    """Run a job in a fork, prepared by a call; its exit code, and 70 where it left a traceback."""
     shutil.rmtree(REDONE, ignore_errors=True)
-    module = importlib.import_module(f"workflow_scripts.{job.program}")
-    child = os.fork()
-    if child == 0:
-        code = 70
-        try:
-            stream = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-            os.dup2(stream, 1)
-            os.dup2(stream, 2)
-            sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
-            sys.argv = [job.program, *job.redirected()]
-            run(module.main)
-            code = 0
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 1
-        except BaseException:  # noqa: BLE001 - it is counted by the parent
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status)
+    child = FORKS.Process(target=_run_redirected, args=(job, log, prepare))
+    child.start()
+    child.join()
+    assert child.exitcode is not None
+    return child.exitcode
 
 
-def outcome(job: Job, damaged: Path, log: Path) -> str:
+def _run_redirected(job: Job, log: Path, prepare: Callable[[], None] | None) -> None:
+    code = 70
+    try:
+        stream = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(stream, 1)
+        os.dup2(stream, 2)
+        sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
+        sys.argv = [job.program, *job.redirected()]
+        if prepare is not None:
+            prepare()
+        run(importlib.import_module(f"workflow_scripts.{job.program}").main)
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    except BaseException:  # noqa: BLE001 - it is counted by the parent
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def without_checks() -> None:
+    """Preparation of a job that reads whatever it finds."""
+    for owner in (tables, folders):
+        for name in ("check_stamp", "check_place", "check_folder"):
+            if hasattr(owner, name):
+                setattr(owner, name, lambda *given, **more: None)
+
+
+def note_opened(opened: Path) -> None:
+    """Preparation of a job that lists the pieces of the store that it reads."""
+    original = ContentStore.get
+
+    def noted(store: ContentStore, key: str) -> Any:
+        with opened.open("a") as stream:
+            print(store.path(key), file=stream)
+        return original(store, key)
+
+    ContentStore.get = noted  # type: ignore[method-assign, assignment]
+
+
+def outcome(job: Job, damaged: Path, log: Path, prepare: Callable[[], None] | None = None) -> str:
     """Run a job that reads a damaged file, and say what came of it."""
-    code = run_job(job, log)
+    code = run_job(job, log, prepare)
     told = log.read_text(errors="replace")
     if code == 0:
         if not is_as_before(job):
@@ -170,8 +205,6 @@ def damaged_by(kind: str, file: Path, foreign: Path | None, chance: random.Rando
 
 def reading_jobs(jobs: list[Job], run_folder: Path, log: Path) -> dict[str, list[Job]]:
     """Every file of the run that jobs read, with those jobs; pieces of the store by watching who opens them."""
-    from workflow_scripts.storage.content_store import ContentStore
-
     files = [path for path in sorted(run_folder.rglob("*")) if path.is_file() and path.stat().st_size]
     found: dict[str, list[Job]] = {}
     for path in files:
@@ -180,26 +213,16 @@ def reading_jobs(jobs: list[Job], run_folder: Path, log: Path) -> dict[str, list
         readers = [job for job in jobs if path.as_posix() not in job.outputs and job.reads(path.as_posix())]
         if readers:
             found[path.as_posix()] = readers
-    opened, original = log.with_suffix(".opened"), ContentStore.get
-
-    def noted(store: ContentStore, key: str) -> Any:
-        with opened.open("a") as stream:
-            print(store.path(key), file=stream)
-        return original(store, key)
-
-    ContentStore.get = noted  # type: ignore[method-assign, assignment]
-    try:
-        for job in jobs:
-            if "--store" not in job.words:
-                continue
-            opened.write_text("")
-            code = run_job(job, log)
-            assert code == 0 and is_as_before(job), f"{job.program}: {log.read_text()}"
-            for name in sorted(set(opened.read_text().split())):
-                assert Path(name).is_file(), f"{job.program} computed {name} again"
-                found.setdefault(name, []).append(job)
-    finally:
-        ContentStore.get = original  # type: ignore[method-assign]
+    opened = log.with_suffix(".opened")
+    for job in jobs:
+        if "--store" not in job.words:
+            continue
+        opened.write_text("")
+        code = run_job(job, log, functools.partial(note_opened, opened))
+        assert code == 0 and is_as_before(job), f"{job.program}: {log.read_text()}"
+        for name in sorted(set(opened.read_text().split())):
+            assert Path(name).is_file(), f"{job.program} computed {name} again"
+            found.setdefault(name, []).append(job)
     return found
 
 
@@ -248,7 +271,11 @@ def copied_run(checkout: Path) -> Iterator[Path]:
 
 
 def damages(
-    readers: dict[str, list[Job]], count: int, seed: int, log: Path
+    readers: dict[str, list[Job]],
+    count: int,
+    seed: int,
+    log: Path,
+    prepare: Callable[[], None] | None = None,
 ) -> tuple[Counter[tuple[str, str]], list[str]]:
     """Counts by kind of file and outcome, and a line for every failure."""
     chance = random.Random(seed)
@@ -265,7 +292,7 @@ def damages(
         how = chance.choice(KINDS if foreign else KINDS[:-1])
         job = chance.choice(readers[file])
         with damaged_by(how, Path(file), foreign, chance):
-            found = outcome(job, Path(file), log)
+            found = outcome(job, Path(file), log, prepare)
         counts[kind, found] += 1
         if found in FAILURES:
             told = log.read_text(errors="replace").strip().splitlines()
@@ -276,9 +303,6 @@ def damages(
 @contextlib.contextmanager
 def readers_of_copy(checkout: Path, with_slow: bool = False) -> Iterator[dict[str, list[Job]]]:
     """The files of a copy of the run with the jobs that read them, while the copy is the current folder."""
-    import torch  # noqa: F401 - found by the forks
-    import transformers  # noqa: F401
-
     jobs = [job for job in planned_jobs(checkout) if with_slow or job.program not in SLOW]
     with copied_run(checkout) as folder:
         yield reading_jobs(jobs, RUN, folder / LOG)

@@ -21,6 +21,7 @@ from workflow_scripts.outside.predictors import (
 from workflow_scripts.statistics.effective_tokens import (
     Gaps,
     Runs,
+    choose_tau,
     effective_tokens,
     flat_worth,
 )
@@ -158,6 +159,26 @@ def prior_worths(study: Study, gaps: Mapping[str, Gaps]) -> dict[tuple[str, str]
     return {(name, PRIOR_KERNEL): _prior_kernel(one, study).worth(one) for name, one in gaps.items()}
 
 
+def flat_prior(runs: Runs) -> np.ndarray:
+    """One worth for every part but the target's own: the median of those that the law finds in all proxies.
+
+    Ranks cannot choose it: with as many tokens in every run, any flat worth ranks as the own share does.
+    """
+    vague = flat_worth(runs, 0.01)
+    fitted = [
+        fit_law(
+            runs.shares,
+            runs.tokens,
+            runs.losses[:, j],
+            vague[:, j],
+            runs.own_part(target),
+            Prior(worth_spread=3.0),
+        )
+        for j, target in enumerate(runs.targets)
+    ]
+    return flat_worth(runs, float(np.median(np.concatenate([law.worth[law.free] for law in fitted]))))
+
+
 def judged(
     study: Study, predictions: Sequence[Prediction], effort: Effort
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -178,11 +199,12 @@ def worth_rows(study: Study, gaps: Mapping[str, Gaps]) -> Iterator[dict[str, Any
     """What a token of each part is worth for each target: by the text, and by the law fitted to all proxies."""
     runs = study.fitted_to
     for metric, one in gaps.items():
-        for kernel in kernels(one, runs):
+        by_shape = {kernel.shape: kernel for kernel in kernels(one, runs)}
+        for kernel in by_shape.values():
             ends = one.worth_interval(kernel.shape, kernel.tau)
             key = {**study.key, "metric": metric, "kernel": kernel.shape, "source": "text", "tau": kernel.tau}
             yield from _worths(key, runs, kernel.worth(one), *ends)
-        kernel = _prior_kernel(one, study)
+        kernel = by_shape[PRIOR_KERNEL]
         prior = kernel.worth(one)
         laws = [
             fit_law(runs.shares, runs.tokens, runs.losses[:, j], prior[:, j], runs.own_part(target))
@@ -216,9 +238,10 @@ def law_rows(study: Study, gaps: Mapping[str, Gaps], effort: Effort) -> Iterator
     if study.proxies is None or not study.same_model:
         return
     rng = np.random.default_rng([effort.seed, 1])
+    priors = prior_worths(study, gaps)
     for count in (count for count in effort.proxies if count <= len(study.proxies.losses)):
         rows = rng.choice(len(study.proxies.losses), count, replace=False)
-        for (metric, _), worth in prior_worths(study, gaps).items():
+        for (metric, _), worth in priors.items():
             for j, target in enumerate(study.runs.targets):
                 law = fit_law(
                     study.proxies.shares[rows],
@@ -271,27 +294,7 @@ def _pairs(found: Sequence[Judged], view: View) -> Iterator[tuple[Judged, Judged
 
 
 def _prior_kernel(gaps: Gaps, study: Study) -> Kernel:
-    return next(kernel for kernel in kernels(gaps, study.fitted_to) if kernel.shape == PRIOR_KERNEL)
-
-
-def flat_prior(runs: Runs) -> np.ndarray:
-    """One worth for every part but the target's own: the median of those that the law finds in all proxies.
-
-    Ranks cannot choose it: with as many tokens in every run, any flat worth ranks as the own share does.
-    """
-    vague = flat_worth(runs, 0.01)
-    fitted = [
-        fit_law(
-            runs.shares,
-            runs.tokens,
-            runs.losses[:, j],
-            vague[:, j],
-            runs.own_part(target),
-            Prior(worth_spread=3.0),
-        )
-        for j, target in enumerate(runs.targets)
-    ]
-    return flat_worth(runs, float(np.median(np.concatenate([law.worth[law.free] for law in fitted]))))
+    return Kernel(PRIOR_KERNEL, choose_tau(study.fitted_to, gaps, PRIOR_KERNEL), "proxies")
 
 
 def _worths(

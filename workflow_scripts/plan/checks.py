@@ -19,6 +19,7 @@ from workflow_scripts.plan.sources import (
     shared_text,
 )
 
+FEWEST_RECORDED = 4
 WITHOUT_DOCUMENTS = ("mixture", "random_tokens")
 
 
@@ -181,15 +182,13 @@ def _check_recorded(config: dict[str, Any]) -> None:
     experiments = {experiment["name"]: experiment for experiment in recorded(config)}
     for name, experiment in experiments.items():
         here = f"experiments.{name}"
-        if experiment["proxies"] is not None:
-            _one_of(experiment["proxies"], set(experiments) - {name}, f"{here}.proxies")
-            for key in ("parts", "eval_sets"):
-                if set(experiment[key]) != set(experiments[experiment["proxies"]][key]):
-                    raise UserError(
-                        f"{here}.{key}: they must be those of its proxies {experiment['proxies']}"
-                    )
-        for other in experiment["sharpen_from"]:
-            _one_of(other, set(experiments) - {name}, f"{here}.sharpen_from")
+        named = [("proxies", experiment["proxies"])] if experiment["proxies"] is not None else []
+        named += [("sharpen_from", other) for other in experiment["sharpen_from"]]
+        for key, other in named:
+            _one_of(other, set(experiments) - {name}, f"{here}.{key}")
+            for sets in ("parts", "eval_sets"):
+                if set(experiment[sets]) != set(experiments[other][sets]):
+                    raise UserError(f"{here}.{sets}: they must be those of {other}, which it names in {key}")
         sized = [name, *experiment["sharpen_from"]] if experiment["sharpen_from"] else []
         for other in sized:
             if experiments[other]["parameters"] is None:
@@ -198,9 +197,15 @@ def _check_recorded(config: dict[str, Any]) -> None:
             _one_of(other, experiment["eval_sets"], f"{here}.stand_ins")
         if not config["only_existing"]:
             try:
-                read_recorded(experiment)
+                losses = read_recorded(experiment).losses
             except UserError as mistake:
                 raise UserError(f"{here}: {mistake}") from None
+            models = len(losses[["train_set", "tokens"]].drop_duplicates())
+            if models < FEWEST_RECORDED:
+                raise UserError(
+                    f"{here}.losses: {models} models are in the table; "
+                    f"at least {FEWEST_RECORDED} are needed to rank them"
+                )
 
 
 def _check_grid(experiment: dict[str, Any], here: str) -> None:

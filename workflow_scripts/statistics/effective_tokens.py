@@ -75,9 +75,8 @@ class Gaps:
 
 def _kernel(gaps: Array, kernel: str, tau: float) -> Array:
     scaled = gaps / tau
-    if (
-        kernel == "root"
-    ):  # a part that is more aligned than the own one is worth more, as with the other kernel
+    if kernel == "root":
+        # With its sign: a part that is more aligned than the own one is worth more, as with the other kernel.
         scaled = np.sign(scaled) * np.sqrt(np.abs(scaled))
     return np.exp(-scaled)
 

@@ -1,0 +1,107 @@
+"""Experiments whose losses were measured elsewhere: what is checked before the first job, and what is planned."""
+
+import json
+
+import pytest
+
+from workflow_scripts.command_line import UserError
+from workflow_scripts.plan.checks import checked
+from workflow_scripts.plan.run_plan import RunPlan
+
+PARTS, TARGETS = ["scientific_docstrings", "cpp_headers"], ["scientific_docstrings", "licences"]
+
+
+def write_tables(folder, name, models=5):
+    losses = ["train_set,eval_set,loss", *(f"m{i},{t},{3 + i / 10}" for i in range(models) for t in TARGETS)]
+    shares = ["train_set,corpus,share"]
+    for i in range(models):
+        shares += [f"m{i},{PARTS[0]},{i / 10}", f"m{i},{PARTS[1]},{1 - i / 10}"]
+    for kind, lines in (("losses", losses), ("mixtures", shares)):
+        (folder / f"{name}_{kind}.csv").write_text("\n".join(lines) + "\n")
+    return {kind: str(folder / f"{name}_{kind}.csv") for kind in ("losses", "mixtures")}
+
+
+@pytest.fixture
+def recorded(config, tmp_path):
+    """The default config with two recorded experiments instead of its own; the second learns from the first."""
+    one = {"name": "cheap", "kind": "recorded", "parts": PARTS, "eval_sets": TARGETS}
+    config["experiments"] = [
+        {**one, **write_tables(tmp_path, "cheap")},
+        {**one, **write_tables(tmp_path, "large"), "name": "large", "proxies": "cheap"},
+    ]
+    config["switches"] = None
+    return config
+
+
+def mistake(config) -> str:
+    with pytest.raises(UserError) as caught:
+        checked(config)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_nothing_is_trained_and_parts_and_targets_are_measured(recorded):
+    plan = RunPlan(checked(recorded))
+    assert plan.training == [] and plan.evaluations == [] and plan.collapse_tables == {}
+    assert {"cpp_headers.train", "licences.eval"} <= set(plan.sets)
+    assert "licences.train" not in plan.sets
+    assert plan.outside.parts == ["cpp_headers.train", "scientific_docstrings.train"]
+    assert [path.rsplit("/", 1)[1] for path in plan.outside.losses] == [
+        "cheap.losses.parquet",
+        "large.losses.parquet",
+    ]
+    assert {"effective_tokens", "token_worth"} <= set(plan.report_tables)
+    assert [one["kind"] for one in json.loads(plan.experiments_json)] == ["recorded", "recorded"]
+
+
+def test_only_what_exists_is_asked_for_after_a_failure(recorded):
+    plan = RunPlan(checked({**recorded, "only_existing": True}))
+    assert plan.outside.losses == plan.outside.alignments == []
+
+
+def test_a_run_without_recorded_experiments_has_none_of_their_files(config):
+    plan = RunPlan(checked(config))
+    assert plan.outside.tables == {} and plan.outside.alignments == []
+    assert "loss_collapse" in plan.report_tables
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"proxies": "chaep"},
+            "experiments.large.proxies = chaep: there is none of this name; did you mean cheap?",
+        ),
+        ({"proxies": "large"}, "experiments.large.proxies = large"),
+        ({"parts": [*PARTS, "sympy_pairs"]}, "experiments.large.parts: they must be those of cheap"),
+        ({"eval_sets": TARGETS[:1]}, "experiments.large.eval_sets: they must be those of cheap"),
+        ({"parts": ["licences", "cpp_headers"]}, "experiments.large.parts = licences: held_out is 1"),
+        ({"sharpen_from": ["cheap"]}, "experiments.large.parameters is missing"),
+        ({"stand_ins": ["cpp_headers"]}, "experiments.large.stand_ins = cpp_headers"),
+        ({"losses": "nowhere.csv"}, "experiments.large: losses = nowhere.csv: there is no such file"),
+        ({"model": "7B"}, "experiments.large: "),
+        ({"recipe": "from_scratch"}, "experiments.large.recipe: unknown key"),
+        ({"name": "cheap", "proxies": None}, "two experiments have this name"),
+    ],
+)
+def test_a_mistake_is_named_before_the_first_job(recorded, changes, said):
+    recorded["experiments"][1] |= changes
+    assert mistake(recorded).startswith(said) or said in mistake(recorded)
+
+
+def test_too_few_models_cannot_be_ranked(recorded, tmp_path):
+    recorded["experiments"][0] |= write_tables(tmp_path, "few", models=3)
+    assert "3 models are in the table; at least 4 are needed" in mistake(recorded)
+
+
+def test_a_table_with_a_gap_is_refused(recorded, tmp_path):
+    path = tmp_path / "large_mixtures.csv"
+    path.write_text(path.read_text().replace("m4,cpp_headers,0.6", "m4,cpp_headers,0.1"))
+    assert mistake(recorded).endswith("the shares of m4 sum to 0.5; they must sum to 1")
+
+
+def test_tables_that_are_shipped_are_found_from_any_folder(recorded, root, tmp_path, monkeypatch):
+    shipped = json.loads(json.dumps(recorded))
+    shipped["experiments"][0]["losses"] = "published/regmix/losses_test_1b.csv"
+    monkeypatch.chdir(tmp_path)
+    assert "has no loss on any of" in mistake(shipped)  # so it was found and read
