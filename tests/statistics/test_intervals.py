@@ -32,6 +32,23 @@ def test_a_family_is_left_out_whole() -> None:
     assert by_family[1] == pytest.approx(correlation(x[kept], y[kept], np.ones((3, 4)), "within_eval"))
 
 
+def test_many_families_are_left_out_in_groups_with_the_same_variance() -> None:
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(400, 3))
+    y = 0.6 * x + rng.normal(size=x.shape)
+    ones = np.ones(x.shape)
+    by_group, by_eval = deleted_correlations(x, y, ones, "within_eval")
+    assert by_group.shape == (50,)
+    kept = np.arange(400) % 50 != 7
+    assert by_group[7] == pytest.approx(correlation(x[kept], y[kept], ones[kept], "within_eval"))
+    one_by_one = np.array(
+        [correlation(*(np.delete(grid, i, 0) for grid in (x, y, ones)), "within_eval") for i in range(400)]
+    )
+    errors = [two_way_jackknife(values, np.zeros(0))[0] for values in (by_group, one_by_one)]
+    assert errors[0] == pytest.approx(errors[1], rel=0.3)
+    assert by_eval.shape == (3,)
+
+
 def test_jackknife_of_a_mean_is_its_standard_error() -> None:
     values = np.array([1.0, 4.0, 2.0, 8.0])
     without = (values.sum() - values) / 3

@@ -12,6 +12,7 @@ from scipy.stats import t
 from workflow_scripts.statistics.correlation import Centring, Grid, correlation, ranks
 from workflow_scripts.statistics.intervals import (
     FEWEST_FAMILIES,
+    MOST_LEFT_OUT,
     correlation_interval,
     deleted_correlations,
 )
@@ -43,7 +44,10 @@ class Association:
     families_needed: float = NAN
     families_needed_half: float = NAN
     without_family: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
-    """Values without each family, in the order of their first sets; NaN for one that has no part in it."""
+    """Values without each family, in the order of their first sets; NaN for one that has no part in it.
+
+    None where families are so many that they are left out in groups.
+    """
     without_eval: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     note: str = ""
 
@@ -118,7 +122,9 @@ def associate(
         "value": value,
         "p_naive": _naive_p(value, degrees),
         **sizes,
-        "without_family": _spread(by_family, np.isin(np.arange(of_sets.max() + 1), seen)),
+        "without_family": _spread(by_family, np.isin(np.arange(of_sets.max() + 1), seen))
+        if len(seen) <= MOST_LEFT_OUT
+        else np.zeros(0),
         "without_eval": _spread(by_eval, columns),
     }
     if len(seen) < FEWEST_FAMILIES:

@@ -13,6 +13,7 @@ from workflow_scripts.statistics.correlation import Centring, Grid, correlation,
 from workflow_scripts.statistics.covariates import chosen_covariates
 from workflow_scripts.statistics.experiments import Panel
 from workflow_scripts.statistics.intervals import FEWEST_FAMILIES
+from workflow_scripts.statistics.permutation import CHUNK_CELLS
 from workflow_scripts.statistics.resampling import Resamples, cluster_resamples
 
 KEY_TYPES = {"experiment": "str", "part": "str", "tokens": "int64", "metric": "str", "scope": "str"}
@@ -162,11 +163,17 @@ def _bootstrap_interval(
     if n_families < FEWEST_FAMILIES:
         return {}
     present = scope.cells & np.isfinite(alignment)
-    drawn = correlation(
-        np.nan_to_num(alignment),
-        np.nan_to_num(resamples.losses),
-        present * resamples.weights,
-        scope.centring,
+    step = max(1, CHUNK_CELLS // alignment.size)
+    drawn = np.concatenate(
+        [
+            correlation(
+                np.nan_to_num(alignment),
+                np.nan_to_num(resamples.losses[start : start + step]),
+                present * resamples.weights[start : start + step],
+                scope.centring,
+            )
+            for start in range(0, len(resamples.weights), step)
+        ]
     )
     if np.isnan(drawn).all():
         return {}
