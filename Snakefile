@@ -12,8 +12,13 @@ from workflow_scripts.plan.code_hash import code_hash, text_hash
 from workflow_scripts.plan.resources import RuleResources
 from workflow_scripts.plan.run_lock import take_run_before_execution
 from workflow_scripts.plan.run_plan import RunPlan
-from workflow_scripts.plan.surroundings import let_jobs_find_programs, over_default_run, prefix_in_conda
-from workflow_scripts.plan.words import corpus_of, experiment_of, folder_names, folder_of, one_of, options
+from workflow_scripts.plan.surroundings import (
+    let_jobs_find_programs,
+    over_default_run,
+    prefix_in_conda,
+    set_hub_cache,
+)
+from workflow_scripts.plan.words import experiment_of, folder_names, folder_of, one_of, options
 from workflow_scripts.workflow_files import ROOT, workflow_file
 
 min_version("9.20")
@@ -28,7 +33,7 @@ except UserError as mistake:
 take_run_before_execution(workflow, plan.root, Path(".snakemake/locks").absolute())
 
 # Jobs read the Snakefile again where they run, so what is set here is set for their programs.
-plan.set_hub_cache()
+set_hub_cache(plan.config["directories"]["hub_cache"])
 let_jobs_find_programs()
 if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
     shell.prefix(prefix_in_conda())

@@ -61,7 +61,7 @@ def shipped_designs() -> list[Design]:
                 config, yaml.safe_load((ROOT / "configs" / f"{name}.yaml").read_text(encoding="utf-8"))
             )
         plan = RunPlan(checked({**config, "only_existing": True, "corpora_folder": None}))
-        trained = [e for e in experiments_from_json(plan.experiments_json) if e.kind != "recorded"]
+        trained = [e for e in experiments_from_json(plan.analysis.experiments_json) if e.kind != "recorded"]
         for experiment in trained:
             design = _design(plan.corpora, experiment, f"{name}.{experiment.name}")
             key = (design.shares.tobytes(), design.families.tobytes(), design.n_eval)

@@ -16,9 +16,9 @@ rule alignment:
 rule compare_sets:
     """One metric between all pairs of sets; features and pairs that are in the store are not computed again."""
     input:
-        sets=lambda w: plan.metric_inputs(w.metric),
-        times=lambda w: plan.metric_times(w.metric),
-        probe=f"{plan.probe}/model.safetensors",
+        sets=lambda w: plan.alignment.inputs(w.metric, plan.sets.names),
+        times=lambda w: plan.alignment.times(w.metric),
+        probe=plan.probe.weights,
         tokenizer=rules.make_tokenizer.output.tokenizer,
     output:
         table="<results>/alignment/{metric}.parquet",
@@ -28,22 +28,22 @@ rule compare_sets:
     benchmark:
         "<results>/benchmarks/compare_sets/{metric}.tsv"
     wildcard_constraints:
-        metric=one_of(plan.config["alignment"]["metrics"]),
+        metric=one_of(plan.alignment.metrics),
     conda:
         "../envs/cpu.yaml"
     threads: ask.cpus("compare_sets")
     resources:
         **ask.all("compare_sets"),
     params:
-        sets=lambda w, input: options("--set", plan.sets, input.sets),
-        times=lambda w, input: options("--times", plan.sets, input.times) if input.times else [],
-        floor=lambda w, input: f"{plan.floor}={input.sets[plan.sets.index(plan.floor)]}",
+        sets=lambda w, input: options("--set", plan.sets.names, input.sets),
+        times=lambda w, input: options("--times", plan.sets.names, input.times) if input.times else [],
+        floor=lambda w, input: f"{plan.sets.floor}={input.sets[plan.sets.names.index(plan.sets.floor)]}",
         model=lambda w, input: folder_of(input.probe),
         tokenizer=lambda w, input: folder_of(input.tokenizer),
-        batches=lambda w: plan.metric_batches(w.metric),
-        encoder=lambda w: plan.metric_encoder(w.metric),
-        rows=lambda w: plan.metric_rows(w.metric),
-        fewer_rows=lambda w: plan.metric_fewer_rows(w.metric),
+        batches=lambda w: plan.alignment.batches(w.metric),
+        encoder=lambda w: plan.alignment.encoder(w.metric),
+        rows=lambda w: plan.alignment.rows(w.metric),
+        fewer_rows=lambda w: plan.alignment.fewer_rows(w.metric),
         seed=plan.config["seed"],
         store=f"{plan.root}/store/metrics",
         threads=ask.threads("compare_sets"),
@@ -71,8 +71,8 @@ rule compare_sets:
 rule measure_covariates:
     """What else differs between a training and an evaluation set: vocabulary, lengths, entropy, zero-shot loss."""
     input:
-        sets=[plan.measured_rows(name) for name in plan.sets],
-        probe=f"{plan.probe}/model.safetensors",
+        sets=[plan.alignment.rows_of(name) for name in plan.sets.names],
+        probe=plan.probe.weights,
     output:
         "<results>/alignment/covariates.parquet",
     log:
@@ -85,7 +85,7 @@ rule measure_covariates:
     resources:
         **ask.all("measure_covariates"),
     params:
-        sets=lambda w, input: options("--set", plan.sets, input.sets),
+        sets=lambda w, input: options("--set", plan.sets.names, input.sets),
         model=lambda w, input: folder_of(input.probe),
         batches=plan.config["alignment"]["batches"],
         rows=plan.config["alignment"]["rows"],
@@ -109,12 +109,8 @@ rule measure_covariates:
 rule collect_alignment:
     """All metrics in one table."""
     input:
-        tables=plan.present(
-            f"{plan.root}/alignment/{metric}.parquet" for metric in plan.config["alignment"]["metrics"]
-        ),
-        costs=plan.present(
-            f"{plan.root}/alignment/{metric}.cost.parquet" for metric in plan.config["alignment"]["metrics"]
-        ),
+        tables=plan.alignment.tables(""),
+        costs=plan.alignment.tables(".cost"),
     output:
         table="<results>/alignment/alignment.parquet",
         cost="<results>/alignment/alignment_cost.parquet",

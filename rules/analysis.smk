@@ -8,8 +8,8 @@ out: analysis/*.parquet
 rule analysis:
     """Target: every table that the page draws from."""
     input:
-        [f"<results>/analysis/{name}.parquet" for name in plan.analysis_tables],
-        list(plan.switch_tables.values()),
+        list(plan.analysis.tables.values()),
+        list(plan.analysis.switch_tables.values()),
 
 
 rule correlate_losses:
@@ -34,8 +34,8 @@ rule correlate_losses:
     resources:
         **ask.all("correlate_losses"),
     params:
-        experiments=plan.experiments_json,
-        given=[word for metric in plan.baselines for word in ("--given", metric)],
+        experiments=plan.analysis.experiments_json,
+        given=[word for metric in plan.alignment.baselines for word in ("--given", metric)],
         permutations=plan.config["statistics"]["permutations"],
         bootstraps=plan.config["statistics"]["bootstraps"],
         seed=plan.config["seed"],
@@ -67,7 +67,7 @@ rule choose_data:
         mixtures=plan.outside.alignments,
         cost="<results>/alignment/alignment_cost.parquet",
         losses="<results>/losses/loss_summary.parquet",
-        times=plan.present(plan.training_times),
+        times=plan.training.times,
     output:
         choice="<results>/analysis/choice.parquet",
         cost="<results>/analysis/choice_cost.parquet",
@@ -81,7 +81,7 @@ rule choose_data:
     resources:
         **ask.all("choose_data"),
     params:
-        experiments=plan.experiments_json,
+        experiments=plan.analysis.experiments_json,
         times=lambda w, input: options(
             "--times", [folder_names(path, 2) for path in input.times], input.times
         ),
@@ -117,7 +117,7 @@ rule measure_exchange_rate:
     resources:
         **ask.all("measure_exchange_rate"),
     params:
-        experiments=plan.experiments_json,
+        experiments=plan.analysis.experiments_json,
         threads=ask.threads("measure_exchange_rate"),
         code=code_hash("workflow_scripts.measure_exchange_rate"),
     shell:
@@ -148,8 +148,8 @@ rule collapse_losses:
     resources:
         **ask.all("collapse_losses"),
     params:
-        experiments=plan.experiments_json,
-        mixed_of=plan.mixed_of_json,
+        experiments=plan.analysis.experiments_json,
+        mixed_of=plan.analysis.mixed_of_json,
         threads=ask.threads("collapse_losses"),
         code=code_hash("workflow_scripts.collapse_losses"),
     shell:
@@ -168,10 +168,10 @@ rule collapse_losses:
 rule flip_switches:
     """Alignment with each defect of the released algorithm corrected alone, and brought back alone."""
     input:
-        packed=plan.switch_rows("packed"),
-        documents=plan.switch_rows("documents"),
+        packed=plan.analysis.switch_rows("packed"),
+        documents=plan.analysis.switch_rows("documents"),
         tokenizer=rules.make_tokenizer.output.tokenizer,
-        probe=f"{plan.probe}/model.safetensors",
+        probe=plan.probe.weights,
     output:
         alignments="<results>/analysis/switch_alignments.parquet",
         times="<results>/times/flip_switches.json",
@@ -185,8 +185,8 @@ rule flip_switches:
     resources:
         **ask.all("flip_switches"),
     params:
-        packed=lambda w, input: options("--packed", plan.switch_sets, input.packed),
-        documents=lambda w, input: options("--documents", plan.switch_sets, input.documents),
+        packed=lambda w, input: options("--packed", plan.analysis.switch_sets, input.packed),
+        documents=lambda w, input: options("--documents", plan.analysis.switch_sets, input.documents),
         model=lambda w, input: folder_of(input.probe),
         tokenizer=lambda w, input: folder_of(input.tokenizer),
         batches=lambda w: plan.config["switches"]["batches"],
@@ -289,7 +289,7 @@ rule check_one_sentence:
     resources:
         **ask.all("check_one_sentence"),
     params:
-        model=plan.one_sentence_model,
+        model=plan.probe.one_sentence_model,
         threads=ask.threads("check_one_sentence"),
         code=code_hash("workflow_scripts.check_one_sentence"),
     shell:

@@ -8,14 +8,14 @@ out: corpora/<corpus>/documents.parquet, manifest.json
 rule corpora:
     """Target: every corpus of the run."""
     input:
-        [plan.documents(corpus) for corpus in plan.corpora.with_documents],
+        [plan.tokens.documents(corpus) for corpus in plan.corpora.with_documents],
 
 
 rule build_corpus:
     """A corpus from its source: read, split by source object, cleaned of duplicates across the sides."""
     input:
-        base=lambda w: [plan.documents(name) for name in plan.corpora.parents(w.corpus)],
-        others=lambda w: [plan.documents(name) for name in plan.corpora.disjoint_from(w.corpus)],
+        base=lambda w: [plan.tokens.documents(name) for name in plan.corpora.parents(w.corpus)],
+        others=lambda w: [plan.tokens.documents(name) for name in plan.corpora.disjoint_from(w.corpus)],
         files=lambda w: plan.corpora.files_read(w.corpus),
     output:
         documents="<results>/corpora/{corpus}/documents.parquet",

@@ -8,13 +8,17 @@ out: embeddings/<probe>/<estimator>/<set>.parquet
 rule embeddings:
     """Target: every embedding that a metric of the run needs."""
     input:
-        [plan.embedding(name, estimator) for estimator in plan.estimators for name in plan.sets],
+        [
+            plan.fisher.embedding(name, estimator)
+            for estimator in plan.fisher.estimators
+            for name in plan.sets.names
+        ],
 
 
 rule embed_batches:
     """Embed the batches of one set."""
     input:
-        rows=lambda w: plan.set_rows(w.set, plan.config["estimators"][w.estimator]["layout"]),
+        rows=lambda w: plan.tokens.of_set(w.set, plan.fisher.settings(w.estimator)["layout"]),
         tokenizer=rules.make_tokenizer.output.tokenizer,
         probe="<results>/probe/{probe}/model.safetensors",
     output:
@@ -32,13 +36,13 @@ rule embed_batches:
     params:
         folder=lambda w, input: folder_of(input.probe),
         tokenizer=lambda w, input: folder_of(input.tokenizer),
-        estimator=lambda w: plan.estimator_json(w.estimator),
-        head_epochs=lambda w: plan.config["estimators"][w.estimator]["head_epochs"],
-        microbatch=lambda w: plan.config["estimators"][w.estimator]["microbatch"],
-        batches=lambda w: plan.estimator_batches(w.estimator),
-        rows=lambda w: plan.estimator_rows(w.estimator),
-        fewer_rows=lambda w: plan.fewer_rows(w.estimator),
-        sampling=lambda w: plan.estimator_sampling(w.estimator),
+        estimator=lambda w: plan.fisher.estimator_json(w.estimator),
+        head_epochs=lambda w: plan.fisher.settings(w.estimator)["head_epochs"],
+        microbatch=lambda w: plan.fisher.settings(w.estimator)["microbatch"],
+        batches=lambda w: plan.fisher.settings(w.estimator)["batches"],
+        rows=lambda w: plan.fisher.settings(w.estimator)["rows"],
+        fewer_rows=lambda w: plan.fisher.fewer_rows(w.estimator),
+        sampling=lambda w: plan.fisher.settings(w.estimator)["sampling"],
         seed=plan.config["seed"],
         store=f"{plan.root}/store/embeddings",
         device=plan.config["device"],

@@ -9,8 +9,8 @@ out: outside/<experiment>.losses.parquet, outside/<experiment>.shares.parquet, a
 rule import_losses:
     """Losses and mixtures of one experiment, checked and in one form."""
     input:
-        losses=lambda w: plan.outside.files(w.experiment)["losses"],
-        mixtures=lambda w: plan.outside.files(w.experiment)["mixtures"],
+        losses=lambda w: plan.outside.user_tables(w.experiment)["losses"],
+        mixtures=lambda w: plan.outside.user_tables(w.experiment)["mixtures"],
     output:
         losses="<results>/outside/{experiment}.losses.parquet",
         shares="<results>/outside/{experiment}.shares.parquet",
@@ -45,10 +45,10 @@ rule import_losses:
 rule mix_alignment:
     """Alignment of every mixture with every target by one metric, from the features of the parts."""
     input:
-        parts=lambda w: plan.inputs_of(w.metric, plan.outside.parts),
-        targets=lambda w: plan.inputs_of(w.metric, plan.outside.targets),
+        parts=lambda w: plan.alignment.inputs(w.metric, plan.outside.parts.values()),
+        targets=lambda w: plan.alignment.inputs(w.metric, plan.outside.targets.values()),
         shares=plan.outside.shares,
-        probe=f"{plan.probe}/model.safetensors",
+        probe=plan.probe.weights,
         tokenizer=rules.make_tokenizer.output.tokenizer,
     output:
         "<results>/alignment/mixtures/{metric}.parquet",
@@ -57,21 +57,21 @@ rule mix_alignment:
     benchmark:
         "<results>/benchmarks/mix_alignment/{metric}.tsv"
     wildcard_constraints:
-        metric=one_of(plan.config["alignment"]["metrics"]),
+        metric=one_of(plan.alignment.metrics),
     conda:
         "../envs/cpu.yaml"
     threads: ask.cpus("mix_alignment")
     resources:
         **ask.all("mix_alignment"),
     params:
-        parts=lambda w, input: options("--part", map(corpus_of, plan.outside.parts), input.parts),
-        targets=lambda w, input: options("--target", map(corpus_of, plan.outside.targets), input.targets),
+        parts=lambda w, input: options("--part", plan.outside.parts, input.parts),
+        targets=lambda w, input: options("--target", plan.outside.targets, input.targets),
         model=lambda w, input: folder_of(input.probe),
         tokenizer=lambda w, input: folder_of(input.tokenizer),
-        encoder=lambda w: plan.metric_encoder(w.metric),
-        batches=lambda w: plan.metric_batches(w.metric),
-        rows=lambda w: plan.metric_rows(w.metric),
-        fewer_rows=lambda w: plan.metric_fewer_rows(w.metric),
+        encoder=lambda w: plan.alignment.encoder(w.metric),
+        batches=lambda w: plan.alignment.batches(w.metric),
+        rows=lambda w: plan.alignment.rows(w.metric),
+        fewer_rows=lambda w: plan.alignment.fewer_rows(w.metric),
         seed=plan.config["seed"],
         store=f"{plan.root}/store/metrics",
         threads=ask.threads("mix_alignment"),
@@ -118,7 +118,7 @@ rule rank_mixtures:
     resources:
         **ask.all("rank_mixtures"),
     params:
-        experiments=plan.experiments_json,
+        experiments=plan.analysis.experiments_json,
         losses=lambda w, input: options("--losses", map(experiment_of, input.losses), input.losses),
         shares=lambda w, input: options("--shares", map(experiment_of, input.shares), input.shares),
         proxies=plan.config["effective_tokens"]["proxies"],

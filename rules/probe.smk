@@ -8,13 +8,13 @@ out: probe/<probe>/
 rule probe:
     """Target: the probe that metrics use and fine-tuning starts from."""
     input:
-        f"{plan.probe}/model.safetensors",
+        plan.probe.weights,
 
 
 rule train_probe:
     """Train a probe on corpora that no experiment uses, or copy a pretrained one."""
     input:
-        rows=[plan.rows(corpus, "train") for corpus in plan.corpora.of_probe],
+        rows=[plan.tokens.rows(corpus, "train") for corpus in plan.corpora.of_probe],
         tokenizer=rules.make_tokenizer.output.tokenizer,
     output:
         weights="<results>/probe/{probe}/model.safetensors",
@@ -34,10 +34,10 @@ rule train_probe:
     params:
         folder=lambda w, output: folder_of(output.weights),
         tokenizer=lambda w, input: folder_of(input.tokenizer),
-        model=plan.probe_model_json,
+        model=plan.probe.model_json,
         tokens=plan.config["probe"]["tokens"],
-        settings=plan.probe_settings_json,
-        seed=lambda w: plan.probe_seed(w.probe),
+        settings=plan.probe.training_json,
+        seed=lambda w: plan.probe.seed(w.probe),
         checkpoints=lambda w: f"{plan.root}/store/checkpoints/probe/{w.probe}",
         device=plan.config["device"],
         gpus=max(ask.gpus("train_probe"), 1),

@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from workflow_scripts.plan.after_failure import command_for_what_exists
 from workflow_scripts.plan.forecast import forecast
 
 
@@ -20,10 +21,10 @@ rule report:
 rule describe_run:
     """What a reader needs to trust or repeat the run."""
     input:
-        corpora=plan.present(
+        corpora=plan.files.present(
             f"{plan.root}/corpora/{name}/manifest.json" for name in plan.corpora.with_documents
         ),
-        probes=plan.present([f"{plan.probe}/manifest.json"]),
+        probes=plan.files.present([f"{plan.probe.folder}/manifest.json"]),
     output:
         "<results>/report/provenance.json",
     log:
@@ -112,4 +113,4 @@ onerror:
     # What can be said without the failed jobs is said: the page lists what is missing. Not after Ctrl-C: nothing failed.
     keeps_going = workflow.execution_settings.keep_going
     if keeps_going and workflow.scheduler.failed and not plan.config["only_existing"]:
-        shell(plan.command_for_what_exists(workflow.main_snakefile, sys.argv[1:]))
+        shell(command_for_what_exists(plan, workflow.main_snakefile, sys.argv[1:]))

@@ -12,13 +12,13 @@ random_corpora = plan.corpora.needed_of("random_tokens")
 rule tokens:
     """Target: the rows of every set whose alignment is measured."""
     input:
-        [plan.measured_rows(name) for name in plan.sets],
+        [plan.alignment.rows_of(name) for name in plan.sets.names],
 
 
 rule make_tokenizer:
     """Byte-level BPE trained on the train sides of the tokenizer's corpora, or a pretrained tokenizer."""
     input:
-        documents=[plan.documents(corpus) for corpus in plan.corpora.of_tokenizer],
+        documents=[plan.tokens.documents(corpus) for corpus in plan.corpora.of_tokenizer],
     output:
         tokenizer="<results>/tokens/tokenizer/tokenizer.json",
         settings="<results>/tokens/tokenizer/tokenizer_config.json",
@@ -34,7 +34,7 @@ rule make_tokenizer:
         **ask.all("make_tokenizer"),
     params:
         folder=lambda w, output: folder_of(output.tokenizer),
-        pretrained=plan.tokenizer_source,
+        pretrained=plan.tokens.tokenizer_source,
         vocabulary=plan.config["tokenizer"]["vocabulary"],
         code=code_hash("workflow_scripts.make_tokenizer"),
     shell:
@@ -87,7 +87,9 @@ rule tokenize_corpus:
 rule mix_rows:
     """A mixture: rows of several sets in fixed shares of tokens."""
     input:
-        lambda w: [plan.set_rows(f"{name}.{w.split}", w.layout) for name in plan.corpora.parents(w.corpus)],
+        lambda w: [
+            plan.tokens.of_set(f"{name}.{w.split}", w.layout) for name in plan.corpora.parents(w.corpus)
+        ],
     output:
         "<results>/tokens/{corpus}/{split}.{layout}.parquet",
     log:
@@ -103,7 +105,7 @@ rule mix_rows:
         **ask.all("mix_rows"),
     params:
         fractions=lambda w: plan.corpora.fractions(w.corpus),
-        unit=plan.mix_unit,
+        unit=plan.tokens.mix_unit,
         code=code_hash("workflow_scripts.mix_rows"),
     shell:
         "python -m workflow_scripts.mix_rows"

@@ -15,8 +15,8 @@ rule training:
 rule train_models:
     """Train one recipe on one training set, for the seeds that share a process."""
     input:
-        rows=lambda w: plan.rows(w.train_set, "train", plan.layout(w.recipe, w.train_set)),
-        base=lambda w: plan.base(w.recipe),
+        rows=lambda w: plan.tokens.rows(w.train_set, "train", plan.training.layout(w.recipe, w.train_set)),
+        base=lambda w: plan.training.base(w.recipe),
         tokenizer=rules.make_tokenizer.output.tokenizer,
     output:
         models=directory("<results>/training/{recipe}/{train_set}/seeds-{seeds}/models"),
@@ -32,7 +32,7 @@ rule train_models:
     resources:
         **ask.all("train_models"),
     params:
-        recipe=lambda w: plan.recipe_json(w.recipe, w.train_set),
+        recipe=lambda w: plan.training.recipe_json(w.recipe, w.train_set),
         seeds=lambda w: w.seeds.split("-"),
         base=lambda w, input: ["--base", folder_of(input.base[0])] if input.base else [],
         tokenizer=lambda w, input: folder_of(input.tokenizer),
@@ -63,9 +63,9 @@ rule train_models:
 rule evaluate_models:
     """Loss per document of every model of a recipe on one evaluation set; known results come from the store."""
     input:
-        documents=lambda w: plan.documents(w.eval_set),
-        manifests=lambda w: plan.manifests(w.recipe),
-        base=lambda w: plan.base(w.recipe),
+        documents=lambda w: plan.tokens.documents(w.eval_set),
+        manifests=lambda w: plan.training.manifests(w.recipe),
+        base=lambda w: plan.training.base(w.recipe),
         tokenizer=rules.make_tokenizer.output.tokenizer,
     output:
         losses="<results>/losses/{recipe}/{eval_set}.parquet",
@@ -80,8 +80,8 @@ rule evaluate_models:
     resources:
         **ask.all("evaluate_models"),
     params:
-        settings=lambda w: plan.evaluation_json(w.recipe),
-        budgets=lambda w: plan.budgets(w.recipe, w.eval_set),
+        settings=lambda w: plan.training.evaluation_json(w.recipe),
+        budgets=lambda w: plan.training.budgets(w.recipe, w.eval_set),
         base=lambda w, input: ["--base", folder_of(input.base[0])] if input.base else [],
         tokenizer=lambda w, input: folder_of(input.tokenizer),
         store=f"{plan.root}/store/losses",
@@ -109,7 +109,7 @@ rule evaluate_models:
 rule collect_losses:
     """The losses of all experiments, and their means over documents."""
     input:
-        losses=plan.losses,
+        losses=plan.training.losses,
         recorded=plan.outside.losses,
     output:
         losses="<results>/losses/losses.parquet",
@@ -125,7 +125,7 @@ rule collect_losses:
     resources:
         **ask.all("collect_losses"),
     params:
-        experiments=plan.experiments_json,
+        experiments=plan.analysis.experiments_json,
         losses=lambda w, input: options(
             "--losses", [folder_names(path, 1) for path in input.losses], input.losses
         ),

@@ -79,7 +79,7 @@ def sizes(root, name, monkeypatch) -> dict[str, int]:
     plan = RunPlan(checked({**config, "only_existing": True}))
     return {
         e["name"]: len({e["families"].get(name, name) for name in e["train_sets"]})
-        for e in json.loads(plan.experiments_json)
+        for e in json.loads(plan.analysis.experiments_json)
     }
 
 
@@ -102,7 +102,7 @@ def test_only_corpora_with_text_of_their_own_have_a_family(config) -> None:
 
 
 def test_controls_are_handed_to_the_analysis(config) -> None:
-    experiments = json.loads(RunPlan(checked(config)).experiments_json)
+    experiments = json.loads(RunPlan(checked(config)).analysis.experiments_json)
     controls = {e["name"]: e["controls"] for e in experiments}
     assert controls["pretraining"] == ["shuffled_docstrings", "vocabulary_docstrings"]
     assert (controls["finetuning"], controls["intervention"]) == (["random_tokens"], [])

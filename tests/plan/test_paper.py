@@ -27,7 +27,7 @@ def plan(paper, monkeypatch):
 
 
 def recipes(plan, name):
-    return {how: plan.recipe(f"{name}_{how}") for how in ("published", "corrected")}
+    return {how: plan.training.recipe(f"{name}_{how}") for how in ("published", "corrected")}
 
 
 def experiment(plan, name):
@@ -37,7 +37,7 @@ def experiment(plan, name):
 def test_it_plans_offline_and_reads_no_text_of_the_environment(plan):
     sources = {plan.corpora.specs[name]["source"] for name in plan.corpora.needed}
     assert sources == {"hub", "derived", "mixture", "random_tokens"}
-    assert len(plan.training) + len(plan.evaluations) + len(plan.corpora.needed) < 200
+    assert len(plan.training.jobs) + len(plan.training.evaluations) + len(plan.corpora.needed) < 200
 
 
 def test_the_models_have_the_published_number_of_parameters(plan):
@@ -61,8 +61,8 @@ def test_pretraining_is_as_long_as_published(plan):
     published, corrected = recipes(plan, "pretraining").values()
     assert (published["seeds"], published["shuffle"]) == ([42], False)
     assert (len(corrected["seeds"]), corrected["shuffle"]) == (3, True)
-    assert plan.evaluation("pretraining_published")["layout"] == "packed"
-    assert plan.evaluation("pretraining_corrected")["layout"] == "documents"
+    assert plan.training.recipe("pretraining_published")["evaluation"]["layout"] == "packed"
+    assert plan.training.recipe("pretraining_corrected")["evaluation"]["layout"] == "documents"
 
 
 @pytest.mark.parametrize(
@@ -86,19 +86,17 @@ def test_the_quirks_are_options(plan):
     assert experiment(plan, "finetuning_af_published")["eval_sets"] == ["af_test_first"]
     assert experiment(plan, "finetuning_af_published_whole")["eval_sets"] == ["af_test"]
     assert {corpora[f"c4_short_{n}"]["characters"] for n in (1, 2, 3)} == {100}
-    assert corpora["af_one_sequence"]["joined_rows"] == plan.estimator_rows("published") == 512
-    assert (plan.estimator_sampling("published"), plan.estimator_sampling("corrected")) == (
-        "same",
-        "disjoint",
-    )
-    assert plan.estimator_batches("published") == 100
+    assert corpora["af_one_sequence"]["joined_rows"] == plan.fisher.settings("published")["rows"] == 512
+    assert plan.fisher.settings("published")["sampling"] == "same"
+    assert plan.fisher.settings("corrected")["sampling"] == "disjoint"
+    assert plan.fisher.settings("published")["batches"] == 100
 
 
 def test_both_sides_of_every_measurement_have_documents(plan):
     """A stand-in must have the side that it stands for."""
-    for name in plan.sets:
-        for estimator in (None, *plan.estimators):
-            corpus, side = plan.measured_as(name, estimator).split(".")
+    for name in plan.sets.names:
+        for estimator in (None, *plan.fisher.estimators):
+            corpus, side = plan.sets.standing_for(name, estimator).split(".")
             held_out = plan.corpora.held_out(corpus)
             assert held_out < 1 if side == "train" else held_out > 0, (name, estimator)
 
@@ -115,6 +113,6 @@ def test_revisions_are_commits_or_the_parquet_copy(plan):
 
 
 def test_what_is_fine_tuned_is_what_measures(plan):
-    assert plan.probes == ["pretrained"]
+    assert plan.probe.names == ["pretrained"]
     assert plan.corpora.reserved == set()
     assert plan.config["tokenizer"]["revision"] == plan.config["probe"]["model"]["revision"]

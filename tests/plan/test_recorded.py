@@ -42,16 +42,20 @@ def mistake(config) -> str:
 
 def test_nothing_is_trained_and_parts_and_targets_are_measured(recorded):
     plan = RunPlan(checked(recorded))
-    assert plan.training == [] and plan.evaluations == [] and plan.collapse_tables == {}
-    assert {"cpp_headers.train", "licences.eval"} <= set(plan.sets)
-    assert "licences.train" not in plan.sets
-    assert plan.outside.parts == ["cpp_headers.train", "scientific_docstrings.train"]
+    assert (
+        plan.training.jobs == []
+        and plan.training.evaluations == []
+        and "loss_collapse" not in plan.report_tables
+    )
+    assert {"cpp_headers.train", "licences.eval"} <= set(plan.sets.names)
+    assert "licences.train" not in plan.sets.names
+    assert list(plan.outside.parts.values()) == ["cpp_headers.train", "scientific_docstrings.train"]
     assert [path.rsplit("/", 1)[1] for path in plan.outside.losses] == [
         "cheap.losses.parquet",
         "large.losses.parquet",
     ]
     assert {"effective_tokens", "token_worth"} <= set(plan.report_tables)
-    assert [one["kind"] for one in json.loads(plan.experiments_json)] == ["recorded", "recorded"]
+    assert [one["kind"] for one in json.loads(plan.analysis.experiments_json)] == ["recorded", "recorded"]
 
 
 def test_only_what_exists_is_asked_for_after_a_failure(recorded):

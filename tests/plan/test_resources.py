@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from workflow_scripts.command_line import UserError
+from workflow_scripts.plan.after_failure import execution_options
 from workflow_scripts.plan.resources import DEFAULTS, RuleResources
-from workflow_scripts.plan.run_plan import execution_options
 
 
 def test_every_rule_with_a_program_has_defaults(root):

@@ -4,6 +4,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from workflow_scripts.plan.after_failure import command_for_what_exists
 from workflow_scripts.plan.checks import checked
 from workflow_scripts.plan.run_plan import RunPlan
 from workflow_scripts.report.figures import FIGURES
@@ -24,59 +25,59 @@ def test_only_corpora_that_something_needs_are_built(config):
 def test_sets_are_sides_of_corpora(config):
     plan = plan_of(config)
     assert {"scientific_docstrings.train", "scientific_docstrings.eval", "random_tokens.train"} <= set(
-        plan.sets
+        plan.sets.names
     )
-    assert "arrow_headers.train" not in plan.sets
-    assert plan.set_rows("science_50.train", "documents").endswith(
+    assert "arrow_headers.train" not in plan.sets.names
+    assert plan.tokens.of_set("science_50.train", "documents").endswith(
         "tokens/science_50/train.documents.parquet"
     )
-    assert plan.set_rows("random_tokens.train", "documents").endswith(
+    assert plan.tokens.of_set("random_tokens.train", "documents").endswith(
         "tokens/random_tokens/train.packed.parquet"
     )
 
 
 def test_pairs_keep_a_row_each_and_plain_text_is_packed(config):
     plan = plan_of(config)
-    assert plan.layout("from_probe", "sympy_pairs") == "documents"
-    assert plan.layout("from_probe", "sympy_prose") == "packed"
-    assert plan.layout("from_probe", "cpp_headers") == "packed"
-    assert plan.layout("from_probe", "random_tokens") == "packed"
+    assert plan.training.layout("from_probe", "sympy_pairs") == "documents"
+    assert plan.training.layout("from_probe", "sympy_prose") == "packed"
+    assert plan.training.layout("from_probe", "cpp_headers") == "packed"
+    assert plan.training.layout("from_probe", "random_tokens") == "packed"
 
 
 def test_a_new_seed_at_the_end_adds_jobs_and_changes_none(config):
     config["seeds_per_job"] = 2
     config["recipes"]["from_scratch"]["seeds"] = [0, 1]
-    before = set(plan_of(config).training)
+    before = set(plan_of(config).training.jobs)
     config["recipes"]["from_scratch"]["seeds"] = [0, 1, 7]
-    after = set(plan_of(config).training)
+    after = set(plan_of(config).training.jobs)
     assert before < after
     assert {seeds for _, _, seeds in after - before} == {"7"}
 
 
 def test_a_recipe_is_told_without_its_seeds(config):
-    one = plan_of(config).recipe_json("from_scratch", "cpp_headers")
+    one = plan_of(config).training.recipe_json("from_scratch", "cpp_headers")
     config["recipes"]["from_scratch"]["seeds"] = [4, 5]
-    assert plan_of(config).recipe_json("from_scratch", "cpp_headers") == one
+    assert plan_of(config).training.recipe_json("from_scratch", "cpp_headers") == one
 
 
 def test_experiments_share_the_runs_of_a_recipe(config):
     plan = plan_of(config)
-    from_scratch = [name for recipe, name, _ in plan.training if recipe == "from_scratch"]
+    from_scratch = [name for recipe, name, _ in plan.training.jobs if recipe == "from_scratch"]
     assert sorted(set(from_scratch)) == sorted(from_scratch[:: len(from_scratch) // len(set(from_scratch))])
-    assert len(plan.evaluations) == len(set(plan.evaluations))
+    assert len(plan.training.evaluations) == len(set(plan.training.evaluations))
 
 
 def test_only_existing_keeps_what_is_there(config, tmp_path):
     config["pathvars"] = {"results": str(tmp_path)}
     config["only_existing"] = True
     plan = plan_of(config)
-    assert plan.losses == []
-    (seeds,) = (seeds for *job, seeds in plan.training if job == ["from_scratch", "cpp_headers"])
+    assert plan.training.losses == []
+    (seeds,) = (seeds for *job, seeds in plan.training.jobs if job == ["from_scratch", "cpp_headers"])
     manifest = tmp_path / "training/from_scratch/cpp_headers" / f"seeds-{seeds}" / "manifest.json"
     manifest.parent.mkdir(parents=True)
     manifest.write_text("{}")
-    assert plan.manifests("from_scratch") == [str(manifest)]
-    assert {path.split("/")[-2] for path in plan.losses} == {"from_scratch"}
+    assert plan.training.manifests("from_scratch") == [str(manifest)]
+    assert {path.split("/")[-2] for path in plan.training.losses} == {"from_scratch"}
 
 
 def test_files_are_looked_up_in_the_corpora_folder(config, tmp_path, monkeypatch):
@@ -92,17 +93,20 @@ def test_files_are_looked_up_in_the_corpora_folder(config, tmp_path, monkeypatch
 def test_a_recipe_may_be_evaluated_in_its_own_way(config):
     config["recipes"]["from_probe"]["evaluation"] = {"tokens": None}
     plan = plan_of(config)
-    assert plan.evaluation("from_probe") == {**plan.evaluation("from_scratch"), "tokens": None}
-    assert plan.evaluation("from_scratch")["tokens"] == 8192
-    assert '"tokens": null' in plan.evaluation_json("from_probe")
-    assert "evaluation" not in plan.recipe_json("from_probe", "sympy_pairs")
+    assert plan.training.recipe("from_probe")["evaluation"] == {
+        **plan.training.recipe("from_scratch")["evaluation"],
+        "tokens": None,
+    }
+    assert plan.training.recipe("from_scratch")["evaluation"]["tokens"] == 8192
+    assert '"tokens": null' in plan.training.evaluation_json("from_probe")
+    assert "evaluation" not in plan.training.recipe_json("from_probe", "sympy_pairs")
 
 
 def test_a_metric_that_reads_with_an_encoder_is_told_which(config):
     config["alignment"] |= {"metrics": ["unigram_js", "sentence_embedding"], "encoder": "some/encoder"}
     plan = plan_of(config)
-    assert plan.metric_encoder("sentence_embedding") == ["--encoder", "some/encoder"]
-    assert plan.metric_encoder("unigram_js") == []
+    assert plan.alignment.encoder("sentence_embedding") == ["--encoder", "some/encoder"]
+    assert plan.alignment.encoder("unigram_js") == []
 
 
 def test_a_set_may_be_measured_as_another(config):
@@ -119,12 +123,20 @@ def test_a_set_may_be_measured_as_another(config):
         "arrow_headers": "cpp_headers.train",
     }
     plan = plan_of(config)
-    assert plan.measured_rows("one_licence.eval") == plan.set_rows("licences.eval")
-    assert plan.embedding("one_licence.eval", "corrected") == plan.embedding("licences.eval", "corrected")
-    assert plan.embedding("cpp_headers.train", "published") == plan.embedding("science_25.train", "published")
-    assert "cpp_headers.train" in plan.embedding("cpp_headers.train", "corrected")
-    assert "cpp_headers.train" in plan.embedding("arrow_headers.eval", "published")
-    assert len(plan.metric_inputs("unigram_js")) == len(plan.sets) == len(plan.metric_times("task2vec"))
+    assert plan.alignment.rows_of("one_licence.eval") == plan.tokens.of_set("licences.eval")
+    assert plan.fisher.embedding("one_licence.eval", "corrected") == plan.fisher.embedding(
+        "licences.eval", "corrected"
+    )
+    assert plan.fisher.embedding("cpp_headers.train", "published") == plan.fisher.embedding(
+        "science_25.train", "published"
+    )
+    assert "cpp_headers.train" in plan.fisher.embedding("cpp_headers.train", "corrected")
+    assert "cpp_headers.train" in plan.fisher.embedding("arrow_headers.eval", "published")
+    assert (
+        len(plan.alignment.inputs("unigram_js", plan.sets.names))
+        == len(plan.sets.names)
+        == len(plan.alignment.times("task2vec"))
+    )
 
 
 def test_a_stand_in_is_built_though_no_experiment_names_it(config):
@@ -137,21 +149,21 @@ def test_a_stand_in_is_built_though_no_experiment_names_it(config):
 def test_an_estimator_may_have_batches_of_its_own(config):
     config["alignment"] |= {"batches": 4, "rows": 16}
     config["estimators"]["published"] = {"batches": 100, "layout": "documents"}
-    assert plan_of(config).metric_batches("task2vec_published") == 4
+    assert plan_of(config).alignment.batches("task2vec_published") == 4
     config["estimators"]["published"] |= {"rows": 512, "sampling": "same", "fewer_rows": True}
     plan = plan_of(config)
-    assert plan.metric_batches("task2vec_published") == 100
-    assert (plan.metric_rows("task2vec_published"), plan.metric_rows("task2vec")) == (512, 16)
-    assert plan.estimator_sampling("published") == "same"
-    assert plan.metric_fewer_rows("task2vec_published") == ["--fewer-rows"]
-    assert plan.metric_fewer_rows("unigram_js") == []
-    assert set(json.loads(plan.estimator_json("published"))) == {"name"}
+    assert plan.alignment.batches("task2vec_published") == 100
+    assert (plan.alignment.rows("task2vec_published"), plan.alignment.rows("task2vec")) == (512, 16)
+    assert plan.fisher.settings("published")["sampling"] == "same"
+    assert plan.alignment.fewer_rows("task2vec_published") == ["--fewer-rows"]
+    assert plan.alignment.fewer_rows("unigram_js") == []
+    assert set(json.loads(plan.fisher.estimator_json("published"))) == {"name"}
 
 
 def test_a_pretrained_probe_stands_in_for_the_published_model(config):
-    assert plan_of(config).one_sentence_model == []
+    assert plan_of(config).probe.one_sentence_model == []
     config["probe"]["model"] = {"pretrained": "/weights/gpt2"}
-    assert plan_of(config).one_sentence_model == ["--model", "/weights/gpt2"]
+    assert plan_of(config).probe.one_sentence_model == ["--model", "/weights/gpt2"]
 
 
 def test_the_page_is_given_the_tables_that_it_reads(config):
@@ -162,7 +174,7 @@ def test_the_page_is_given_the_tables_that_it_reads(config):
 def test_the_page_of_a_failed_run_is_made_by_the_same_snakefile_and_python(config, tmp_path):
     config["pathvars"] = {"results": str(tmp_path / "of a run")}
     words = shlex.split(
-        plan_of(config).command_for_what_exists("/a copy/Snakefile", ["report", "--cores", "3"])
+        command_for_what_exists(plan_of(config), "/a copy/Snakefile", ["report", "--cores", "3"])
     )
     assert words[:5] == [sys.executable, "-m", "snakemake", "--snakefile", "/a copy/Snakefile"]
     assert words[words.index("--cores") + 1] == "3"

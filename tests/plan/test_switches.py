@@ -34,25 +34,25 @@ def test_switches_can_be_left_out(config):
     assert "switches" in plan_of(config).report_tables
     config["switches"] = None
     plan = plan_of(config)
-    assert plan.switch_rows("documents") == []
+    assert plan.analysis.switch_rows("documents") == []
     assert "switches" not in plan.report_tables
     del config["switches"]
-    assert plan_of(config).switch_tables == {}
+    assert plan_of(config).analysis.switch_tables == {}
 
 
 def test_a_failed_measurement_leaves_the_page_without_switches(config, tmp_path):
     config["pathvars"] = {"results": str(tmp_path)}
     config["only_existing"] = True
-    assert plan_of(config).switch_tables == {}
+    assert plan_of(config).analysis.switch_tables == {}
     (tmp_path / "analysis").mkdir()
     (tmp_path / "analysis" / "switch_alignments.parquet").touch()
-    assert list(plan_of(config).switch_tables) == ["switches"]
+    assert list(plan_of(config).analysis.switch_tables) == ["switches"]
 
 
 def test_both_sides_of_a_comparison_have_the_same_layout(config):
     plan = plan_of(config)
-    documents = plan.switch_rows("documents")
-    assert len(documents) == len(plan.switch_sets) == 6
+    documents = plan.analysis.switch_rows("documents")
+    assert len(documents) == len(plan.analysis.switch_sets) == 6
     assert all(path.endswith(".documents.parquet") for path in documents)
     assert documents[1].endswith("tokens/science_50/train.documents.parquet")
-    assert plan.set_rows("random_tokens.train", "documents").endswith("train.packed.parquet")
+    assert plan.tokens.of_set("random_tokens.train", "documents").endswith("train.packed.parquet")

@@ -10,6 +10,7 @@ from workflow_scripts.metrics.registry import metric_names
 from workflow_scripts.plan.corpus_graph import CorpusGraph
 from workflow_scripts.plan.experiments import is_recorded, recorded, trained, training_corpora
 from workflow_scripts.plan.models import check_models
+from workflow_scripts.plan.resolve import resolved
 from workflow_scripts.plan.schema import with_defaults
 from workflow_scripts.plan.sources import (
     input_files,
@@ -18,6 +19,7 @@ from workflow_scripts.plan.sources import (
     shared_domain,
     shared_text,
 )
+from workflow_scripts.plan.stages.files import SetName
 
 FEWEST_RECORDED = 4
 WITHOUT_DOCUMENTS = ("mixture", "random_tokens")
@@ -37,7 +39,7 @@ def checked(config: dict[str, Any]) -> dict[str, Any]:
         _check_files(config)
         _check_disjoint(config)
         _check_sizes(config)
-    return config
+    return resolved(config)
 
 
 def _one_of(value: str, allowed: Iterable[str], key: str) -> None:
@@ -82,8 +84,8 @@ def _check_corpora(config: dict[str, Any]) -> None:
     for key, part in measures.items():
         for name, other in part["measured_as"].items():
             _one_of(name, specs, f"{key}.measured_as")
-            _one_of(other.split(".")[0], specs, f"{key}.measured_as.{name}")
-            if other.split(".")[1:] not in ([], ["train"], ["eval"]):
+            _one_of(SetName.of(other).corpus, specs, f"{key}.measured_as.{name}")
+            if SetName.of(other).side not in ("", "train", "eval"):
                 raise UserError(f"{key}.measured_as.{name} = {other}: the side must be train or eval")
     for name, spec in specs.items():
         for key in ("base", "fractions", "disjoint_from"):
@@ -299,7 +301,7 @@ def _check_sizes(config: dict[str, Any]) -> None:
         budget = 0 if is_recorded(experiment) else _largest_budget(config, experiment)
         for side, names in (("train", training_corpora(experiment)), ("eval", experiment["eval_sets"])):
             for name in names:
-                name = settings["measured_as"].get(name, name).split(".")[0]
+                name = SetName.of(settings["measured_as"].get(name, name)).corpus
                 spec = graph.specs[graph.origin(name)]
                 if spec["source"] == "random_tokens":
                     most, unit = spec["rows"] * length, "tokens"

@@ -7,6 +7,7 @@ from typing import Any
 from workflow_scripts.command_line import UserError
 from workflow_scripts.plan.experiments import training_corpora
 from workflow_scripts.plan.sources import in_folder, input_files, packages_of
+from workflow_scripts.plan.stages.files import SetName
 
 
 class CorpusGraph:
@@ -54,7 +55,9 @@ class CorpusGraph:
         for experiment in self.config["experiments"]:
             names |= {*training_corpora(experiment), *experiment["eval_sets"]}
         for part in (self.config["alignment"], *self.config["estimators"].values()):
-            names |= {other.split(".")[0] for name, other in part["measured_as"].items() if name in names}
+            names |= {
+                SetName.of(other).corpus for name, other in part["measured_as"].items() if name in names
+            }
         waiting = list(names)
         while waiting:
             name = waiting.pop()

@@ -53,6 +53,12 @@ def let_jobs_find_programs() -> None:
     _put_first("PYTHONPATH", str(IMPORTABLE))
 
 
+def set_hub_cache(folder: str | None) -> None:
+    """Where the programs that this process starts keep what they download."""
+    if folder:
+        os.environ["HF_HOME"] = os.path.expandvars(folder)
+
+
 def prefix_in_conda() -> str:
     """What begins every command under `--sdm conda`, where Snakemake takes PYTHONPATH from the environment of jobs."""
     folder = shlex.quote(str(IMPORTABLE)).replace("{", "{{").replace("}", "}}")

@@ -23,11 +23,6 @@ def one_of(names: Iterable[str]) -> str:
     return "|".join(names) or "(?!)"
 
 
-def corpus_of(set_name: str) -> str:
-    """The corpus of a set, `<corpus>.<split>`."""
-    return set_name.partition(".")[0]
-
-
 def experiment_of(path: str) -> str:
     """The recorded experiment that a file of its losses or shares is of."""
     return Path(path).name.partition(".")[0]

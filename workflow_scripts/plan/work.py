@@ -8,6 +8,7 @@ from workflow_scripts.flip_switches import OF_THE_ESTIMATOR
 from workflow_scripts.metrics.registry import metric_class
 from workflow_scripts.plan.run_plan import RunPlan
 from workflow_scripts.plan.sources import largest_bytes
+from workflow_scripts.plan.stages.files import SetName
 
 # What one core reads: building hashes and compares texts, the tokenizer encodes them.
 _BUILT_PER_SECOND = 10e6
@@ -26,15 +27,15 @@ def operations(plan: RunPlan) -> dict[str, float]:
     """Floating-point operations per rule: 6 per weight and token in training, 2 in evaluation."""
     config = plan.config
     trained = evaluated = 0.0
-    for recipe_name, _, seeds in plan.training:
-        recipe = plan.recipe(recipe_name)
+    for recipe_name, _, seeds in plan.training.jobs:
+        recipe = plan.training.recipe(recipe_name)
         weights = model_weights(plan, recipe["model"])
         n_seeds = len(seeds.split("-"))
         one_run = recipe["epochs"] == 1 and recipe["schedule"] == "constant"
         tokens = max(recipe["tokens"]) if one_run else sum(recipe["tokens"])
         trained += 6 * weights * tokens * recipe["epochs"] * n_seeds
-        sets = sum(1 for name, _ in plan.evaluations if name == recipe_name)
-        windows = (plan.evaluation(recipe_name)["tokens"] or _UNTOLD_TOKENS) * 1.5
+        sets = sum(1 for name, _ in plan.training.evaluations if name == recipe_name)
+        windows = (recipe["evaluation"]["tokens"] or _UNTOLD_TOKENS) * 1.5
         evaluated += 2 * weights * windows * sets * n_seeds * len(recipe["tokens"])
     probe = model_weights(plan, config["probe"]["model"])
     settings = config["alignment"]
@@ -47,13 +48,13 @@ def operations(plan: RunPlan) -> dict[str, float]:
         else 6 * probe * config["probe"]["tokens"],
         "embed_batches": sum(
             probe * _passes(plan, estimator) * rows * config["rows"]["length"]
-            for estimator in plan.estimators
+            for estimator in plan.fisher.estimators
             for rows in _embedded_rows(plan, estimator).values()
         ),
         "flip_switches": probe
         * _flipped_tokens(plan)
         * (6 + 6 * (config["switches"] or {}).get("head_epochs", 0)),
-        "measure_covariates": 2 * probe * row_tokens * len(plan.sets),
+        "measure_covariates": 2 * probe * row_tokens * len(plan.sets.names),
     }
 
 
@@ -61,9 +62,9 @@ def text_seconds(plan: RunPlan) -> dict[str, float]:
     """Seconds of one core, per rule, that go to texts and to distances rather than to models."""
     built = sum(text_bytes(plan, name) for name in plan.corpora.with_documents)
     tokenized = sum(text_bytes(plan, path.split("/")[-2]) for path in rows_files(plan))
-    pairs = len(plan.sets) * (len(plan.sets) + 1) / 2
-    of_estimators = [e for m in plan.config["alignment"]["metrics"] if (e := metric_class(m).estimator())]
-    compared = sum(plan.estimator_batches(estimator) ** 2 for estimator in of_estimators)
+    pairs = len(plan.sets.names) * (len(plan.sets.names) + 1) / 2
+    of_estimators = [e for m in plan.alignment.metrics if (e := metric_class(m).estimator())]
+    compared = sum(plan.fisher.settings(estimator)["batches"] ** 2 for estimator in of_estimators)
     return {
         "build_corpus": built / _BUILT_PER_SECOND,
         "tokenize_corpus": tokenized / _TOKENIZED_PER_SECOND,
@@ -74,13 +75,10 @@ def text_seconds(plan: RunPlan) -> dict[str, float]:
 def disk_bytes(plan: RunPlan) -> dict[str, float]:
     """Bytes that each stage leaves behind: texts, tokens, weights in float32, embeddings in table and store."""
     of_text = {name: text_bytes(plan, name) for name in plan.corpora.with_documents}
-    trained = [
-        (model_weights(plan, plan.recipe(recipe)["model"]), len(plan.recipe(recipe)["tokens"]), seeds)
-        for recipe, _, seeds in plan.training
-    ]
+    recipes = [(plan.training.recipe(name), seeds) for name, _, seeds in plan.training.jobs]
     embeddings = sum(
-        plan.estimator_batches(estimator) * len(_embedded_rows(plan, estimator))
-        for estimator in plan.estimators
+        plan.fisher.settings(estimator)["batches"] * len(_embedded_rows(plan, estimator))
+        for estimator in plan.fisher.estimators
     )
     tokens = sum(text_bytes(plan, path.split("/")[-2]) for path in rows_files(plan)) / _BYTES_PER_TOKEN
     return {
@@ -88,7 +86,10 @@ def disk_bytes(plan: RunPlan) -> dict[str, float]:
         "tokens": tokens * _BYTES_ON_DISK,
         "probe": 4 * model_weights(plan, plan.config["probe"]["model"]),
         "embeddings": 2 * 4 * coordinates(plan) * embeddings,
-        "training": sum(4 * weights * budgets * len(seeds.split("-")) for weights, budgets, seeds in trained),
+        "training": sum(
+            4 * model_weights(plan, recipe["model"]) * len(recipe["tokens"]) * len(seeds.split("-"))
+            for recipe, seeds in recipes
+        ),
     }
 
 
@@ -102,7 +103,7 @@ def planned_jobs(plan: RunPlan) -> dict[str, int]:
     )
     once = ["make_tokenizer", "measure_covariates", "collect_alignment", "collect_losses", "correlate_losses"]
     once += ["choose_data", "measure_exchange_rate", "analyse_published", "describe_run", "render_report"]
-    if plan.collapse_tables:
+    if "loss_collapse" in plan.analysis.tables:
         once += ["collapse_losses"]
     if plan.outside.experiments:
         once += ["rank_mixtures"]
@@ -114,34 +115,37 @@ def planned_jobs(plan: RunPlan) -> dict[str, int]:
         "mix_rows": kinds["mixture"],
         "draw_random_rows": kinds["random_tokens"],
         "train_probe": 1,
-        "embed_batches": sum(len(_embedded_rows(plan, estimator)) for estimator in plan.estimators),
-        "compare_sets": len(plan.config["alignment"]["metrics"]),
+        "embed_batches": sum(len(_embedded_rows(plan, estimator)) for estimator in plan.fisher.estimators),
+        "compare_sets": len(plan.alignment.metrics),
         "import_losses": len(plan.outside.experiments),
         "mix_alignment": len(plan.outside.alignments),
-        "train_models": len(plan.training),
-        "evaluate_models": len(plan.evaluations),
+        "train_models": len(plan.training.jobs),
+        "evaluate_models": len(plan.training.evaluations),
         **dict.fromkeys(once, 1),
     }
 
 
 def rows_files(plan: RunPlan) -> list[str]:
     """Every table of token rows that something reads."""
-    files = {plan.measured_rows(name) for name in plan.sets}
+    files = {plan.alignment.rows_of(name) for name in plan.sets.names}
     files |= {
-        plan.set_rows(plan.measured_as(name, estimator), plan.config["estimators"][estimator]["layout"])
-        for name in plan.sets
-        for estimator in plan.estimators
+        plan.tokens.of_set(plan.sets.standing_for(name, estimator), plan.fisher.settings(estimator)["layout"])
+        for name in plan.sets.names
+        for estimator in plan.fisher.estimators
     }
-    files |= {plan.rows(name, "train", plan.layout(recipe, name)) for recipe, name, _ in plan.training}
-    files |= {plan.rows(name, "train") for name in plan.corpora.of_probe}
-    files |= {path for layout in ("packed", "documents") for path in plan.switch_rows(layout)}
+    files |= {
+        plan.tokens.rows(name, "train", plan.training.layout(recipe, name))
+        for recipe, name, _ in plan.training.jobs
+    }
+    files |= {plan.tokens.rows(name, "train") for name in plan.corpora.of_probe}
+    files |= {path for layout in ("packed", "documents") for path in plan.analysis.switch_rows(layout)}
     waiting = list(files)
     while waiting:  # a mixture reads the rows of its parts
         *_, corpus, name = waiting.pop().split("/")
         if plan.corpora.specs[corpus]["source"] == "mixture":
             split, layout, _ = name.split(".")
             for part in plan.corpora.parents(corpus):
-                path = plan.set_rows(f"{part}.{split}", layout)
+                path = plan.tokens.of_set(f"{part}.{split}", layout)
                 if path not in files:
                     files.add(path)
                     waiting.append(path)
@@ -181,7 +185,7 @@ def coordinates(plan: RunPlan) -> float:
 
 def _passes(plan: RunPlan, estimator: str) -> float:
     """Operations per weight and token: a pass forward, one backward per label draw, and the fit of the head."""
-    settings = plan.config["estimators"][estimator]
+    settings = plan.fisher.settings(estimator)
     published = estimator == "published"
     tied = settings.get("tied_head", published)  # then the fit goes through the whole model
     draws = settings.get("label_draws", 1 if published else 4)
@@ -191,13 +195,14 @@ def _passes(plan: RunPlan, estimator: str) -> float:
 def _embedded_rows(plan: RunPlan, estimator: str) -> dict[str, int]:
     """Rows that are embedded of each set, all batches together; fewer where a set is known to have fewer."""
     found = {}
-    for name in plan.sets:
-        measured = plan.measured_as(name, estimator)
-        rows = plan.estimator_rows(estimator)
-        documents = plan.corpora.specs[measured.split(".")[0]].get("documents")
-        if plan.fewer_rows(estimator) and documents:
+    settings = plan.fisher.settings(estimator)
+    for name in plan.sets.names:
+        measured = plan.sets.standing_for(name, estimator)
+        rows = settings["rows"]
+        documents = plan.corpora.specs[SetName.of(measured).corpus].get("documents")
+        if settings["fewer_rows"] and documents:
             rows = min(rows, documents)
-        found[measured] = rows * plan.estimator_batches(estimator)
+        found[measured] = rows * settings["batches"]
     return found
 
 
@@ -205,5 +210,5 @@ def _flipped_tokens(plan: RunPlan) -> float:
     switches = plan.config["switches"]
     if not switches:
         return 0.0
-    rows = len(plan.switch_sets) * switches["batches"] * switches["rows"]
+    rows = len(plan.analysis.switch_sets) * switches["batches"] * switches["rows"]
     return float(rows * plan.config["rows"]["length"] * SWITCH_EMBEDDINGS)

@@ -1,33 +1,25 @@
-"""Which files the experiments ask for whose losses were measured elsewhere."""
+"""Experiments whose losses were measured elsewhere: their tables, and the mixtures that they are of."""
 
-from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
 
 from workflow_scripts.command_line import UserError
 from workflow_scripts.plan.experiments import recorded
 from workflow_scripts.plan.sources import recorded_tables
+from workflow_scripts.plan.stages.files import RunFiles
 
-Present = Callable[[Iterable[str]], list[str]]
 
-
-class OutsidePlan:
-    """The recorded experiments of a config, and their files below the root of the run.
-
-    present: of some paths, those that may be asked for: all of them, or under `only_existing` those that exist.
-    """
-
-    def __init__(self, config: dict[str, Any], root: str, present: Present):
+class Outside:
+    def __init__(self, config: dict[str, Any], files: RunFiles):
         self.config = config
-        self.root = root
-        self.present = present
+        self.files = files
 
     @cached_property
     def experiments(self) -> dict[str, dict[str, Any]]:
         """Experiments whose losses come from a table, by name."""
         return {experiment["name"]: experiment for experiment in recorded(self.config)}
 
-    def files(self, experiment: str) -> dict[str, Any]:
+    def user_tables(self, experiment: str) -> dict[str, Any]:
         """The user's tables of losses and mixtures; under `only_existing` none where they are gone."""
         try:
             return recorded_tables(self.experiments[experiment])
@@ -44,12 +36,16 @@ class OutsidePlan:
     @property
     def losses(self) -> list[str]:
         """Checked losses of the recorded experiments, in their order."""
-        return self.present(f"{self.root}/outside/{name}.losses.parquet" for name in self.experiments)
+        return self.files.present(
+            f"{self.files.root}/outside/{name}.losses.parquet" for name in self.experiments
+        )
 
     @property
     def shares(self) -> list[str]:
         """Checked mixtures of the recorded experiments, in their order."""
-        return self.present(f"{self.root}/outside/{name}.shares.parquet" for name in self.experiments)
+        return self.files.present(
+            f"{self.files.root}/outside/{name}.shares.parquet" for name in self.experiments
+        )
 
     @property
     def tables(self) -> dict[str, str]:
@@ -61,20 +57,26 @@ class OutsidePlan:
             "token_worth",
             "token_laws",
         )
-        return {name: f"{self.root}/analysis/{name}.parquet" for name in names} if self.experiments else {}
+        return (
+            {name: f"{self.files.root}/analysis/{name}.parquet" for name in names} if self.experiments else {}
+        )
 
     @property
-    def parts(self) -> list[str]:
-        """Train sides of the parts of recorded mixtures."""
-        return sorted({f"{part}.train" for one in self.experiments.values() for part in one["parts"]})
+    def parts(self) -> dict[str, str]:
+        """Train sides of the parts of recorded mixtures, by corpus."""
+        names = {part for one in self.experiments.values() for part in one["parts"]}
+        return {name: f"{name}.train" for name in sorted(names)}
 
     @property
-    def targets(self) -> list[str]:
-        """Eval sides that recorded losses are of."""
-        return sorted({f"{target}.eval" for one in self.experiments.values() for target in one["eval_sets"]})
+    def targets(self) -> dict[str, str]:
+        """Eval sides that recorded losses are of, by corpus."""
+        names = {target for one in self.experiments.values() for target in one["eval_sets"]}
+        return {name: f"{name}.eval" for name in sorted(names)}
 
     @property
     def alignments(self) -> list[str]:
         """Alignments of the mixtures of recorded experiments, one table a metric."""
         metrics = self.config["alignment"]["metrics"] if self.experiments else []
-        return self.present(f"{self.root}/alignment/mixtures/{metric}.parquet" for metric in metrics)
+        return self.files.present(
+            f"{self.files.root}/alignment/mixtures/{metric}.parquet" for metric in metrics
+        )

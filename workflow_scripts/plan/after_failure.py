@@ -1,0 +1,49 @@
+"""What can be said without the jobs that failed: the page of what exists."""
+
+import argparse
+import itertools
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from workflow_scripts.plan.run_plan import RunPlan
+from workflow_scripts.plan.stages.files import one_line
+from workflow_scripts.plan.surroundings import as_overlay
+
+
+def command_for_what_exists(plan: RunPlan, snakefile: str, given: Sequence[str]) -> str:
+    """The shell command that makes the page from what a failed run left, with the same config, where it ran.
+
+    `given` are the arguments of the failed run: a run on a cluster makes its page there, too.
+    """
+    overlay = Path(plan.root) / "store" / "only_existing.json"
+    overlay.parent.mkdir(parents=True, exist_ok=True)
+    overlay.write_text(one_line(as_overlay({**plan.config, "only_existing": True})), encoding="utf-8")
+    # The failed run still holds the lock of the working directory.
+    command = [sys.executable, "-m", "snakemake", "--snakefile", snakefile, "--nolock"]
+    return shlex.join([*command, *execution_options(given), "--configfile", str(overlay), "--", "report"])
+
+
+def execution_options(given: Sequence[str]) -> list[str]:
+    """Of the arguments of a snakemake call, those that say where and how many jobs run."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for names in (
+        ("--profile",),
+        ("--workflow-profile",),
+        ("--executor", "-e"),
+        ("--jobs", "-j"),
+        ("--cores", "-c"),
+    ):
+        parser.add_argument(*names, nargs="?")
+    chosen, others = parser.parse_known_args(given)
+    options = [
+        word
+        for name, value in vars(chosen).items()
+        if value is not None
+        for word in (f"--{name.replace('_', '-')}", value)
+    ]
+    for option, following in itertools.zip_longest(others, others[1:], fillvalue="-"):
+        if option.startswith("--slurm-"):
+            options += [option] if following.startswith("-") else [option, following]
+    return options
