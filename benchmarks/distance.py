@@ -99,7 +99,7 @@ def all_pairs_in_memory(n: int, size: int, pairs: int, repeats: int) -> dict[str
     import numpy as np
     from scipy.spatial.distance import cosine
 
-    from workflow_scripts.fisher import distance_matrix
+    from workflow_scripts.fisher.distance import distance_matrix
 
     generator = np.random.default_rng(0)
     embeddings = made_up(generator, n, size)
@@ -133,8 +133,7 @@ def all_pairs_in_memory(n: int, size: int, pairs: int, repeats: int) -> dict[str
 def all_pairs_of_files(n: int, size: int, folder: Path) -> dict[str, Any]:
     import numpy as np
 
-    from workflow_scripts.fisher import distance_matrix
-    from workflow_scripts.fisher.distance import distance_matrix_of_files
+    from workflow_scripts.fisher.distance import distance_matrix, distance_matrix_of_files
 
     if shutil.disk_usage(folder).free < 3 * 4 * n * size:
         raise UserError(f"{folder} has no room for two files of {4 * n * size / 2**30:.1f} GiB")

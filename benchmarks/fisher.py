@@ -48,7 +48,8 @@ def measure_case(case: str, repeats: int, draws: int) -> dict[str, object]:
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    from workflow_scripts.fisher import Estimator, embed
+    from workflow_scripts.fisher.embedding import embed
+    from workflow_scripts.fisher.estimator import Estimator
 
     torch.manual_seed(0)
     shape = CASES[case]

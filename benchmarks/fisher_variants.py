@@ -29,12 +29,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from workflow_scripts.command_line import parser_for, set_threads
-from workflow_scripts.embed_batches import end_of_text_of, probe_of, rows_of_set
-from workflow_scripts.fisher import Estimator, layout, measure
+from workflow_scripts.fisher.embedding import measure
+from workflow_scripts.fisher.estimator import Estimator
+from workflow_scripts.fisher.layout import layout
+from workflow_scripts.models.loading import load_model
 from workflow_scripts.records.keep import joined
 from workflow_scripts.statistics.correlation import Centring, correlation
 from workflow_scripts.storage.tables import read_frame, read_json, write_table
 from workflow_scripts.tokens.batches import batch_indices
+from workflow_scripts.tokens.rows import read_rows
+from workflow_scripts.tokens.tokenizer import end_of_text_of
 
 Grid = NDArray[np.float64]
 SPLITS = 500
@@ -91,9 +95,9 @@ class Run:
     def _embedded(self, fisher: str, name: str) -> NDArray[np.float32]:
         import torch
 
-        model = probe_of(str(self.other_probe if fisher == "other" else self.probe), None, "cpu")
+        model = load_model((self.other_probe if fisher == "other" else None) or self.probe)
         corpus, side = name.split(".")
-        rows = rows_of_set(self.folder / "tokens" / corpus / f"{side}.packed.parquet")
+        rows = read_rows(self.folder / "tokens" / corpus / f"{side}.packed.parquet")
         done = []
         for batch in batch_indices(len(rows), self.batches, self.rows, self.seed):
             ids = torch.from_numpy(rows.input_ids[batch]).long()
@@ -118,7 +122,7 @@ class Run:
 
 def coordinate_groups(probe: Path) -> dict[str, list[NDArray[np.int64]]]:
     """Named lists of coordinates; the alignment is the mean over the list."""
-    pieces = layout(probe_of(str(probe), None, "cpu"))
+    pieces = layout(load_model(probe))
 
     def of(*kinds: str) -> NDArray[np.int64]:
         return np.concatenate([np.r_[piece] for _, kind, piece in pieces if kind in kinds])
@@ -144,7 +148,7 @@ def cosines(first: Grid, second: Grid) -> Grid:
 
 
 def quotient(first: Grid, second: Grid) -> Grid:
-    from workflow_scripts.fisher import distance_matrix
+    from workflow_scripts.fisher.distance import distance_matrix
 
     return 1 - distance_matrix(first.astype(np.float32), second.astype(np.float32))
 

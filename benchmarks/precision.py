@@ -18,6 +18,7 @@ import numpy as np
 from benchmarks.self_closeness import MUST_WIN, SIDES, Bench, as_options
 from workflow_scripts import embed_batches
 from workflow_scripts.command_line import UserError, parser_for, run, set_threads
+from workflow_scripts.models.loading import load_model
 
 LIMIT = 0.001
 
@@ -35,8 +36,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not os.environ.get("PLUMBLINE_SHARED"):
         raise UserError("PLUMBLINE_SHARED is not set: it names the folder that holds corpora/")
     set_threads(arguments.threads)
-    from workflow_scripts.fisher import distance_matrix, layout
-    from workflow_scripts.fisher.distance import embedding_blocks
+    from workflow_scripts.fisher.distance import distance_matrix, embedding_blocks
+    from workflow_scripts.fisher.layout import layout
 
     corpora = Path(os.environ["PLUMBLINE_SHARED"]) / "corpora"
     bench = Bench(arguments.work, corpora, arguments.batches, arguments.rows_per_batch, 0, arguments.threads)
@@ -67,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         for side in SIDES
         for precision in precisions
     }
-    pieces = layout(embed_batches.probe_of(str(bench.probe), None, "cpu"))
+    pieces = layout(load_model(bench.probe))
     of_the_body = np.concatenate([np.r_[c] for _, kind, c in pieces if kind not in ("token", "position")])
     for part, kept in (("all", slice(None)), ("body", of_the_body)):
         exact, coarse = (

@@ -200,8 +200,8 @@ class Work:
 
     def finish(self, train_set: str, seed: int, sets: "Mapping[str, EvaluationSet]") -> None:
         """Train a model and an n-gram model on the same tokens, score both on every set, keep their losses."""
+        from workflow_scripts.models.loading import load_model
         from workflow_scripts.training.evaluation import score
-        from workflow_scripts.training.models import load_model
 
         started = time.monotonic()
         model = load_model(self.train(train_set, seed))
@@ -290,9 +290,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     started = time.monotonic()
     given = build_parser().parse_args(argv)
     set_threads(given.threads)
+    from workflow_scripts.models.loading import quiet_transformers
     from workflow_scripts.tokens.tokenizer import load_tokenizer
     from workflow_scripts.training.devices import resolve_device
-    from workflow_scripts.training.models import quiet_transformers
 
     quiet_transformers()
     config = yaml.safe_load(given.config.read_text())

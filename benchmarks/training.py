@@ -72,9 +72,10 @@ def measure_case(case: str, steps: int, batch_rows: int, repeats: int) -> dict[s
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
+    from workflow_scripts.models.folders import save_model
+    from workflow_scripts.models.loading import quiet_transformers
     from workflow_scripts.training.engine import train
     from workflow_scripts.training.interruption import Interruption
-    from workflow_scripts.training.models import quiet_transformers, save_model
     from workflow_scripts.training.processes import Execution
     from workflow_scripts.training.recipe import Recipe
     from workflow_scripts.training.schedule import Blocks, plan_run

@@ -8,9 +8,10 @@ import torch
 
 from workflow_scripts.check_one_sentence import main
 from workflow_scripts.command_line import UserError
+from workflow_scripts.models.fresh import new_model
+from workflow_scripts.models.loading import load_model
 from workflow_scripts.storage.tables import read_plain_json
 from workflow_scripts.tokens.tokenizer import train_tokenizer
-from workflow_scripts.training.models import load_model, new_model
 
 SENTENCE = 'lemma to_fract_0 [simp]: "to_fract 0 = 0"'
 

@@ -15,7 +15,9 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from workflow_scripts import embed_batches
 from workflow_scripts.command_line import UserError
-from workflow_scripts.fisher import Estimator, embed, layout
+from workflow_scripts.fisher.embedding import embed
+from workflow_scripts.fisher.estimator import Estimator
+from workflow_scripts.fisher.layout import layout
 from workflow_scripts.storage.tables import read_frame
 from workflow_scripts.tokens.batches import batch_indices
 from workflow_scripts.tokens.rows import Rows, read_rows, write_rows
@@ -191,8 +193,8 @@ def test_variance_by_kind(folder: Path, tmp_path: Path, caplog: pytest.LogCaptur
     ("changes", "message"),
     [
         ({"batches": 6}, "6 batches of 8 rows need 48 rows, and the set has 40"),
-        ({"rows": "nowhere.parquet"}, "no file of rows at nowhere.parquet"),
-        ({"model": "/nowhere/at/all"}, "no probe could be read from /nowhere/at/all"),
+        ({"rows": "nowhere.parquet"}, "nowhere.parquet is missing"),
+        ({"model": "/nowhere/at/all"}, "no model could be read from /nowhere/at/all"),
         ({"estimator": '{"name": "right"}'}, "name is 'right'; allowed are 'published', 'corrected'"),
         ({"estimator": '{"name": "corrected", "draws": 2}'}, "'draws' is not a field"),
         ({"estimator": '{"name": "corrected", "square": "rows"}'}, "square is 'rows'"),
@@ -239,10 +241,11 @@ torch.set_num_threads(1)
 # Imports and what a first load of a model prepares happen once; no gradient is computed before a fork.
 from workflow_scripts import embed_batches
 from workflow_scripts.fisher import kept, variance
+from workflow_scripts.models.loading import load_model
 import workflow_scripts.training.devices
 
 arguments, moments, store, output, log = json.loads(sys.argv[1])
-embed_batches.probe_of(arguments[arguments.index("--model") + 1], None, "cpu")
+load_model(arguments[arguments.index("--model") + 1])
 
 
 def start():

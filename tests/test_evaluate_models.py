@@ -5,9 +5,11 @@ import pytest
 
 from workflow_scripts import evaluate_models
 from workflow_scripts.command_line import UserError, set_threads
+from workflow_scripts.models.digests import weights_digest
+from workflow_scripts.models.folders import save_model
+from workflow_scripts.models.fresh import new_model
 from workflow_scripts.storage.tables import read_frame, read_json, write_json, write_table
 from workflow_scripts.tokens.tokenizer import load_tokenizer, train_tokenizer
-from workflow_scripts.training.models import new_model, save_model, weights_digest
 
 set_threads(1)
 MODEL = {"type": "gpt2", "settings": {"n_embd": 16, "n_layer": 1, "n_head": 2}}

@@ -13,7 +13,10 @@ from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausa
 
 from workflow_scripts import flip_switches
 from workflow_scripts.command_line import UserError
-from workflow_scripts.fisher import Estimator, distance, embed
+from workflow_scripts.fisher import switches
+from workflow_scripts.fisher.distance import distance
+from workflow_scripts.fisher.embedding import embed
+from workflow_scripts.fisher.estimator import Estimator
 from workflow_scripts.storage.tables import read_frame
 from workflow_scripts.tokens.batches import batch_indices
 from workflow_scripts.tokens.rows import Rows, read_rows, write_rows
@@ -100,7 +103,7 @@ def alignments(table: pd.DataFrame, end: str, switch: str | None) -> np.ndarray:
 
 
 def test_a_variant_differs_from_its_end_in_one_thing() -> None:
-    found = flip_switches.variants()
+    found = switches.variants()
     ends = {variant.end: variant for variant in found if variant.switch is None}
     other = {"published": ends["corrected"], "corrected": ends["published"]}
     for variant in found:
@@ -124,7 +127,7 @@ def test_every_way_in_which_the_ends_differ_is_a_switch() -> None:
     fields = [field.name for field in dataclasses.fields(Estimator)]
     published, corrected = Estimator.published(), Estimator.corrected()
     differ = [name for name in fields if getattr(published, name) != getattr(corrected, name)]
-    assert set(differ) == set(flip_switches.OF_THE_ESTIMATOR)
+    assert set(differ) == set(switches.OF_THE_ESTIMATOR)
 
 
 def test_a_switch_says_on_which_side_it_is(table: pd.DataFrame) -> None:
@@ -219,18 +222,18 @@ def test_a_probe_without_dropout_and_with_a_head_of_its_own_is_said_to_be_so() -
         vocab_size=VOCABULARY,
         tie_word_embeddings=False,
     )
-    found = flip_switches.notes(LlamaForCausalLM(config), rows_per_batch=8)
+    found = switches.notes(LlamaForCausalLM(config), rows_per_batch=8)
     assert "not tied" in found["tied_head", "packed"]
     assert "no dropout" in found["dropout", "documents"]
     assert "one minibatch" in found["square", "packed"]
-    assert flip_switches.notes(GPT2LMHeadModel(GPT2Config(n_layer=1, n_embd=16, n_head=2)), 16).keys() == {
+    assert switches.notes(GPT2LMHeadModel(GPT2Config(n_layer=1, n_embd=16, n_head=2)), 16).keys() == {
         ("score_padding", "packed")
     }
 
 
 def test_dropout_has_the_rate_of_the_release_and_the_weights_of_the_probe(folder: Path) -> None:
     probe = GPT2LMHeadModel.from_pretrained(folder / "probe")
-    changed = flip_switches.with_released_dropout(probe)
+    changed = switches.with_released_dropout(probe)
     assert {module.p for module in changed.modules() if isinstance(module, torch.nn.Dropout)} == {0.1}
     assert probe.config.resid_pdrop == 0
     for name, value in probe.state_dict().items():

@@ -69,6 +69,6 @@ def test_covariates_are_what_they_say(tmp_path, probe, sets):
 def test_a_second_run_reads_no_weights_and_gives_the_same_file(tmp_path, probe, sets, monkeypatch):
     _, paths = sets
     measure(tmp_path, probe, paths)
-    monkeypatch.setattr("workflow_scripts.metrics.covariates.load_probe", None)
+    monkeypatch.setattr("workflow_scripts.metrics.covariates.load_reader", None)
     measure(tmp_path, probe, paths, "again.parquet")
     assert (tmp_path / "again.parquet").read_bytes() == (tmp_path / "covariates.parquet").read_bytes()

@@ -5,10 +5,11 @@ import pytest
 
 from workflow_scripts import train_probe
 from workflow_scripts.command_line import UserError, set_threads
+from workflow_scripts.models.digests import weights_digest
+from workflow_scripts.models.loading import load_model
 from workflow_scripts.storage.tables import read_json
 from workflow_scripts.tokens.rows import Rows, write_rows
 from workflow_scripts.tokens.tokenizer import train_tokenizer
-from workflow_scripts.training.models import load_model, weights_digest
 
 set_threads(1)
 MODEL = {"type": "gpt2", "settings": {"n_embd": 16, "n_layer": 1, "n_head": 2}}

@@ -34,8 +34,8 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     given = build_parser().parse_args(argv)
     set_threads(given.threads)
+    from workflow_scripts.models.digests import library_versions
     from workflow_scripts.storage.tables import read_plain_json, write_plain_json
-    from workflow_scripts.training.models import library_versions
 
     expected = read_plain_json(given.expected)
     name, revision = (
@@ -96,8 +96,8 @@ def _document(ids: list[int]) -> "EncodedDocument":
 
 
 def _loaded(name: str, revision: str | None) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
+    from workflow_scripts.models.loading import load_model, quiet_transformers
     from workflow_scripts.tokens.tokenizer import load_tokenizer
-    from workflow_scripts.training.models import load_model, quiet_transformers
 
     quiet_transformers()
     try:

@@ -16,14 +16,9 @@ import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from workflow_scripts.command_line import UserError, parser_for, run, set_threads
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
-
-    from workflow_scripts.tokens.rows import Rows
 
 logger = logging.getLogger(__name__)
 
@@ -72,16 +67,21 @@ def embed_set(arguments: argparse.Namespace, device: str) -> None:
     import pyarrow as pa
     import torch
 
-    from workflow_scripts.fisher import Estimator, layout, measure
+    from workflow_scripts.fisher.embedding import measure
+    from workflow_scripts.fisher.estimator import Estimator
     from workflow_scripts.fisher.hardware import automatic_microbatch, resolve_precision
     from workflow_scripts.fisher.kept import Settings, embed_in_turn
+    from workflow_scripts.fisher.layout import layout
     from workflow_scripts.fisher.variance import variance_by_kind
+    from workflow_scripts.models.loading import check_fit, load_model
     from workflow_scripts.storage.content_store import ContentStore
     from workflow_scripts.storage.tables import write_json, write_table
     from workflow_scripts.tokens.batches import batch_indices
+    from workflow_scripts.tokens.rows import read_rows
+    from workflow_scripts.tokens.tokenizer import end_of_text_of
 
     estimator = Estimator.from_options(arguments.estimator)
-    rows = rows_of_set(arguments.rows)
+    rows = read_rows(arguments.rows)
     is_disjoint = arguments.sampling == "disjoint"
     per_batch = arguments.rows_per_batch
     if arguments.fewer_rows:
@@ -91,7 +91,7 @@ def embed_set(arguments: argparse.Namespace, device: str) -> None:
     except ValueError as error:
         raise UserError(f"{arguments.rows}: {error}") from None
     end_of_text = end_of_text_of(arguments.tokenizer)
-    model = probe_of(arguments.model, arguments.revision, device)
+    model = load_model(arguments.model, arguments.revision, device)
     check_fit(rows, model, arguments.rows)
     settings = [
         # Batches of the same rows still differ in their label draws, as released.
@@ -143,53 +143,6 @@ def embed_set(arguments: argparse.Namespace, device: str) -> None:
         )
     if arguments.variance:
         write_table(variance, arguments.variance)
-
-
-def rows_of_set(path: Path) -> "Rows":
-    from workflow_scripts.tokens.rows import read_rows
-
-    if not path.is_file():
-        raise UserError(f"no file of rows at {path}")
-    return read_rows(path)
-
-
-def end_of_text_of(tokenizer: str) -> int:
-    """The token with which the tokenizer of some rows ends a text."""
-    from workflow_scripts.tokens.tokenizer import load_tokenizer
-
-    token: int = load_tokenizer(tokenizer).eos_token_id
-    return token
-
-
-def probe_of(name: str, revision: str | None, device: str) -> "PreTrainedModel":
-    """A causal language model in float32, from safetensors weights alone."""
-    import torch
-    from transformers import AutoModelForCausalLM
-    from transformers.utils import logging as transformers_logging
-
-    from workflow_scripts.storage.folders import checked_folder
-
-    transformers_logging.set_verbosity_warning()
-    transformers_logging.disable_progress_bar()
-    with checked_folder(name, "probe"):
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            name, revision=revision or "main", use_safetensors=True, dtype=torch.float32
-        )
-    return model.to(device)
-
-
-def check_fit(rows: "Rows", model: "PreTrainedModel", path: Path) -> None:
-    """The probe knows every token of the rows, and has a place for every position."""
-    tokens: Any = model.get_input_embeddings()
-    vocabulary = tokens.weight.shape[0]
-    if int(rows.input_ids.max()) >= vocabulary:
-        raise UserError(
-            f"{path} holds the token {int(rows.input_ids.max())}, and the probe's vocabulary has {vocabulary}: "
-            "they were made with different tokenizers"
-        )
-    positions = getattr(model.config, "max_position_embeddings", None)
-    if positions is not None and rows.length > positions:
-        raise UserError(f"{path} has rows of {rows.length} tokens, and the probe reads at most {positions}")
 
 
 def _json_object(text: str) -> dict[str, Any]:

@@ -41,13 +41,13 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     given = build_parser().parse_args(argv)
     set_threads(given.threads)
+    from workflow_scripts.models.loading import quiet_transformers
     from workflow_scripts.storage.content_store import ContentStore
     from workflow_scripts.storage.tables import read_frame, write_json, write_table
     from workflow_scripts.tokens.tokenizer import load_tokenizer
     from workflow_scripts.training.candidates import list_candidates, losses_of
     from workflow_scripts.training.devices import claimed_device
     from workflow_scripts.training.evaluation import EvaluationSettings, choose_documents
-    from workflow_scripts.training.models import quiet_transformers
 
     settings = EvaluationSettings.from_dict(given.settings)
     with claimed_device(given.device, gpus=1) as device:

@@ -60,11 +60,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def train(given: argparse.Namespace, execution: Execution) -> None:
+    from workflow_scripts.models.digests import model_digest
+    from workflow_scripts.models.fresh import new_model
+    from workflow_scripts.models.loading import quiet_transformers
     from workflow_scripts.storage.tables import write_json
     from workflow_scripts.tokens.rows import read_rows
     from workflow_scripts.tokens.tokenizer import load_tokenizer
     from workflow_scripts.training.interruption import noticed_interruption
-    from workflow_scripts.training.models import model_digest, new_model, quiet_transformers
     from workflow_scripts.training.recipe import Recipe
     from workflow_scripts.training.runs import (
         Job,

@@ -63,16 +63,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def copy_pretrained(given: argparse.Namespace) -> None:
+    from workflow_scripts.models.digests import library_versions, weights_digest
+    from workflow_scripts.models.folders import save_model
+    from workflow_scripts.models.fresh import new_model
+    from workflow_scripts.models.loading import quiet_transformers
     from workflow_scripts.storage.revision import commit
     from workflow_scripts.storage.tables import write_json
     from workflow_scripts.tokens.tokenizer import load_tokenizer
-    from workflow_scripts.training.models import (
-        library_versions,
-        new_model,
-        quiet_transformers,
-        save_model,
-        weights_digest,
-    )
 
     quiet_transformers()
     save_model(
@@ -89,17 +86,15 @@ def copy_pretrained(given: argparse.Namespace) -> None:
 
 
 def train(given: argparse.Namespace, execution: Execution) -> None:
+    from workflow_scripts.models.digests import weights_digest
+    from workflow_scripts.models.folders import copy_model
+    from workflow_scripts.models.fresh import new_model
+    from workflow_scripts.models.loading import quiet_transformers
     from workflow_scripts.storage.content_store import content_key
     from workflow_scripts.storage.tables import write_json
     from workflow_scripts.tokens.rows import read_rows
     from workflow_scripts.tokens.tokenizer import load_tokenizer
     from workflow_scripts.training.interruption import noticed_interruption
-    from workflow_scripts.training.models import (
-        copy_model,
-        new_model,
-        quiet_transformers,
-        weights_digest,
-    )
     from workflow_scripts.training.recipe import Recipe
     from workflow_scripts.training.runs import (
         Job,

@@ -8,8 +8,11 @@ from transformers import PreTrainedModel
 
 from benchmarks.gpu.bench import END, Bench, Shape
 from benchmarks.gpu.text import Text, mixed_rows, read_text
-from workflow_scripts.fisher import Estimator, distance_matrix, layout, measure
+from workflow_scripts.fisher.distance import distance_matrix
+from workflow_scripts.fisher.embedding import measure
+from workflow_scripts.fisher.estimator import Estimator
 from workflow_scripts.fisher.hardware import arithmetic
+from workflow_scripts.fisher.layout import layout
 
 SIZES = {
     # layers, width, heads, row lengths, batches, rows of a batch, training steps, rows of a step

@@ -10,8 +10,9 @@ from transformers import PreTrainedModel
 
 from benchmarks.gpu.bench import EMBEDDING_SHAPES as SHAPES
 from benchmarks.gpu.bench import END, Bench, Work
-from workflow_scripts.fisher import Estimator, measure
 from workflow_scripts.fisher.capture import survey
+from workflow_scripts.fisher.embedding import measure
+from workflow_scripts.fisher.estimator import Estimator
 from workflow_scripts.fisher.hardware import arithmetic
 
 PRECISIONS = ("float32", "tf32", "bfloat16")

@@ -9,8 +9,9 @@ import torch
 from transformers import PreTrainedModel
 
 from benchmarks.gpu.bench import EMBEDDING_SHAPES, END, Bench, one_line
-from workflow_scripts.fisher import Estimator, measure
 from workflow_scripts.fisher.capture import survey
+from workflow_scripts.fisher.embedding import measure
+from workflow_scripts.fisher.estimator import Estimator
 from workflow_scripts.fisher.hardware import automatic_microbatch
 from workflow_scripts.fisher.kept import Settings, embed_in_turn
 from workflow_scripts.storage.content_store import ContentStore

@@ -11,11 +11,11 @@ from transformers import PreTrainedModel
 
 from benchmarks.gpu.bench import TRAINING_SHAPES, Bench, Shape
 from benchmarks.gpu.embedding import in_precision
+from workflow_scripts.models.loading import quiet_transformers
 from workflow_scripts.tokens.encode import EncodedDocument
 from workflow_scripts.training.engine import train
 from workflow_scripts.training.evaluation import EvaluationSet, EvaluationSettings, score
 from workflow_scripts.training.interruption import Interruption
-from workflow_scripts.training.models import quiet_transformers
 from workflow_scripts.training.processes import Execution
 from workflow_scripts.training.recipe import Recipe
 from workflow_scripts.training.schedule import Blocks, Schedule, plan_run

@@ -19,9 +19,10 @@ SECONDS_HELD = {"full": 3.0, "tiny": 0.5}
 def train_to_the_end(bench: Bench) -> None:
     """Train with checkpoints, from the last one that is there; weights and first step are written at the end."""
     from benchmarks.gpu.training import planned
+    from workflow_scripts.models.folders import save_model
+    from workflow_scripts.models.loading import quiet_transformers
     from workflow_scripts.training.engine import last_checkpoint, train
     from workflow_scripts.training.interruption import Interruption
-    from workflow_scripts.training.models import quiet_transformers, save_model
     from workflow_scripts.training.processes import Execution
 
     quiet_transformers()

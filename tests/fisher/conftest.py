@@ -16,7 +16,8 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
-from workflow_scripts.fisher import Estimator, layout
+from workflow_scripts.fisher.estimator import Estimator
+from workflow_scripts.fisher.layout import layout
 
 VOCABULARY = 83
 SPECIAL = {"pad_token_id": None, "bos_token_id": 0, "eos_token_id": 0}

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import cosine
 
-from workflow_scripts.fisher import distance, distance_matrix
-from workflow_scripts.fisher.distance import distance_matrix_of_files
+from workflow_scripts.fisher.distance import distance, distance_matrix, distance_matrix_of_files
 from workflow_scripts.storage.tables import write_table
 
 positive = st.floats(1e-6, 1e6)

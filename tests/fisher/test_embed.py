@@ -7,7 +7,9 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
-from workflow_scripts.fisher import Estimator, embed, layout, measure
+from workflow_scripts.fisher.embedding import embed, measure
+from workflow_scripts.fisher.estimator import Estimator
+from workflow_scripts.fisher.layout import layout
 
 Probe = Callable[..., PreTrainedModel]
 Oracle = Callable[..., torch.Tensor]

@@ -22,7 +22,9 @@ from transformers import (
     PreTrainedModel,
 )
 
-from workflow_scripts.fisher import Estimator, embed, layout
+from workflow_scripts.fisher.embedding import embed
+from workflow_scripts.fisher.estimator import Estimator
+from workflow_scripts.fisher.layout import layout
 
 Oracle = Callable[..., torch.Tensor]
 RowMaker = Callable[..., tuple[torch.Tensor, torch.Tensor]]

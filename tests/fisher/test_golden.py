@@ -10,7 +10,10 @@ import torch
 from safetensors.torch import load_file
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
-from workflow_scripts.fisher import Estimator, distance, embed, layout
+from workflow_scripts.fisher.distance import distance
+from workflow_scripts.fisher.embedding import embed
+from workflow_scripts.fisher.estimator import Estimator
+from workflow_scripts.fisher.layout import layout
 
 pytestmark = pytest.mark.skipif(not os.environ.get("PLUMBLINE_SHARED"), reason="PLUMBLINE_SHARED is not set")
 

@@ -10,8 +10,9 @@ import torch
 from transformers import PreTrainedModel
 
 from tests.fisher.pretended_gpu import PretendedGpu
-from workflow_scripts.fisher import contributions, kept, measure
+from workflow_scripts.fisher import contributions, kept
 from workflow_scripts.fisher.capture import survey
+from workflow_scripts.fisher.embedding import measure
 from workflow_scripts.fisher.estimator import Estimator
 from workflow_scripts.fisher.hardware import (
     DEFAULT_MICROBATCH,

@@ -13,7 +13,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
 
-from workflow_scripts.fisher import Estimator, embed
+from workflow_scripts.fisher.embedding import embed
+from workflow_scripts.fisher.estimator import Estimator
 
 FIGURES = Path(__file__).parent / "golden"
 ESTIMATORS = {

@@ -10,7 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import PreTrainedModel
 
-from workflow_scripts.fisher import Estimator, distance, embed
+from workflow_scripts.fisher.distance import distance
+from workflow_scripts.fisher.embedding import embed
+from workflow_scripts.fisher.estimator import Estimator
 from workflow_scripts.fisher.labels import draw_labels, uniforms
 
 Probe = Callable[..., PreTrainedModel]

@@ -105,7 +105,8 @@ def batch_of(tokenizer, probe):
     import torch
     from transformers import AutoModelForCausalLM
 
-    from workflow_scripts.fisher import Estimator, embed
+    from workflow_scripts.fisher.embedding import embed
+    from workflow_scripts.fisher.estimator import Estimator
 
     model = AutoModelForCausalLM.from_pretrained(probe).eval()
     torch.set_num_threads(1)

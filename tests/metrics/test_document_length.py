@@ -7,7 +7,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from workflow_scripts.fisher import Estimator, embed
+from workflow_scripts.fisher.embedding import embed
+from workflow_scripts.fisher.estimator import Estimator
 from workflow_scripts.metrics.base import Batch
 from workflow_scripts.metrics.intervals import between_sets
 from workflow_scripts.metrics.registry import metric_class

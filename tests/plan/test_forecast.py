@@ -1,6 +1,6 @@
 import copy
 
-from workflow_scripts.flip_switches import variants
+from workflow_scripts.fisher.switches import variants
 from workflow_scripts.plan.checks import checked
 from workflow_scripts.plan.forecast import STAGES, downloads, forecast, stage_costs
 from workflow_scripts.plan.run_plan import RunPlan

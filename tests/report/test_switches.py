@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from workflow_scripts.flip_switches import variants
+from workflow_scripts.fisher.switches import variants
 from workflow_scripts.report.figures.switches import NAMES, STARTS, switches
 from workflow_scripts.statistics.switches import ALL
 

@@ -20,6 +20,8 @@ AGGREGATES = {
     "collect_losses",
     "correlate_losses",
     "choose_data",
+    "collapse_losses",
+    "rank_mixtures",
     "weigh_switches",
     "measure_exchange_rate",
     "describe_run",

@@ -37,9 +37,9 @@ def start(checkout, *targets):
     )
 
 
-def start_and_wait(checkout):
+def start_and_wait(checkout, *targets):
     """A run at the time when its first jobs are at work."""
-    run = start(checkout, *TARGETS)
+    run = start(checkout, *targets)
     deadline = time.monotonic() + 300
     while not list((checkout.folder / "results/quick/logs").rglob("*.log")):
         assert run.poll() is None and time.monotonic() < deadline
@@ -48,12 +48,13 @@ def start_and_wait(checkout):
 
 
 def kill(run):
-    os.killpg(run.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):  # it has ended
+        os.killpg(run.pid, signal.SIGKILL)
     run.wait()
 
 
 def test_a_killed_run_goes_on_by_itself_and_says_so(checkout):
-    kill(start_and_wait(checkout))
+    kill(start_and_wait(checkout, *TARGETS))
     again = checkout.snakemake(*TARGETS)
     assert again.returncode == 0, again.stderr[-3000:]
     assert "was killed; its lock is removed, and this run goes on where it stopped" in again.stdout
@@ -84,7 +85,7 @@ def test_random_kills_change_no_table_and_need_nobody(checkout, finished):
 
 
 def test_two_runs_on_one_folder_at_once_the_second_refuses(checkout):
-    run = start_and_wait(checkout)
+    run = start_and_wait(checkout, "tokens")  # which takes far longer than the second one asks for
     try:
         second = checkout.snakemake(*TARGETS)
         assert second.returncode != 0

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import yaml
 
+from workflow_scripts.models.fresh import new_model
 from workflow_scripts.storage.tables import read_frame
 from workflow_scripts.tokens.tokenizer import train_tokenizer
-from workflow_scripts.training.models import new_model
 
 pytestmark = pytest.mark.whole_run
 

@@ -92,7 +92,7 @@ def digests():
     """SHA-256 of every model below a folder, by its place."""
 
     def of(folder: Path):
-        from workflow_scripts.training.models import weights_digest
+        from workflow_scripts.models.digests import weights_digest
 
         return {
             path.parent.relative_to(folder).as_posix(): weights_digest(path.parent)

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from workflow_scripts.command_line import UserError
+from workflow_scripts.models.fresh import new_model
 from workflow_scripts.tokens.tokenizer import load_tokenizer
 from workflow_scripts.training.engine import MicroBatches, train
 from workflow_scripts.training.interruption import Interruption
-from workflow_scripts.training.models import new_model
 from workflow_scripts.training.processes import Execution
 from workflow_scripts.training.recipe import Recipe
 from workflow_scripts.training.schedule import make_blocks, plan_run

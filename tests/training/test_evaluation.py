@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflow_scripts.command_line import UserError
+from workflow_scripts.models.fresh import new_model
 from workflow_scripts.tokens.tokenizer import load_tokenizer
 from workflow_scripts.training import evaluation
 from workflow_scripts.training.evaluation import (
@@ -15,7 +16,6 @@ from workflow_scripts.training.evaluation import (
     score,
     windows_of,
 )
-from workflow_scripts.training.models import new_model
 
 TEXT = "the proof of the lemma is a boat on the water "
 

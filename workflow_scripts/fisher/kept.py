@@ -1,6 +1,5 @@
 """The batches of a set, embedded one after the other, each kept by content as soon as it is finished."""
 
-import hashlib
 import logging
 import time
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ from workflow_scripts.fisher.embedding import ARITHMETIC, measure
 from workflow_scripts.fisher.estimator import Estimator
 from workflow_scripts.fisher.hardware import arithmetic, halved_until_it_fits
 from workflow_scripts.fisher.layout import layout
+from workflow_scripts.models.digests import state_digest
 from workflow_scripts.storage.content_store import ContentStore, content_key
 from workflow_scripts.tokens.rows import Rows
 
@@ -46,19 +46,6 @@ class EmbeddedBatch:
     is_kept: bool  # True where it came from the store
 
 
-def probe_digest(model: PreTrainedModel) -> str:
-    """SHA-256 of what decides a probe's output: its weights and its configuration, wherever they came from."""
-    digest = hashlib.sha256()
-    config = model.config.to_dict()
-    for name in ("_name_or_path", "transformers_version", "dtype"):
-        config.pop(name, None)
-    digest.update(repr(sorted((str(key), repr(value)) for key, value in config.items())).encode())
-    for name, value in sorted(model.state_dict().items()):
-        digest.update(f"\0{name}\0{value.dtype}\0{tuple(value.shape)}\0".encode())
-        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-    return digest.hexdigest()
-
-
 def embed_in_turn(
     model: PreTrainedModel,
     rows: Rows,
@@ -68,7 +55,7 @@ def embed_in_turn(
     microbatch: int,
 ) -> Iterator[EmbeddedBatch]:
     """Embed each batch of row numbers with its settings, or take it from the store; progress goes to the log."""
-    probe = probe_digest(model)
+    probe = state_digest(model)
     route = survey(model)
     modules = [coordinates for _, _, coordinates in layout(model)]
     started, tokens_done, tokens_left = (

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from workflow_scripts.metrics.probe import load_probe, mean_loss, probe_key
 from workflow_scripts.metrics.token_counts import real_tokens
+from workflow_scripts.models.digests import model_digest
+from workflow_scripts.models.loading import load_reader
+from workflow_scripts.models.reading import mean_loss
 from workflow_scripts.storage.content_store import ContentStore, content_key
 from workflow_scripts.tokens.rows import Rows
 
@@ -57,13 +59,13 @@ def facts_of(whole: Rows, compared: Rows, loss: float) -> SetFacts:
 
 def probe_losses(compared: Mapping[str, Rows], probe: Path, store: ContentStore) -> dict[str, float]:
     """The probe's loss on the compared rows of each set, kept by content."""
-    weights = probe_key(probe)
+    weights = model_digest(probe)
     losses, model = {}, None
     for name, rows in compared.items():
         key = content_key(piece="loss", probe=weights, input_ids=rows.input_ids, n_tokens=rows.n_tokens)
         kept = store.get(key)
         if kept is None:
-            model = model or load_probe(probe)
+            model = model or load_reader(probe)
             kept = {"loss": np.array([mean_loss(model, rows)])}
             store.put(key, kept)
             logger.info("%s: the probe's loss is %.4f", name, kept["loss"][0])

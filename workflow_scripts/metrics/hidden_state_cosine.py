@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workflow_scripts.metrics.base import Batch, Features, Metric
-from workflow_scripts.metrics.probe import load_probe, mean_hidden_state, probe_key
+from workflow_scripts.models.digests import model_digest
+from workflow_scripts.models.loading import load_reader
+from workflow_scripts.models.reading import mean_hidden_state
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -23,11 +25,11 @@ class HiddenStateCosine(Metric):
     @cached_property
     def probe(self) -> "PreTrainedModel":
         assert self.resources.probe is not None
-        return load_probe(self.resources.probe)
+        return load_reader(self.resources.probe)
 
     def parameters(self) -> dict[str, Any]:
         assert self.resources.probe is not None
-        return {"probe": probe_key(self.resources.probe)}
+        return {"probe": model_digest(self.resources.probe)}
 
     def features(self, batch: Batch) -> Features:
         assert batch.rows is not None

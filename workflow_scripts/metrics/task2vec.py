@@ -33,7 +33,7 @@ class Task2Vec(Metric):
         return {"embedding": weights.astype(embeddings.dtype) @ embeddings}
 
     def table(self, sources: Sequence[Features], targets: Sequence[Features]) -> np.ndarray:
-        from workflow_scripts.fisher import distance_matrix
+        from workflow_scripts.fisher.distance import distance_matrix
 
         return 1 - distance_matrix(
             np.stack([source["embedding"] for source in sources]),

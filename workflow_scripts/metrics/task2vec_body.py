@@ -1,17 +1,13 @@
 """The corrected measure without vocabulary: coordinates of token and position embeddings left out."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from workflow_scripts.command_line import UserError
 from workflow_scripts.metrics.base import Batch, Features, Resources
 from workflow_scripts.metrics.task2vec import Task2Vec
-from workflow_scripts.storage.folders import checked_folder
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+from workflow_scripts.models.loading import shape_of
 
 LEFT_OUT = frozenset({"token", "position"})
 
@@ -28,7 +24,7 @@ class Task2VecBody(Task2Vec):
 
     def __init__(self, resources: Resources):
         super().__init__(resources)
-        from workflow_scripts.fisher import layout
+        from workflow_scripts.fisher.layout import layout
 
         assert resources.probe is not None
         pieces = layout(shape_of(resources.probe))
@@ -46,12 +42,3 @@ class Task2VecBody(Task2Vec):
                 f"{self.resources.probe} has {self.length}: they were made with another probe"
             )
         return {"embedding": np.concatenate([batch.embedding[piece] for piece in self.kept])}
-
-
-def shape_of(probe: Path) -> "PreTrainedModel":
-    """The model of a folder without its weights: the layout of coordinates needs names and shapes alone."""
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    with checked_folder(probe, "probe"), torch.device("meta"):
-        return AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(probe))

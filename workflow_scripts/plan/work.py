@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from workflow_scripts.flip_switches import OF_THE_ESTIMATOR
+from workflow_scripts.fisher.switches import OF_THE_ESTIMATOR
 from workflow_scripts.metrics.registry import metric_class
 from workflow_scripts.plan.run_plan import RunPlan
 from workflow_scripts.plan.sources import largest_bytes

@@ -1,7 +1,7 @@
 """The table of token rows that every later stage reads."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,6 +86,17 @@ def read_rows(path: str | Path) -> Rows:
         input_ids=matrix("input_ids"),
         n_tokens=table.column("n_tokens").to_numpy(),
         loss_mask=matrix("loss_mask"),
+    )
+
+
+def joined(parts: Sequence[Rows]) -> Rows:
+    """Rows of several tables, all of one length, one after the other."""
+    return Rows(
+        [row_id for part in parts for row_id in part.row_ids],
+        [doc_ids for part in parts for doc_ids in part.doc_ids],
+        np.concatenate([part.input_ids for part in parts]),
+        np.concatenate([part.n_tokens for part in parts]),
+        np.concatenate([part.loss_mask for part in parts]),
     )
 
 

@@ -55,3 +55,9 @@ def load_tokenizer(name_or_folder: str, revision: str | None = None) -> "PreTrai
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
+
+
+def end_of_text_of(tokenizer: str) -> int:
+    """The token with which the tokenizer of some rows ends a text."""
+    token: int = load_tokenizer(tokenizer).eos_token_id
+    return token

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from workflow_scripts.models.digests import library_versions, model_digest, weights_digest
+from workflow_scripts.models.loading import load_model
 from workflow_scripts.storage.content_store import ContentStore, content_key
 from workflow_scripts.storage.seals import DamagedFile
 from workflow_scripts.storage.tables import read_json
 from workflow_scripts.training.evaluation import EvaluationSet, loss_rows, score
-from workflow_scripts.training.models import library_versions, load_model, model_digest, weights_digest
 
 logger = logging.getLogger(__name__)
 

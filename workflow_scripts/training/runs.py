@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workflow_scripts.models.digests import library_versions, weights_digest
+from workflow_scripts.models.folders import copy_model, save_model
 from workflow_scripts.storage.content_store import content_key
 from workflow_scripts.storage.folders import check_folder
 from workflow_scripts.storage.revision import commit
 from workflow_scripts.storage.seals import DamagedFile
 from workflow_scripts.storage.tables import read_json, write_json
 from workflow_scripts.training.interruption import Interruption, NotFinished
-from workflow_scripts.training.models import copy_model, library_versions, save_model, weights_digest
 from workflow_scripts.training.processes import Execution, is_main_process, wait_for_all
 from workflow_scripts.training.recipe import Recipe
 from workflow_scripts.training.schedule import Blocks, Schedule

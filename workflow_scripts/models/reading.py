@@ -1,14 +1,10 @@
-"""The probe as a reader of rows: its weights' name, its last hidden states, its loss."""
+"""A model as a reader of rows: its last hidden states, its loss."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workflow_scripts.command_line import UserError
-from workflow_scripts.storage.content_store import content_key, file_digest
-from workflow_scripts.storage.folders import check_folder, checked_folder
 from workflow_scripts.tokens.rows import Rows
 
 if TYPE_CHECKING:
@@ -16,25 +12,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 ROWS_AT_ONCE = 8
-
-
-def probe_key(folder: Path) -> str:
-    """Names the weights and the shape of a probe by their content."""
-    check_folder(folder)
-    files = sorted([*folder.glob("*.safetensors"), *folder.glob("config.json")])
-    if not any(file.suffix == ".safetensors" for file in files):
-        raise UserError(f"{folder} holds no weights (*.safetensors)")
-    return content_key(**{file.name: file_digest(file) for file in files})
-
-
-def load_probe(folder: Path) -> "PreTrainedModel":
-    """The probe in float32, for reading only: no dropout, no gradients."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    with checked_folder(folder, "probe"):
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
-    return model.eval().requires_grad_(False)
 
 
 def _portions(rows: Rows) -> Iterator[tuple["torch.Tensor", "torch.Tensor"]]:

@@ -1,0 +1,48 @@
+"""Models written to disk, whole or not at all, with checksums."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workflow_scripts.command_line import UserError
+from workflow_scripts.storage.folders import check_folder, seal_folder
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+@contextmanager
+def written_whole(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder that takes the place of `folder` when the block ends without an error."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
+        written = Path(temporary) / folder.name
+        yield written
+        if folder.exists():
+            shutil.rmtree(folder)
+        written.rename(folder)
+
+
+def save_model(model: "PreTrainedModel", folder: Path) -> None:
+    """Write a model as safetensors and JSON, with a list of their checksums."""
+    from safetensors import SafetensorError
+
+    with written_whole(folder) as written:
+        try:
+            model.save_pretrained(written)
+        except SafetensorError as error:  # it has no number of the system's error
+            raise UserError(f"no model could be written to {folder}: {error}; is the disk full?") from error
+        for file in written.iterdir():
+            file.chmod(0o644)
+        seal_folder(written, folder)
+
+
+def copy_model(source: Path, folder: Path) -> None:
+    """Copy a model that is as it was written; the copy is sealed for its own place."""
+    check_folder(source)
+    with written_whole(folder) as written:
+        shutil.copytree(source, written)
+        seal_folder(written, folder)

@@ -1,0 +1,60 @@
+"""Weights from a folder or the Hub; safetensors only, and never code from elsewhere."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workflow_scripts.command_line import UserError
+from workflow_scripts.storage.folders import checked_folder
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from workflow_scripts.tokens.rows import Rows
+
+
+def load_model(name: str | Path, revision: str | None = None, device: str = "cpu") -> "PreTrainedModel":
+    """A causal language model in float32."""
+    from transformers import AutoModelForCausalLM
+
+    quiet_transformers()
+    with checked_folder(name, "model"):
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            str(name), revision=revision or "main", dtype="float32", use_safetensors=True
+        )
+    return model.to(device)
+
+
+def load_reader(folder: Path) -> "PreTrainedModel":
+    """A model for reading only: no dropout, no gradients."""
+    return load_model(folder).eval().requires_grad_(False)
+
+
+def shape_of(folder: Path) -> "PreTrainedModel":
+    """The model of a folder without its weights: names and shapes alone."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    with checked_folder(folder, "model"), torch.device("meta"):
+        return AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder))
+
+
+def check_fit(rows: "Rows", model: "PreTrainedModel", path: Path) -> None:
+    """The probe knows every token of the rows, and has a place for every position."""
+    tokens: Any = model.get_input_embeddings()
+    vocabulary = tokens.weight.shape[0]
+    if int(rows.input_ids.max()) >= vocabulary:
+        raise UserError(
+            f"{path} holds the token {int(rows.input_ids.max())}, and the probe's vocabulary has {vocabulary}: "
+            "they were made with different tokenizers"
+        )
+    positions = getattr(model.config, "max_position_embeddings", None)
+    if positions is not None and rows.length > positions:
+        raise UserError(f"{path} has rows of {rows.length} tokens, and the probe reads at most {positions}")
+
+
+def quiet_transformers() -> None:
+    """No progress bars and no advice in the logs of jobs; warnings stay."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_warning()
+    logging.disable_progress_bar()
