@@ -15,12 +15,8 @@ from workflow_scripts.command_line import UserError, parser_for, run, set_thread
 from workflow_scripts.training.processes import (
     Execution,
     add_execution_options,
-    execution_of,
     is_main_process,
-    is_worker,
-    join_slurm_tasks,
-    joined_processes,
-    run_in_processes,
+    train_where_asked,
 )
 
 
@@ -47,16 +43,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = sys.argv[1:] if argv is None else list(argv)
     given = build_parser().parse_args(arguments)
     set_threads(given.threads)
-    join_slurm_tasks()
-    from workflow_scripts.training.devices import claimed_device
-
-    with claimed_device(given.device, given.gpus) as device:
-        execution = execution_of(given, device)
-        if execution.processes > 1 and not is_worker():
-            run_in_processes("workflow_scripts.train_models", arguments, execution)
-        else:
-            with joined_processes(device):
-                train(given, execution)
+    train_where_asked("workflow_scripts.train_models", given, arguments, train)
 
 
 def train(given: argparse.Namespace, execution: Execution) -> None:

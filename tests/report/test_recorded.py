@@ -176,10 +176,20 @@ def test_points_are_a_few_of_the_runs_from_end_to_end(figures: dict[str, Figure]
 
 def test_hundreds_of_training_sets_get_no_legend_and_no_axis(figures: dict[str, Figure]) -> None:
     assert recorded_run.SIZES["large"] <= MOST_TRAIN_SETS < recorded_run.SIZES["small"]
-    for name in ("alignment_and_loss", "leave_one_out"):
-        assert f"{name}_large" in figures
-        assert f"{name}_small" not in figures
+    assert "alignment_and_loss_large" in figures
+    assert "alignment_and_loss_small" not in figures
     assert "metric_league_small" in figures
+
+
+def test_of_hundreds_of_training_sets_the_evaluation_sets_are_left_out_one_at_a_time(
+    figures: dict[str, Figure],
+) -> None:
+    sides = {
+        name: {entry.value for entry in figures[f"leave_one_out_{name}"].legends[0].entries}
+        for name in recorded_run.SIZES
+    }
+    assert sides["small"] == {"evaluation set"}
+    assert sides["large"] == {"evaluation set", "family of training sets"}
 
 
 def test_correlations_near_one_are_spread_and_labelled_as_they_are(figures: dict[str, Figure]) -> None:

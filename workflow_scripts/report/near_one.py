@@ -6,7 +6,10 @@ import altair as alt
 import pandas as pd
 
 from workflow_scripts.report.figure import AnyChart
+from workflow_scripts.report.look import QUIET
+from workflow_scripts.report.wording import number
 
+TITLE = "rank correlation with less loss (log)"
 COLUMNS = ("spearman", "ci_low", "ci_high")
 TICKS = (-0.5, 0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
 # A correlation of 1 would lie infinitely far away; whatever is nearer than this is drawn here.
@@ -25,6 +28,36 @@ def scale(rows: pd.DataFrame) -> alt.Scale:
     least, greatest = rows[list(COLUMNS)].min().min(), rows[list(COLUMNS)].max().max()
     domain = [max(1 - greatest, NEAREST), 1 - least]
     return alt.Scale(type="log", domain=domain, reverse=True, nice=False, padding=6)
+
+
+def x(column: str, shared: alt.Scale) -> alt.X:
+    return alt.X(f"{column}_lacks:Q", title=TITLE, scale=shared, axis=axis())
+
+
+def y(column: str, shared: alt.Scale) -> alt.Y:
+    return alt.Y(f"{column}_lacks:Q", title=TITLE, scale=shared, axis=axis())
+
+
+def told() -> list[alt.Tooltip]:
+    """The correlation and its interval, for the tooltip of a mark."""
+    return [
+        alt.Tooltip("spearman:Q", title="rank correlation", format=".3f"),
+        alt.Tooltip("ci_low:Q", title="interval from", format=".3f"),
+        alt.Tooltip("ci_high:Q", title="to", format=".3f"),
+    ]
+
+
+def baseline(base: AnyChart, name: str, **place: alt.X | alt.Y) -> AnyChart:
+    """A dashed line at the correlation of the one row of `base`, whose field `name` says what it is."""
+    line = base.mark_rule(color=QUIET, strokeDash=[3, 3], strokeWidth=1.5)
+    return line.encode(**place, tooltip=[alt.Tooltip(f"{name}:N", title="baseline"), *told()])
+
+
+def own_share_line(correlations: pd.Series) -> str:
+    """What the dashed line is, of the own share's correlation or none."""
+    if len(correlations):
+        return f"dashed: own share, {number(correlations.iloc[0], 3)}"
+    return "no target is a part"
 
 
 def axis() -> alt.Axis:

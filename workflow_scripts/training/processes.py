@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,6 +103,25 @@ def wait_for_all() -> None:
         import torch
 
         torch.distributed.barrier()
+
+
+def train_where_asked(
+    module: str,
+    given: argparse.Namespace,
+    arguments: Sequence[str],
+    train: Callable[[argparse.Namespace, Execution], None],
+) -> None:
+    """Call `train` here, or start `python -m module arguments` in as many processes as the options ask for."""
+    from workflow_scripts.training.devices import claimed_device
+
+    join_slurm_tasks()
+    with claimed_device(given.device, given.gpus) as device:
+        execution = execution_of(given, device)
+        if execution.processes > 1 and not is_worker():
+            run_in_processes(module, arguments, execution)
+        else:
+            with joined_processes(device):
+                train(given, execution)
 
 
 def run_in_processes(module: str, arguments: Sequence[str], execution: Execution) -> None:

@@ -1,5 +1,7 @@
 """Whether one set carries the result: the correlation without each family or evaluation set, by experiment."""
 
+from dataclasses import replace
+
 import altair as alt
 import pandas as pd
 
@@ -64,7 +66,7 @@ def _figure(experiment: str, part: str, scope: str, rows: pd.DataFrame) -> Figur
         summary=_summary(first, data[data["metric"] == first], scope),
         data=data,
         panels=tuple(_panel(name, data[data["metric"] == name], scope) for name in metrics),
-        legends=(SIDES,),
+        legends=(replace(SIDES, entries=tuple(e for e in SIDES.entries if e.value in set(data["side"]))),),
         one_at_a_time="Measure",
         check=True,
     )

@@ -14,7 +14,7 @@ from workflow_scripts.report.figure import (
     layered,
     unless_isolated,
 )
-from workflow_scripts.report.look import CATEGORIES, INK, QUIET
+from workflow_scripts.report.look import CATEGORIES, INK
 from workflow_scripts.report.token_tables import (
     OWN_SHARE,
     SUMMARY_NAMES,
@@ -44,7 +44,6 @@ COLUMNS = [
     "n_runs",
     "note",
 ]
-AXIS = "rank correlation with less loss (log)"
 MIXED, BASELINE = "alignment of the mixture", "baseline"
 
 
@@ -120,17 +119,9 @@ def _panel(title: str, rows: pd.DataFrame, legend: Legend, order: list[str], sca
     offset = alt.YOffset("way:N", sort=ways, scale=alt.Scale(domain=ways, paddingOuter=0.6))
     colour = alt.Color("way:N", title=legend.title, scale=legend.scale("colour"), sort=None)
     own = base.transform_filter(f"datum.metric === '{OWN_SHARE}'")
-    own_line = own.mark_rule(color=QUIET, strokeDash=[3, 3], strokeWidth=1.5).encode(
-        x=alt.X("spearman_lacks:Q", scale=scale, title=AXIS, axis=near_one.axis()),
-        tooltip=[
-            alt.Tooltip("metric:N", title="baseline"),
-            alt.Tooltip("spearman:Q", title="rank correlation", format=".3f"),
-            alt.Tooltip("ci_low:Q", title="interval from", format=".3f"),
-            alt.Tooltip("ci_high:Q", title="to", format=".3f"),
-        ],
-    )
+    own_line = near_one.baseline(own, "metric", x=near_one.x("spearman", scale))
     rules = shown.mark_rule(strokeWidth=1.5).encode(
-        x=alt.X("ci_low_lacks:Q", scale=scale, title=AXIS, axis=near_one.axis()),
+        x=near_one.x("ci_low", scale),
         x2="ci_high_lacks:Q",
         y=y,
         yOffset=offset,
@@ -138,7 +129,7 @@ def _panel(title: str, rows: pd.DataFrame, legend: Legend, order: list[str], sca
         opacity=unless_isolated("way", shown=0.5),
     )
     points = shown.encode(
-        x=alt.X("spearman_lacks:Q", scale=scale, title=AXIS, axis=near_one.axis()),
+        x=near_one.x("spearman", scale),
         y=y,
         yOffset=offset,
         color=colour,
@@ -146,9 +137,7 @@ def _panel(title: str, rows: pd.DataFrame, legend: Legend, order: list[str], sca
         tooltip=[
             "metric:N",
             alt.Tooltip("way:N", title="ranked by"),
-            alt.Tooltip("spearman:Q", title="rank correlation", format=".3f"),
-            alt.Tooltip("ci_low:Q", title="interval from", format=".3f"),
-            alt.Tooltip("ci_high:Q", title="to", format=".3f"),
+            *near_one.told(),
             alt.Tooltip("ahead:Q", title="ahead of own share by", format=".3f"),
             alt.Tooltip("ahead_low:Q", title="interval from", format=".3f"),
             alt.Tooltip("ahead_high:Q", title="to", format=".3f"),
@@ -159,7 +148,7 @@ def _panel(title: str, rows: pd.DataFrame, legend: Legend, order: list[str], sca
     full = points.transform_filter("datum.clearly_ahead").mark_point(size=44)
     clear = bool(rows["clearly_ahead"].any())
     owned = rows.loc[rows["metric"] == OWN_SHARE, "spearman"]
-    line = f"dashed: own share, {number(owned.iloc[0], 3)}" if len(owned) else "no target is a part"
+    line = near_one.own_share_line(owned)
     present = rows.loc[rows["metric"] != OWN_SHARE]
     return Panel(
         title=title,

@@ -14,7 +14,7 @@ from workflow_scripts.report.figure import (
     layered,
     unless_isolated,
 )
-from workflow_scripts.report.look import CATEGORIES, QUIET
+from workflow_scripts.report.look import CATEGORIES
 from workflow_scripts.report.token_tables import (
     LAW,
     OWN_SHARE,
@@ -44,7 +44,6 @@ COLUMNS = [
     "n_runs",
     "note",
 ]
-AXIS = "rank correlation with less loss (log)"
 OWN = "own share"
 LEARNERS = {
     "flat_prior": "law, flat prior",
@@ -123,18 +122,10 @@ def _panel(experiment: str, rows: pd.DataFrame, legend: Legend, scale: alt.Scale
         "proxies:O", title="proxies: runs that were learned from", axis=alt.Axis(labelAngle=0, grid=False)
     )
     offset = alt.XOffset("learner:N", sort=learners, scale=alt.Scale(domain=learners, paddingOuter=1))
-    y = alt.Y("spearman_lacks:Q", title=AXIS, scale=scale, axis=near_one.axis())
+    y = near_one.y("spearman", scale)
     colour = alt.Color("learner:N", title=legend.title, scale=legend.scale("colour"), sort=None)
     own = base.transform_filter(f"datum.learner === '{OWN}'")
-    own_line = own.mark_rule(color=QUIET, strokeDash=[3, 3], strokeWidth=1.5).encode(
-        y=y,
-        tooltip=[
-            alt.Tooltip("learner:N", title="baseline"),
-            alt.Tooltip("spearman:Q", title="rank correlation", format=".3f"),
-            alt.Tooltip("ci_low:Q", title="interval from", format=".3f"),
-            alt.Tooltip("ci_high:Q", title="to", format=".3f"),
-        ],
-    )
+    own_line = near_one.baseline(own, "learner", y=y)
     shown = base.transform_filter(f"datum.learner !== '{OWN}'")
     lines = shown.mark_line(strokeWidth=1).encode(
         x=x, xOffset=offset, y=y, color=colour, opacity=unless_isolated("learner", shown=0.5)
@@ -142,7 +133,7 @@ def _panel(experiment: str, rows: pd.DataFrame, legend: Legend, scale: alt.Scale
     rules = shown.mark_rule(strokeWidth=1.5).encode(
         x=x,
         xOffset=offset,
-        y=alt.Y("ci_low_lacks:Q", scale=scale, title=AXIS, axis=near_one.axis()),
+        y=near_one.y("ci_low", scale),
         y2="ci_high_lacks:Q",
         color=colour,
         opacity=unless_isolated("learner", shown=0.6),
@@ -156,15 +147,13 @@ def _panel(experiment: str, rows: pd.DataFrame, legend: Legend, scale: alt.Scale
         tooltip=[
             alt.Tooltip("learner:N", title="predicted by"),
             "proxies:Q",
-            alt.Tooltip("spearman:Q", title="rank correlation", format=".3f"),
-            alt.Tooltip("ci_low:Q", title="interval from", format=".3f"),
-            alt.Tooltip("ci_high:Q", title="to", format=".3f"),
+            *near_one.told(),
             alt.Tooltip("regret:Q", title="regret, nats", format=".3f"),
             alt.Tooltip("draws:Q", title="draws of proxies"),
         ],
     )
     owned = rows.loc[rows["learner"] == OWN, "spearman"]
-    line = f"dashed: own share, {number(owned.iloc[0], 3)}" if len(owned) else "no target is a part"
+    line = near_one.own_share_line(owned)
     folds = "; learned from the other runs, in folds" if in_sample else ""
     return Panel(
         title=title,
