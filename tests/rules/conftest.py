@@ -11,22 +11,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-# Jobs without work of their own: targets, and tables put together from other tables.
+from workflow_scripts.plan.rules import RULES
+
+# Jobs without work of their own: targets, and tables put together from other tables or from all sets.
 TARGETS = {"all", "report", "corpora", "tokens", "probe", "embeddings", "alignment", "training", "analysis"}
-AGGREGATES = {
-    "compare_sets",
-    "measure_covariates",
-    "collect_alignment",
-    "collect_losses",
-    "correlate_losses",
-    "choose_data",
-    "collapse_losses",
-    "rank_mixtures",
-    "weigh_switches",
-    "measure_exchange_rate",
-    "describe_run",
-    "render_report",
-}
+AGGREGATES = {"compare_sets", *(name for name, rule in RULES.items() if rule.once)}
+AGGREGATES -= {"make_tokenizer", "flip_switches"}
 
 
 # Put on the path of a run as sitecustomize: every program of the package then leaves a list of what it imported.

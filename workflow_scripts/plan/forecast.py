@@ -12,33 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from workflow_scripts.plan.rules import RULES, STAGES
 from workflow_scripts.plan.run_plan import RunPlan
 from workflow_scripts.plan.work import disk_bytes, operations, planned_jobs, text_seconds
-
-STAGES = {
-    "corpora": ("build_corpus",),
-    "tokens": ("make_tokenizer", "tokenize_corpus", "mix_rows", "draw_random_rows"),
-    "probe": ("train_probe",),
-    "embeddings": ("embed_batches",),
-    "alignment": ("compare_sets", "measure_covariates", "collect_alignment"),
-    "training": ("train_models",),
-    "evaluation": ("evaluate_models", "collect_losses"),
-}
-_LAST_STAGE = "analysis"
-
-# Seconds of start-up and of small work per job, measured on a 2-core machine; rules not named take the last.
-_START_UP = {
-    "build_corpus": 5.0,
-    "train_models": 8.0,
-    "train_probe": 8.0,
-    "evaluate_models": 5.0,
-    "embed_batches": 4.0,
-    "measure_covariates": 6.0,
-    "render_report": 15.0,
-    "compare_sets": 15.0,
-    "flip_switches": 80.0,
-}
-_OTHER_START_UP = 2.0
 
 # Share of the speed of a plain matrix product that small models reach: measured, 2 x 64 to 4 x 192 models.
 _CPU_EFFICIENCY = 0.5
@@ -104,16 +80,17 @@ def stage_costs(plan: RunPlan, jobs: Mapping[str, int]) -> dict[str, StageCost]:
     """What each stage takes; of a rule that is only partly to run, its share of the work."""
     core = matrix_speed() * _CPU_EFFICIENCY
     work, texts, planned = operations(plan), text_seconds(plan), planned_jobs(plan)
-    stage_of = {rule: stage for stage, rules in STAGES.items() for rule in rules}
     on_gpu = gpu_rules(plan)
-    costs = {stage: StageCost() for stage in (*STAGES, _LAST_STAGE)}
+    costs = {stage: StageCost() for stage in STAGES}
     for rule, count in jobs.items():
-        cost = costs[stage_of.get(rule, _LAST_STAGE)]
+        if rule not in RULES:  # a target, without a program
+            continue
+        cost = costs[RULES[rule].stage]
         cost.jobs += count
         share = min(count / max(planned.get(rule, count), 1), 1.0)
         speed = _GPU_PEAK[rule] * _GPU_EFFICIENCY if rule in on_gpu else core
         seconds = share * (work.get(rule, 0.0) / speed + texts.get(rule, 0.0))
-        seconds += count * _START_UP.get(rule, _OTHER_START_UP)
+        seconds += count * RULES[rule].start_up
         cost.rules[rule] = seconds
         if rule in on_gpu:
             cost.gpu_seconds += seconds

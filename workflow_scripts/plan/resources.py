@@ -6,41 +6,20 @@ from collections.abc import Callable
 from typing import Any
 
 from workflow_scripts.command_line import UserError
+from workflow_scripts.plan.rules import RULES
 
-# A corpus, a table or a page needs little; what holds a model needs more. Minutes and MB of the default run,
-# with room to spare; `gpu: 0` so that a cluster without cards never waits for one.
-_LIGHT = {"threads": 1, "mem_mb": 2000, "runtime": 30, "gpu": 0}
-_MODEL = {"threads": 1, "mem_mb": 3000, "runtime": 120, "gpu": 0}
 # What a killed training job loses at most.
-_TRAINING = {**_MODEL, "checkpoint_seconds": 300}
+_CHECKPOINT_SECONDS = 300
 
 DEFAULTS: dict[str, dict[str, int]] = {
-    "build_corpus": _LIGHT,
-    "make_tokenizer": _LIGHT,
-    "tokenize_corpus": _LIGHT,
-    "mix_rows": _LIGHT,
-    "draw_random_rows": _LIGHT,
-    "train_probe": _TRAINING,
-    "embed_batches": _MODEL,
-    "compare_sets": _MODEL,
-    "measure_covariates": _MODEL,
-    "collect_alignment": _LIGHT,
-    "train_models": _TRAINING,
-    "evaluate_models": _MODEL,
-    "collect_losses": _LIGHT,
-    "import_losses": _LIGHT,
-    "mix_alignment": _MODEL,
-    "rank_mixtures": {**_LIGHT, "threads": 2},
-    "correlate_losses": _LIGHT,
-    "choose_data": _LIGHT,
-    "collapse_losses": _LIGHT,
-    "flip_switches": _MODEL,
-    "weigh_switches": _LIGHT,
-    "measure_exchange_rate": _LIGHT,
-    "analyse_published": _LIGHT,
-    "check_one_sentence": _MODEL,
-    "describe_run": _LIGHT,
-    "render_report": _LIGHT,
+    name: {
+        "threads": rule.threads,
+        "mem_mb": rule.mem_mb,
+        "runtime": rule.runtime,
+        "gpu": 0,  # so that a cluster without cards never waits for one
+        **({"checkpoint_seconds": _CHECKPOINT_SECONDS} if rule.trains else {}),
+    }
+    for name, rule in RULES.items()
 }
 
 # Passed on as they stand; a rule that does not name one leaves it to the profile.

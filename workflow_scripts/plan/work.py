@@ -6,6 +6,7 @@ from typing import Any
 
 from workflow_scripts.fisher.switches import OF_THE_ESTIMATOR
 from workflow_scripts.metrics.registry import metric_class
+from workflow_scripts.plan.rules import RULES
 from workflow_scripts.plan.run_plan import RunPlan
 from workflow_scripts.plan.sources import largest_bytes
 from workflow_scripts.plan.stages.files import SetName
@@ -101,14 +102,13 @@ def planned_jobs(plan: RunPlan) -> dict[str, int]:
         plan.corpora.specs[corpus]["source"] if (corpus := path.split("/")[-2]) in row_corpora else "text"
         for path in files
     )
-    once = ["make_tokenizer", "measure_covariates", "collect_alignment", "collect_losses", "correlate_losses"]
-    once += ["choose_data", "measure_exchange_rate", "analyse_published", "describe_run", "render_report"]
-    if "loss_collapse" in plan.analysis.tables:
-        once += ["collapse_losses"]
-    if plan.outside.experiments:
-        once += ["rank_mixtures"]
-    if plan.config["switches"]:
-        once += ["flip_switches", "weigh_switches"]
+    left_out = set()
+    if "loss_collapse" not in plan.analysis.tables:
+        left_out |= {"collapse_losses"}
+    if not plan.outside.experiments:
+        left_out |= {"rank_mixtures"}
+    if not plan.config["switches"]:
+        left_out |= {"flip_switches", "weigh_switches"}
     return {
         "build_corpus": len(plan.corpora.with_documents),
         "tokenize_corpus": kinds["text"],
@@ -121,7 +121,7 @@ def planned_jobs(plan: RunPlan) -> dict[str, int]:
         "mix_alignment": len(plan.outside.alignments),
         "train_models": len(plan.training.jobs),
         "evaluate_models": len(plan.training.evaluations),
-        **dict.fromkeys(once, 1),
+        **{name: 1 for name, rule in RULES.items() if rule.once and name not in left_out},
     }
 
 

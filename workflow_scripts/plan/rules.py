@@ -1,0 +1,54 @@
+"""The rules that run programs: the stage of each, what a job asks for unless the config says more, what it takes."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Minutes and MB of the default run, with room to spare."""
+
+    stage: str
+    mem_mb: int = 2000
+    runtime: int = 30
+    threads: int = 1
+    start_up: float = 2.0
+    """Seconds of a job beside the work that the forecast reckons, measured on a 2-core machine."""
+    trains: bool = False
+    once: bool = False
+    """One job a run: it puts other tables together, or reads all sets."""
+
+
+def _of_model(stage: str, start_up: float, **more: bool) -> Rule:
+    """A rule whose jobs hold a model."""
+    return Rule(stage, mem_mb=3000, runtime=120, start_up=start_up, **more)
+
+
+RULES: dict[str, Rule] = {
+    "build_corpus": Rule("corpora", start_up=5.0),
+    "make_tokenizer": Rule("tokens", once=True),
+    "tokenize_corpus": Rule("tokens"),
+    "mix_rows": Rule("tokens"),
+    "draw_random_rows": Rule("tokens"),
+    "train_probe": _of_model("probe", 8.0, trains=True),
+    "embed_batches": _of_model("embeddings", 4.0),
+    "compare_sets": _of_model("alignment", 15.0),
+    "measure_covariates": _of_model("alignment", 6.0, once=True),
+    "collect_alignment": Rule("alignment", once=True),
+    "train_models": _of_model("training", 8.0, trains=True),
+    "evaluate_models": _of_model("evaluation", 5.0),
+    "collect_losses": Rule("evaluation", once=True),
+    "import_losses": Rule("outside"),
+    "mix_alignment": _of_model("outside", 15.0),
+    "rank_mixtures": Rule("outside", threads=2, start_up=60.0, once=True),
+    "correlate_losses": Rule("analysis", start_up=10.0, once=True),
+    "choose_data": Rule("analysis", once=True),
+    "collapse_losses": Rule("analysis", once=True),
+    "measure_exchange_rate": Rule("analysis", once=True),
+    "flip_switches": _of_model("analysis", 80.0, once=True),
+    "weigh_switches": Rule("analysis", once=True),
+    "analyse_published": Rule("analysis", once=True),
+    "check_one_sentence": _of_model("analysis", 10.0),
+    "describe_run": Rule("report", once=True),
+    "render_report": Rule("report", start_up=15.0, once=True),
+}
+STAGES = tuple(dict.fromkeys(rule.stage for rule in RULES.values()))
