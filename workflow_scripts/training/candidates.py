@@ -14,11 +14,11 @@ from workflow_scripts.storage.content_store import ContentStore, content_key
 from workflow_scripts.storage.seals import DamagedFile
 from workflow_scripts.storage.tables import read_json
 from workflow_scripts.training.evaluation import EvaluationSet, loss_rows, score
+from workflow_scripts.training.losses import UNTRAINED
 
 logger = logging.getLogger(__name__)
 
 COLUMNS = ["train_set", "eval_set", "part", "tokens", "seed", "doc_id", "nll", "n_tokens", "n_bytes"]
-UNTRAINED = "none"
 
 
 @dataclass(frozen=True, order=True)

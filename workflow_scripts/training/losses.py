@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.training.candidates import UNTRAINED
+UNTRAINED = "none"
+"""The training set of a base that is evaluated as it is."""
 
 LOSS_COLUMNS = [
     "experiment",
