@@ -6,7 +6,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import min_version
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.plan.checks import checked
 from workflow_scripts.plan.code_hash import code_hash, text_hash
 from workflow_scripts.plan.resources import RuleResources
@@ -70,6 +70,8 @@ include: ROOT / "rules/alignment.smk"
 include: ROOT / "rules/training.smk"
 include: ROOT / "rules/outside.smk"
 include: ROOT / "rules/analysis.smk"
+include: ROOT / "rules/switches.smk"
+include: ROOT / "rules/published.smk"
 include: ROOT / "rules/report.smk"
 
 

@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.fisher import peak_of
-from workflow_scripts.command_line import UserError, parser_for, run, set_threads
+from workflow_scripts.command_line import parser_for, run, set_threads
+from workflow_scripts.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np

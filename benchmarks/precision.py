@@ -17,7 +17,8 @@ import numpy as np
 
 from benchmarks.self_closeness import MUST_WIN, SIDES, Bench, as_options
 from workflow_scripts import embed_batches
-from workflow_scripts.command_line import UserError, parser_for, run, set_threads
+from workflow_scripts.command_line import parser_for, run, set_threads
+from workflow_scripts.errors import UserError
 from workflow_scripts.models.loading import load_model
 
 LIMIT = 0.001

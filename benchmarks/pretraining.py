@@ -25,7 +25,8 @@ import pandas as pd
 import yaml
 
 from workflow_scripts import build_corpus, make_tokenizer, tokenize_corpus, train_models
-from workflow_scripts.command_line import UserError, parser_for, run, set_threads
+from workflow_scripts.command_line import parser_for, run, set_threads
+from workflow_scripts.errors import UserError
 from workflow_scripts.storage.tables import read_frame, read_json, write_json, write_table
 
 if TYPE_CHECKING:

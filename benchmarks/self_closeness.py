@@ -35,7 +35,8 @@ import pandas as pd
 from scipy import stats
 
 from workflow_scripts import compare_sets, embed_batches, train_probe
-from workflow_scripts.command_line import UserError, parser_for, set_threads
+from workflow_scripts.command_line import parser_for, set_threads
+from workflow_scripts.errors import UserError
 from workflow_scripts.metrics.base import Metric
 from workflow_scripts.metrics.registry import metric_class, metric_names
 from workflow_scripts.storage.tables import read_frame

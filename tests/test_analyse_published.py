@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from workflow_scripts.analyse_published import main
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.storage.tables import read_frame
 
 PUBLISHED = Path(__file__).parents[1] / "published"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from workflow_scripts.build_corpus import main
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.storage.tables import read_frame, read_json
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from workflow_scripts.check_one_sentence import main
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.models.fresh import new_model
 from workflow_scripts.models.loading import load_model
 from workflow_scripts.storage.tables import read_plain_json

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from workflow_scripts.choose_data import main
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.statistics.choice import with_seconds
 from workflow_scripts.storage.tables import read_frame, write_json, write_table
 

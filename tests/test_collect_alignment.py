@@ -3,7 +3,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from workflow_scripts.collect_alignment import main
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.metrics.matrix import ALIGNMENT_SCHEMA, COST_SCHEMA
 from workflow_scripts.storage.tables import write_table
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from workflow_scripts import collect_losses
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.storage.tables import read_frame, read_json, write_table
 
 EXPERIMENT = {

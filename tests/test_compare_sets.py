@@ -5,8 +5,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from workflow_scripts.command_line import UserError
 from workflow_scripts.compare_sets import main
+from workflow_scripts.errors import UserError
 from workflow_scripts.storage.tables import write_json, write_table
 from workflow_scripts.tokens.rows import Rows, write_rows
 

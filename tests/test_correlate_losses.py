@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workflow_scripts.command_line import UserError
 from workflow_scripts.correlate_losses import main
+from workflow_scripts.errors import UserError
 from workflow_scripts.storage.tables import read_frame, write_table
 
 

@@ -14,7 +14,7 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from workflow_scripts import embed_batches
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.fisher.embedding import embed
 from workflow_scripts.fisher.estimator import Estimator
 from workflow_scripts.fisher.layout import layout

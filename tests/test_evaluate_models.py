@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from workflow_scripts import evaluate_models
-from workflow_scripts.command_line import UserError, set_threads
+from workflow_scripts.command_line import set_threads
+from workflow_scripts.errors import UserError
 from workflow_scripts.models.digests import weights_digest
 from workflow_scripts.models.folders import save_model
 from workflow_scripts.models.fresh import new_model

@@ -12,7 +12,7 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 from workflow_scripts import flip_switches
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.fisher import switches
 from workflow_scripts.fisher.distance import distance
 from workflow_scripts.fisher.embedding import embed

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.import_losses import main
 from workflow_scripts.storage.tables import read_frame
 

@@ -4,7 +4,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from workflow_scripts import compare_sets
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.mix_alignment import main
 from workflow_scripts.storage.tables import write_table
 from workflow_scripts.tokens.rows import Rows, write_rows

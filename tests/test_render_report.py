@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from workflow_scripts import analyse_published, render_report
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.storage.tables import write_json
 
 PUBLISHED = Path(__file__).parents[1] / "published"

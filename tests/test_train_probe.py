@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from workflow_scripts import train_probe
-from workflow_scripts.command_line import UserError, set_threads
+from workflow_scripts.command_line import set_threads
+from workflow_scripts.errors import UserError
 from workflow_scripts.models.digests import weights_digest
 from workflow_scripts.models.loading import load_model
 from workflow_scripts.storage.tables import read_json

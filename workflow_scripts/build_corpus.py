@@ -17,10 +17,11 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from workflow_scripts.command_line import UserError, parser_for, run
+from workflow_scripts.command_line import parser_for, run
 from workflow_scripts.corpora.assemble import COLUMNS, clean, describe, split_documents
 from workflow_scripts.corpora.derived import derive
 from workflow_scripts.corpora.sources import read_source
+from workflow_scripts.errors import UserError
 from workflow_scripts.storage.tables import read_frame, write_json, write_table
 
 

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workflow_scripts.command_line import UserError, parser_for, run, set_threads
+from workflow_scripts.command_line import parser_for, run, set_threads
+from workflow_scripts.errors import UserError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -4,7 +4,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from workflow_scripts.command_line import UserError, parser_for, run
+from workflow_scripts.command_line import parser_for, run
+from workflow_scripts.errors import UserError
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -10,7 +10,8 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from workflow_scripts.command_line import UserError, parser_for, run
+from workflow_scripts.command_line import parser_for, run
+from workflow_scripts.errors import UserError
 
 logger = logging.getLogger(__name__)
 

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from workflow_scripts.errors import UserError
+
 # From glibc's malloc.h.
 _TRIM_THRESHOLD = -1
 _MMAP_THRESHOLD = -3
@@ -23,10 +25,6 @@ _REMEDIES = {
     errno.EACCES: f"get the right to read and write there, {_AGAIN}",
     errno.EIO: f"look after the disk, which has an error, {_AGAIN}",
 }
-
-
-class UserError(Exception):
-    """A mistake in the config, the data or the machine's set-up: told in one line, without a traceback."""
 
 
 def parser_for(description: str | None) -> argparse.ArgumentParser:

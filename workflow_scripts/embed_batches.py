@@ -18,7 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.command_line import UserError, parser_for, run, set_threads
+from workflow_scripts.command_line import parser_for, run, set_threads
+from workflow_scripts.errors import UserError
 
 logger = logging.getLogger(__name__)
 

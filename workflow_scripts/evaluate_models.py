@@ -9,7 +9,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from workflow_scripts.command_line import UserError, parser_for, run, set_threads
+from workflow_scripts.command_line import parser_for, run, set_threads
+from workflow_scripts.errors import UserError
 
 
 def build_parser() -> argparse.ArgumentParser:

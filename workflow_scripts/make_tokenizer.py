@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from workflow_scripts.command_line import UserError, parser_for, run
+from workflow_scripts.command_line import parser_for, run
+from workflow_scripts.errors import UserError
 
 
 def build_parser():

@@ -18,7 +18,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from workflow_scripts.command_line import UserError, add_metric_options, parser_for, run, set_threads
+from workflow_scripts.command_line import add_metric_options, parser_for, run, set_threads
+from workflow_scripts.errors import UserError
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.command_line import UserError, parser_for, run
+from workflow_scripts.command_line import parser_for, run
+from workflow_scripts.errors import UserError
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from snakemake.utils import update_config
 
 from benchmarks import pretraining
 from benchmarks.pretraining import N_GRAM, KneserNeyOfRun, Plan, Work
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.plan.checks import checked
 from workflow_scripts.plan.run_plan import RunPlan
 

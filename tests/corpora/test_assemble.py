@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.command_line import UserError
 from workflow_scripts.corpora.assemble import COLUMNS, clean, describe, split_documents, split_of
 from workflow_scripts.corpora.documents import SourceDocument
+from workflow_scripts.errors import UserError
 
 
 def table(*rows: tuple[str, str]) -> pd.DataFrame:

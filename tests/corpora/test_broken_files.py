@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from workflow_scripts.command_line import UserError
 from workflow_scripts.corpora.sources import files
+from workflow_scripts.errors import UserError
 from workflow_scripts.plan.sources import largest_bytes
 
 pytestmark = pytest.mark.faults

@@ -5,9 +5,9 @@ from collections import Counter
 import pandas as pd
 import pytest
 
-from workflow_scripts.command_line import UserError
 from workflow_scripts.corpora.assemble import COLUMNS
 from workflow_scripts.corpora.derived import derive
+from workflow_scripts.errors import UserError
 
 
 def pairs() -> pd.DataFrame:

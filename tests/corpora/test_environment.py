@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from workflow_scripts.command_line import UserError
 from workflow_scripts.corpora.documents import SourceDocument
 from workflow_scripts.corpora.sources import environment
 from workflow_scripts.corpora.sources.environment import KINDS, header_text
+from workflow_scripts.errors import UserError
 
 PROSE = (
     "Words of a docstring that is long enough to be kept as a document, "

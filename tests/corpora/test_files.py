@@ -7,8 +7,8 @@ import os
 import pandas as pd
 import pytest
 
-from workflow_scripts.command_line import UserError
 from workflow_scripts.corpora.sources import files
+from workflow_scripts.errors import UserError
 
 ROWS = [
     {"nl": "one is one", "formal": "1 = 1", "split": "valid"},

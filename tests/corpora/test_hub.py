@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from workflow_scripts.command_line import UserError
 from workflow_scripts.corpora.sources import hub
+from workflow_scripts.errors import UserError
 
 ASK = """
 import json, sys, time
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.corpora.sources import hub
 for line in sys.stdin:
     start = time.monotonic()

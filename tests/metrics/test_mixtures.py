@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.metrics.intervals import between_sets
 from workflow_scripts.metrics.mixtures import (
     MEAN_OF_PARTS,

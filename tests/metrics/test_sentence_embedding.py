@@ -5,7 +5,7 @@ import types
 import numpy as np
 import pytest
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.metrics.base import Batch, Resources
 from workflow_scripts.metrics.sentence_embedding import PACKAGED, SentenceEmbedding, encoder_folder
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import jensenshannon
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.metrics.base import Batch, Resources
 from workflow_scripts.metrics.gzip_pairs import PARTNERS, GzipPairs, compressed_length, partner_offsets
 from workflow_scripts.metrics.hidden_state_cosine import HiddenStateCosine

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.outside.tables import read, share_matrix
 
 PARTS, TARGETS = ["news", "code"], ["news", "law"]

@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.plan.checks import checked
 
 

@@ -8,7 +8,7 @@ from math import ceil
 import pytest
 import yaml
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.plan.after_failure import execution_options
 from workflow_scripts.plan.resources import DEFAULTS, RuleResources
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.plan import run_lock
 from workflow_scripts.plan.run_lock import state_of, take_run
 from workflow_scripts.storage.tables import write_plain_json

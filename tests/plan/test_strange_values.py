@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.plan.checks import checked
 from workflow_scripts.plan.schema import schema, with_defaults
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from snakemake.exceptions import WorkflowError
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.plan import surroundings
 from workflow_scripts.plan.schema import with_defaults
 from workflow_scripts.plan.surroundings import (

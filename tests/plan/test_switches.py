@@ -2,7 +2,7 @@ import copy
 
 import pytest
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.plan.checks import checked
 from workflow_scripts.plan.run_plan import RunPlan
 

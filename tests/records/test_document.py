@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.records.document import BLOCK, TABLES, figures_named, of_number, written
 from workflow_scripts.storage.tables import write_table
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.plan.schema import with_defaults
 from workflow_scripts.records.keep import TABLES, joined, record, restore
 from workflow_scripts.storage.tables import (

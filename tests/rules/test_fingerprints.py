@@ -24,7 +24,7 @@ OF_NO_JOB = (
     "importable",
     "plumbline_command",
 )
-NO_PROGRAMS = ("__init__", "command_line", "workflow_files")
+NO_PROGRAMS = ("__init__", "command_line", "errors", "workflow_files")
 
 # Wildcards that decide which modules a job of the rule finds by name.
 BY_NAME = {"build_corpus": "corpus", "compare_sets": "metric", "mix_alignment": "metric"}

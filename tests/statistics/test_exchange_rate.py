@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.statistics.exchange_rate import crossing, exchange_rates, own_training_set
 from workflow_scripts.statistics.experiments import Experiment
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.statistics.experiments import experiments_from_json, panels, points
 
 ENTRY = {"name": "x", "kind": "pretraining", "train_sets": ["a", "b"], "eval_sets": ["e"], "tokens": None}

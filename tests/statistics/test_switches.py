@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from workflow_scripts import weigh_switches
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.metrics.intervals import between_sets
 from workflow_scripts.statistics.switches import loss_grid, switch_table
 from workflow_scripts.storage.tables import read_frame, write_table

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.training.devices import leased_devices, resolve_device, visible_devices
 
 FORK = multiprocessing.get_context("fork")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.models.fresh import new_model
 from workflow_scripts.tokens.tokenizer import load_tokenizer
 from workflow_scripts.training.engine import MicroBatches, train

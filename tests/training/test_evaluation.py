@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.models.fresh import new_model
 from workflow_scripts.tokens.tokenizer import load_tokenizer
 from workflow_scripts.training import evaluation

@@ -2,7 +2,7 @@ from dataclasses import MISSING, fields
 
 import pytest
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.plan.schema import schema
 from workflow_scripts.training.recipe import Recipe
 

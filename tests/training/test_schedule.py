@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.training.recipe import Recipe
 from workflow_scripts.training.schedule import Blocks, make_blocks, plan_equal_shares, plan_run
 

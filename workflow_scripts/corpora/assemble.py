@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from workflow_scripts.command_line import UserError
 from workflow_scripts.corpora.documents import SourceDocument, stable_hash
 from workflow_scripts.corpora.near_duplicates import RULE, near_duplicates
+from workflow_scripts.errors import UserError
 
 COLUMNS = ["doc_id", "source_object", "split", "text", "prompt", "completion"]
 

@@ -15,8 +15,8 @@ from itertools import islice
 from string import Formatter
 from typing import Any
 
-from workflow_scripts.command_line import UserError
 from workflow_scripts.corpora.documents import SourceDocument
+from workflow_scripts.errors import UserError
 
 # What a side of a document is made of: a literal text, and the column that follows it, if there is one.
 Side = list[tuple[str, str | None]]

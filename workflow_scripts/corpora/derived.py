@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.command_line import UserError
 from workflow_scripts.corpora.documents import stable_hash
+from workflow_scripts.errors import UserError
 
 _WORD = re.compile(r"\s*\S+")
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 
 STANDARD_LIBRARY = "stdlib"
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 
 
 @dataclass(frozen=True)

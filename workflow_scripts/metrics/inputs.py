@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.metrics.base import Batch
 from workflow_scripts.storage.tables import read_table
 from workflow_scripts.tokens.batches import batch_indices

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.metrics.base import Batch, Metric
 from workflow_scripts.metrics.calibration import calibrate
 from workflow_scripts.metrics.intervals import Estimate, between_sets, given_source, within_set

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.metrics.base import Batch
 from workflow_scripts.metrics.intervals import between_sets, given_source
 from workflow_scripts.metrics.pieces import FeaturedSet, Pieces

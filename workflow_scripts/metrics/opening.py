@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.metrics.base import Batch, Metric, Resources
 from workflow_scripts.metrics.inputs import check_batches, embedding_batches, row_batches
 from workflow_scripts.metrics.registry import metric_class

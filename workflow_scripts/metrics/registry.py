@@ -4,7 +4,7 @@ import importlib
 import pkgutil
 from pathlib import Path
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.metrics.base import Metric
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.metrics.base import Batch, Features, Resources
 from workflow_scripts.metrics.task2vec import Task2Vec
 from workflow_scripts.models.loading import shape_of

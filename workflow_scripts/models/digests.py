@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.storage.content_store import content_key, file_digest
 from workflow_scripts.storage.folders import check_folder
 from workflow_scripts.storage.tables import read_plain_json

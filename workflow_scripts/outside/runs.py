@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.outside.tables import share_matrix
 from workflow_scripts.statistics.effective_tokens import Gaps, Runs
 

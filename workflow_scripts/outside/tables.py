@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 
 # Published shares are often rounded: 17 of them, to .001, may miss 1 by .0085.
 ROUNDING = 0.02

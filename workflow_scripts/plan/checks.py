@@ -4,8 +4,8 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
-from workflow_scripts.command_line import UserError
 from workflow_scripts.corpora.columns import RowReader
+from workflow_scripts.errors import UserError
 from workflow_scripts.metrics.registry import metric_names
 from workflow_scripts.plan.corpus_graph import CorpusGraph
 from workflow_scripts.plan.experiments import is_recorded, recorded, trained, training_corpora

@@ -4,7 +4,7 @@ import json
 from functools import cached_property
 from typing import Any
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.plan.experiments import training_corpora
 from workflow_scripts.plan.sources import in_folder, input_files, packages_of
 from workflow_scripts.plan.stages.files import SetName

@@ -4,7 +4,7 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 
 # What transformers calls the same thing in different models; the first that is set counts.
 WIDTH = ("n_embd", "hidden_size", "d_model")

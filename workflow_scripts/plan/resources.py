@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.plan.rules import RULES
 
 # What a killed training job loses at most.

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from snakemake_interface_common.exceptions import WorkflowError
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.storage.tables import write_plain_json
 
 MARK = "PLUMBLINE_RUN"  # in the environment of a run and of its jobs, which may outlive it

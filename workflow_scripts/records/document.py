@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.records.markdown import NOTHING, markdown, of_number, with_interval
 from workflow_scripts.records.outside_tables import proxies, ranking, rivals
 from workflow_scripts.statistics.views import PEARSON, VIEWS, fragile, views_of

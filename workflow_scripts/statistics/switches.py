@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import kendalltau, t
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.metrics.intervals import between_sets
 from workflow_scripts.statistics.association import NAN
 from workflow_scripts.statistics.correlation import Centring, Grid, correlation

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.storage.content_store import file_digest
 from workflow_scripts.storage.seals import DamagedFile
 from workflow_scripts.storage.tables import read_json, write_json

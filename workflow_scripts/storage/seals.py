@@ -10,7 +10,7 @@ import mmap
 import re
 from pathlib import Path
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 
 WRITTEN_AS = "plumbline.written_as"
 CHECKSUM = "plumbline.sha256"

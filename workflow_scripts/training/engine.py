@@ -14,7 +14,7 @@ import torch
 from torch.utils.data import Dataset
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.storage.folders import check_folder, has_seal, seal_folder
 from workflow_scripts.storage.seals import DamagedFile
 from workflow_scripts.training.interruption import Interruption

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any, get_args, get_type_hints
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 
 MODEL_FORMS = (
     '{"type": "gpt2", "settings": {...}} (from scratch), {"pretrained": NAME, "revision": null} '

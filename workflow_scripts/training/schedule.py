@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.tokens.rows import Rows
 from workflow_scripts.training.recipe import Recipe
 

@@ -4,8 +4,8 @@ import importlib
 import pkgutil
 from typing import Any
 
-from workflow_scripts.command_line import UserError
 from workflow_scripts.corpora.documents import Reading
+from workflow_scripts.errors import UserError
 
 
 def read_source(spec: dict[str, Any]) -> Reading:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.command_line import UserError
 from workflow_scripts.corpora.cutting import cut
 from workflow_scripts.corpora.documents import Reading, SourceDocument, stable_hash
 from workflow_scripts.corpora.packages import (
@@ -34,6 +33,7 @@ from workflow_scripts.corpora.python_text import (
     doctest_pairs,
     without_head_comment,
 )
+from workflow_scripts.errors import UserError
 
 _CHANGE_LOG = re.compile(
     r"^#* *(?:change ?log|changes|change history|release notes|release history|history|what's changed"

@@ -15,9 +15,9 @@ from typing import Any, TextIO, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from workflow_scripts.command_line import UserError
 from workflow_scripts.corpora.columns import RowReader
 from workflow_scripts.corpora.documents import Reading, SourceDocument
+from workflow_scripts.errors import UserError
 from workflow_scripts.storage.content_store import content_key, file_digest
 
 _SUFFIXES = (".txt", ".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".parquet")

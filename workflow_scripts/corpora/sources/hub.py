@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from workflow_scripts.command_line import UserError
 from workflow_scripts.corpora.columns import RowReader
 from workflow_scripts.corpora.documents import Reading, SourceDocument
+from workflow_scripts.errors import UserError
 from workflow_scripts.storage.content_store import content_key, file_digest
 
 logger = logging.getLogger(__name__)

@@ -3,7 +3,7 @@
 from functools import cached_property
 from typing import Any
 
-from workflow_scripts.command_line import UserError
+from workflow_scripts.errors import UserError
 from workflow_scripts.plan.experiments import recorded
 from workflow_scripts.plan.sources import recorded_tables
 from workflow_scripts.plan.stages.files import RunFiles
