@@ -37,8 +37,8 @@ results: setup ## Rebuild pages, figures and tables of docs/RESULTS.md from the 
 record: setup ## Keep the small tables of a finished run in docs/results: make record RUN=real.
 	@$(BIN)/python -m workflow_scripts.record_results --run results/$(RUN) --recorded docs/results/$(RUN)
 
-test: setup ## Run the tests.
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
+test: setup ## Run the tests, in two processes.
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 test-faults: setup ## Damage files, kill runs, feed nonsense: the long version of what test does.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" PLUMBLINE_DAMAGES=500 PLUMBLINE_KILLS=20 $(BIN)/python -m pytest -m faults -rA

@@ -26,3 +26,13 @@ def shared() -> Path:
     if not folder:
         pytest.skip("PLUMBLINE_SHARED is not set")
     return Path(folder)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run in several processes, those of a file share one; those that run the workflow, which share a
+    finished run, are one group, and begin first because they take longest."""
+    whole_runs = ROOT / "tests" / "rules"
+    items.sort(key=lambda item: whole_runs not in item.path.parents)
+    for item in items:
+        group = whole_runs if whole_runs in item.path.parents else item.path
+        item.add_marker(pytest.mark.xdist_group(group.relative_to(ROOT).as_posix()))

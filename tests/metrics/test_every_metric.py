@@ -7,7 +7,14 @@ from workflow_scripts.metrics.intervals import between_sets, within_set
 from workflow_scripts.metrics.registry import metric_class, metric_names
 
 SOURCES = {"rows", "text", "embeddings:corrected", "embeddings:published"}
-EXACT_ONE = {"task2vec", "task2vec_body", "unigram_js", "tfidf_cosine", "hidden_state_cosine"}
+EXACT_ONE = {
+    "task2vec",
+    "task2vec_body",
+    "task2vec_roots",
+    "unigram_js",
+    "tfidf_cosine",
+    "hidden_state_cosine",
+}
 
 
 @pytest.fixture(

@@ -14,8 +14,10 @@ from workflow_scripts.metrics.base import Batch, Resources
 from workflow_scripts.metrics.gzip_pairs import PARTNERS, GzipPairs, compressed_length, partner_offsets
 from workflow_scripts.metrics.hidden_state_cosine import HiddenStateCosine
 from workflow_scripts.metrics.ngram_cross_entropy import NgramCrossEntropy
+from workflow_scripts.metrics.task2vec import Task2Vec
 from workflow_scripts.metrics.task2vec_body import Task2VecBody
 from workflow_scripts.metrics.task2vec_published import Task2VecPublished
+from workflow_scripts.metrics.task2vec_roots import Task2VecRoots
 from workflow_scripts.metrics.tfidf_cosine import TfidfCosine
 from workflow_scripts.metrics.unigram_js import UnigramJS
 from workflow_scripts.tokens.rows import Rows
@@ -188,6 +190,25 @@ def test_body_sees_neither_token_nor_position_rows(resources):
 def test_body_refuses_embeddings_of_another_probe(resources):
     with pytest.raises(UserError, match="made with another probe"):
         Task2VecBody(resources).features(Batch(8, 0, embedding=np.ones(7)))
+
+
+def test_roots_give_the_overlap_of_two_shares_of_information():
+    metric = Task2VecRoots(Resources())
+    a, b = np.array([1.0, 3.0, 0.0]), np.array([8.0, 0.0, 8.0])
+    # sqrt(1/4 x 1/2): only the first coordinate has a share on both sides.
+    found = compared(metric, Batch(8, 0, embedding=a), Batch(8, 0, embedding=b))
+    assert found == pytest.approx(np.sqrt(1 / 8))
+
+
+def test_roots_hardly_notice_coordinates_with_little_information():
+    random = np.random.default_rng(0)
+    a = np.concatenate([random.random(50), np.full(500, 1e-6)])
+    b = a * np.concatenate([np.ones(50), np.exp(random.normal(size=500))])
+    roots, quotients = (
+        compared(metric(Resources()), Batch(8, 0, embedding=a), Batch(8, 0, embedding=b))
+        for metric in (Task2VecRoots, Task2Vec)
+    )
+    assert roots > 0.999 > quotients
 
 
 def test_published_form_depends_on_scale():

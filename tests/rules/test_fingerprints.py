@@ -178,7 +178,10 @@ def test_a_source_is_in_the_fingerprint_of_its_own_corpora_alone(all_jobs):
 
 @pytest.mark.parametrize("metric", metric_names())
 def test_a_metric_is_in_the_fingerprint_of_its_own_comparisons(all_jobs, metric):
-    built_on = {"task2vec": {"task2vec_body", "task2vec_published"}, "ngram_whole": {"ngram_whole_trigram"}}
+    built_on = {
+        "task2vec": {"task2vec_body", "task2vec_published", "task2vec_roots"},
+        "ngram_whole": {"ngram_whole_trigram"},
+    }
     for rule in ("compare_sets", "mix_alignment"):
         comparisons = {
             job["wildcards"]["metric"]
