@@ -29,13 +29,13 @@ published: setup ## Analyse the paper's own numbers; trains nothing.
 results: setup ## Rebuild pages, figures and tables of docs/RESULTS.md from the recorded runs.
 	@for config in docs/results/*/config.json; do \
 	    run=$$(basename $$(dirname $$config)); \
-	    $(BIN)/python -m workflow_scripts.restore_results --recorded docs/results/$$run \
+	    $(BIN)/python -m workflow_scripts.records restore --recorded docs/results/$$run \
 	        --run results/recorded/$$run --config results/recorded/$$run.json && \
 	    $(SNAKEMAKE) report --configfile results/recorded/$$run.json || exit 1; done
-	@$(BIN)/python -m workflow_scripts.write_results --runs results/recorded --document docs/RESULTS.md
+	@$(BIN)/python -m workflow_scripts.records write --runs results/recorded --document docs/RESULTS.md
 
 record: setup ## Keep the small tables of a finished run in docs/results: make record RUN=real.
-	@$(BIN)/python -m workflow_scripts.record_results --run results/$(RUN) --recorded docs/results/$(RUN)
+	@$(BIN)/python -m workflow_scripts.records keep --run results/$(RUN) --recorded docs/results/$(RUN)
 
 test: setup ## Run the tests, in two processes.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder

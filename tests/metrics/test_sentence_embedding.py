@@ -46,7 +46,7 @@ def test_another_encoder_has_another_name(folder):
 
 def test_without_the_extra_the_message_says_what_to_install(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
-    with pytest.raises(UserError, match=r"plumbline\[sentence-embedding\]"):
+    with pytest.raises(UserError, match=r"\[sentence-embedding\]"):
         SentenceEmbedding(Resources(encoder=str(folder))).features(Batch(1, 0, texts=("a",)))
 
 

@@ -18,9 +18,6 @@ LIST_JOB_MODULES = Path(__file__).with_name("list_job_modules.py")
 OF_NO_JOB = (
     "plan",
     "records",
-    "record_results",
-    "restore_results",
-    "write_results",
     "importable",
     "plumbline_command",
 )

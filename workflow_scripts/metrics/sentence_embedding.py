@@ -47,7 +47,7 @@ class SentenceEmbedding(Metric):
             from sentence_transformers import SentenceTransformer
         except ImportError:
             raise UserError(
-                "metric sentence_embedding needs an extra: pip install 'plumbline[sentence-embedding]'"
+                "sentence_embedding needs an extra: .venv/bin/pip install '.[sentence-embedding]' in the checkout"
             ) from None
         return SentenceTransformer(str(self.folder), device="cpu", model_kwargs={"use_safetensors": True})
 

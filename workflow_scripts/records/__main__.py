@@ -1,0 +1,71 @@
+"""Recorded runs: keep the small tables of one, lay it out again for the workflow, write the tables of a document.
+
+keep     joins the tables to what an earlier part of the run (other seeds) left in the folder of records.
+restore  lays a recorded run out as the workflow would have left it, with a config to make its analysis and page from.
+write    writes the tables of a document anew, and copies the figures that it shows beside it.
+"""
+
+import argparse
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from workflow_scripts.command_line import parser_for, run
+from workflow_scripts.errors import UserError
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = parser_for(__doc__)
+    commands = parser.add_subparsers(required=True, metavar="keep | restore | write")
+    keep = commands.add_parser("keep", allow_abbrev=False)
+    keep.add_argument("--run", required=True, type=Path, help="folder of the run, such as results/real")
+    keep.add_argument("--recorded", required=True, type=Path, help="output: folder of the kept tables")
+    keep.set_defaults(command=keep_tables)
+    restore = commands.add_parser("restore", allow_abbrev=False)
+    restore.add_argument("--recorded", required=True, type=Path, help="folder of the kept tables")
+    restore.add_argument("--run", required=True, type=Path, help="output: folder of the run")
+    restore.add_argument("--config", required=True, type=Path, help="output: config for --configfile (JSON)")
+    restore.set_defaults(command=restore_run)
+    write = commands.add_parser("write", allow_abbrev=False)
+    write.add_argument("--runs", required=True, type=Path, help="folder with a folder of each run")
+    write.add_argument("--document", required=True, type=Path, help="Markdown; its tables are replaced")
+    write.set_defaults(command=write_document)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = build_parser().parse_args(argv)
+    arguments.command(arguments)
+
+
+def keep_tables(arguments: argparse.Namespace) -> None:
+    from workflow_scripts.records.keep import record
+
+    record(arguments.run, arguments.recorded)
+
+
+def restore_run(arguments: argparse.Namespace) -> None:
+    from workflow_scripts.records.keep import restore
+    from workflow_scripts.storage.tables import write_plain_json
+
+    write_plain_json(restore(arguments.recorded, arguments.run), arguments.config)
+
+
+def write_document(arguments: argparse.Namespace) -> None:
+    from workflow_scripts.records.document import figures_named, written
+    from workflow_scripts.storage.tables import replaced_whole
+
+    text = written(arguments.document.read_text(encoding="utf-8"), arguments.runs)
+    for name, figure in figures_named(text):
+        source = arguments.runs / name / "report" / "figures" / figure
+        if not source.is_file():
+            raise UserError(f"{arguments.document} shows {figure} of the run {name}, which it has not drawn")
+        target = arguments.document.parent / "results" / name / figure
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+    with replaced_whole(arguments.document) as path:
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run(main)
