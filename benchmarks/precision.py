@@ -37,8 +37,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not os.environ.get("PLUMBLINE_SHARED"):
         raise UserError("PLUMBLINE_SHARED is not set: it names the folder that holds corpora/")
     set_threads(arguments.threads)
-    from workflow_scripts.fisher.distance import distance_matrix, embedding_blocks
+    from workflow_scripts.fisher.distance import distance_matrix
     from workflow_scripts.fisher.layout import layout
+    from workflow_scripts.storage.tables import read_frame
 
     corpora = Path(os.environ["PLUMBLINE_SHARED"]) / "corpora"
     bench = Bench(arguments.work, corpora, arguments.batches, arguments.rows_per_batch, 0, arguments.threads)
@@ -60,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             "threads": arguments.threads,
         }
         embed_batches.main(as_options(options))
-        return np.concatenate(list(embedding_blocks(output)))
+        return np.stack(list(read_frame(output)["embedding"]))
 
     precisions = ("float32", arguments.precision)
     found = {

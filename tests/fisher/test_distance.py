@@ -1,9 +1,6 @@
 """Distances: their properties, the matrix against single pairs, and files against arrays."""
 
-from pathlib import Path
-
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 from hypothesis import given, settings
@@ -11,8 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import cosine
 
-from workflow_scripts.fisher.distance import distance, distance_matrix, distance_matrix_of_files
-from workflow_scripts.storage.tables import write_table
+from workflow_scripts.fisher.distance import distance, distance_matrix
 
 positive = st.floats(1e-6, 1e6)
 numbers = st.one_of(st.just(0.0), positive)
@@ -89,17 +85,3 @@ def test_double_precision_is_kept() -> None:
 def test_matrix_refuses_other_lengths() -> None:
     with pytest.raises(ValueError, match="cannot be compared"):
         distance_matrix(np.ones((2, 3)), np.ones((2, 4)))
-
-
-def test_files_agree_with_arrays(tmp_path: Path) -> None:
-    A, B = sparse_embeddings(11, 50, 0), sparse_embeddings(9, 50, 1)
-    for name, values in (("a", A), ("b", B)):
-        write_table(
-            pa.table({"embedding": pa.array(list(values), pa.list_(pa.float32()))}),
-            tmp_path / f"{name}.parquet",
-        )
-    for rows in (4, 100):
-        between = distance_matrix_of_files(tmp_path / "a.parquet", tmp_path / "b.parquet", rows=rows)
-        np.testing.assert_allclose(between, distance_matrix(A, B), rtol=0, atol=1e-7)
-        within = distance_matrix_of_files(tmp_path / "a.parquet", tmp_path / "a.parquet", rows=rows)
-        np.testing.assert_allclose(within, distance_matrix(A, A), rtol=0, atol=1e-7)

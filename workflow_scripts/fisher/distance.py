@@ -1,15 +1,8 @@
-"""How far Fisher embeddings are apart: one pair, all pairs of two arrays, or of two files larger than memory."""
-
-from collections.abc import Iterator
-from pathlib import Path
+"""How far Fisher embeddings are apart: one pair, or all pairs of two arrays."""
 
 import numpy as np
-import pyarrow.parquet as pq
 import torch
 from numpy.typing import ArrayLike
-
-_BLOCK = 256
-"""Embeddings of a file that are in memory at a time, on each side: 138 MB of GPT-2 small's."""
 
 
 def distance(a: ArrayLike | torch.Tensor, b: ArrayLike | torch.Tensor, epsilon: float | None = None) -> float:
@@ -51,37 +44,6 @@ def distance_matrix(
     smallest = np.finfo(kind).tiny
     added = smallest if epsilon is None else max(kind.type(epsilon), smallest)
     return np.clip(1 - cosines(first, second, added, is_symmetric), 0, 1)
-
-
-def embedding_blocks(path: str | Path, rows: int = _BLOCK) -> Iterator[np.ndarray]:
-    """The embeddings of a file in order, (up to `rows`, coordinates) float32 at a time."""
-    # Buffered, because a column of a row group is read into memory whole otherwise.
-    with pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False, page_checksum_verification=True) as file:
-        for part in file.iter_batches(batch_size=rows, columns=["embedding"]):
-            column = part.column("embedding")
-            yield column.flatten().to_numpy().reshape(len(column), -1)
-
-
-def distance_matrix_of_files(
-    first: str | Path, second: str | Path, epsilon: float | None = None, rows: int = _BLOCK
-) -> np.ndarray:
-    """`distance_matrix` of the embeddings of two files, of which two blocks are in memory at a time.
-
-    Of a file with itself, only blocks on and above the diagonal are compared.
-    """
-    is_same = Path(first).resolve() == Path(second).resolve()
-    sizes = [pq.ParquetFile(path).metadata.num_rows for path in (first, second)]
-    result = np.empty(sizes)
-    for i, left in enumerate(embedding_blocks(first, rows)):
-        down = slice(i * rows, i * rows + len(left))
-        for j, right in enumerate(embedding_blocks(second, rows)):
-            across = slice(j * rows, j * rows + len(right))
-            if is_same and j < i:
-                continue
-            result[down, across] = distance_matrix(left, left if is_same and i == j else right, epsilon)
-            if is_same:
-                result[across, down] = result[down, across].T
-    return result
 
 
 def _array(values: ArrayLike | torch.Tensor) -> np.ndarray:
