@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.self_closeness import self_closeness, swayed_by_length
+from studies.self_closeness import self_closeness, swayed_by_length
 
 
 def test_the_own_half_is_set_against_the_nearest_other_corpus() -> None:

@@ -20,7 +20,7 @@ def resolve_precision(name: str) -> str:
     """float32, tf32 or bfloat16. `auto` is float32 everywhere.
 
     Both sides of a comparison need the same arithmetic, and what a coarser one moves depends on probe and device:
-    it is for the user to name one, once `benchmarks/precision.py` has shown how far it moves the alignment there.
+    it is for the user to name one, once `studies/precision.py` has shown how far it moves the alignment there.
     """
     return "float32" if name == "auto" else name
 

@@ -1,7 +1,7 @@
 """What lifts the Fisher measure as a worth of tokens? Variants of it, chosen on recorded runs, told on others.
 
-Run as `python -m benchmarks.outside_fisher --run results/regmix` when that run has its embeddings. A variant is the
-coordinates that are compared and how (`benchmarks.fisher_variants` has both lists), and whether batches are compared
+Run as `python -m studies.outside_fisher --run results/regmix` when that run has its embeddings. A variant is the
+coordinates that are compared and how (`studies.fisher_variants` has both lists), and whether batches are compared
 pair by pair or `pooled`: the mean Fisher of all batches of a set, compared once. Each has both kernels of
 `statistics/effective_tokens.py`; kernel and tau are those that rank the runs of --learn best. Prints one JSON line a
 variant, the best one on --learn last: mean rank correlation over targets where it was chosen, and for each experiment
@@ -17,7 +17,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from benchmarks.fisher_variants import COMPARISONS, coordinate_groups
+from studies.fisher_variants import COMPARISONS, coordinate_groups
 from workflow_scripts.command_line import parser_for, set_threads
 from workflow_scripts.outside.runs import runs_of
 from workflow_scripts.statistics.effective_tokens import (

@@ -1,8 +1,8 @@
 """How far does coarser arithmetic move the alignment?
 
-    PLUMBLINE_SHARED=<folder> python -m benchmarks.precision --work <folder> [--device cuda] [--precision tf32]
+    PLUMBLINE_SHARED=<folder> python -m studies.precision --work <folder> [--device cuda] [--precision tf32]
 
-Embeds both halves of some corpora with the probe of `benchmarks.self_closeness` (made in the work folder where it is
+Embeds both halves of some corpora with the probe of `studies.self_closeness` (made in the work folder where it is
 not there yet), in float32 and in the other precision, from the same rows and with the same numbers for the label
 draws. Prints one JSON line for all coordinates and one for those of the body: the largest and the mean absolute move
 of the alignment of a half to a held-out half, and `passes`: none moves by .001 or more. TF32 is a matter of GPUs.
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.self_closeness import MUST_WIN, SIDES, Bench, as_options
+from studies.self_closeness import MUST_WIN, SIDES, Bench, as_options
 from workflow_scripts import embed_batches
 from workflow_scripts.command_line import parser_for, run, set_threads
 from workflow_scripts.errors import UserError

@@ -1,6 +1,6 @@
 """Does each metric know a corpus by its own held-out half, and does it rise with the share of the target?
 
-Run as `PLUMBLINE_SHARED=<folder> python -m benchmarks.self_closeness --work <folder>`; what is finished in the work
+Run as `PLUMBLINE_SHARED=<folder> python -m studies.self_closeness --work <folder>`; what is finished in the work
 folder is not computed again. Prints JSON lines:
 
 - `self_closeness`: for every metric and corpus, the alignment of one half of its documents to the other half, and

@@ -1,6 +1,6 @@
 """Can the Fisher measure predict loss better? Variants chosen on half of the evaluation sets, told on the other half.
 
-Run as `python -m benchmarks.fisher_variants --run results/real --experiment pretraining` after that run. A variant is
+Run as `python -m studies.fisher_variants --run results/real --experiment pretraining` after that run. A variant is
 a Fisher diagonal, the coordinates that are compared, and how:
 
 - Fisher: `drawn` labels (the embeddings of the run), `real` next tokens instead, `fitted` (drawn, after a head fit),
