@@ -1,1 +1,1 @@
-"""Questions asked of finished runs or of corpora beside the workflow; docs/ tells what came out. Not benchmarks: no gate."""
+"""Questions asked of finished runs, or of corpora beside the workflow; docs/ tells what came out."""
