@@ -20,7 +20,7 @@ setup: ## Make the virtual environment in .venv, when the pins have changed or i
 reproduce: setup ## Run the main job: config.yaml, from corpora to report.
 	@$(SNAKEMAKE) report
 
-quick: setup ## The same rules in small, in under three minutes.
+quick: setup ## The same rules at small scale, in under three minutes.
 	@$(SNAKEMAKE) report $(QUICK)
 
 published: setup ## Analyse the paper's own numbers; trains nothing.

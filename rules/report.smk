@@ -110,7 +110,7 @@ onsuccess:
 
 
 onerror:
-    # What can be said without the failed jobs is said: the page lists what is missing. Not after Ctrl-C: nothing failed.
+    # Renders a partial report, which lists what is missing. Not after Ctrl-C: nothing failed.
     keeps_going = workflow.execution_settings.keep_going
     if keeps_going and workflow.scheduler.failed and not plan.config["only_existing"]:
         shell(command_for_what_exists(plan, workflow.main_snakefile, sys.argv[1:]))

@@ -44,7 +44,7 @@ def test_an_unknown_key_of_a_corpus_is_named_by_its_source(config):
 
 def test_an_overlay_takes_a_key_away_with_null(config):
     config["probe"]["model"]["pretrained"] = "gpt2"
-    assert "null takes a key away" in mistake(config)
+    assert "set a key to null to remove it" in mistake(config)
     config["probe"]["model"] |= {"type": None, "settings": None}
     assert checked(config)["probe"]["model"] == {"pretrained": "gpt2"}
     config["corpora"]["licences"] |= {

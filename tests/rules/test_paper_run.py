@@ -1,4 +1,4 @@
-"""The config of the paper in small: local data sets with the columns of the Hub's, a tiny GPT-2 in its place."""
+"""The config of the paper at small scale: local data sets with the columns of the Hub's, a tiny GPT-2 in its place."""
 
 import json
 import os

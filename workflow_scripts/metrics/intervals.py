@@ -26,7 +26,7 @@ def between_sets(table: np.ndarray) -> Estimate:
     """Source batches as rows, target batches as columns, no batch on both sides.
 
     SE^2 = var(row means) / N + var(column means) / M, with Welch-Satterthwaite degrees of freedom; the
-    noise of single pairs is in both terms, so it is counted twice, which errs to the wide side.
+    noise of single pairs is in both terms, so it is counted twice, which is conservative.
     """
     rows, columns = table.mean(axis=1), table.mean(axis=0)
     parts = np.array([rows.var(ddof=1) / len(rows), columns.var(ddof=1) / len(columns)])

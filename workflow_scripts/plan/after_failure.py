@@ -1,4 +1,4 @@
-"""What can be said without the jobs that failed: the page of what exists."""
+"""The partial report after a failed run."""
 
 import argparse
 import itertools

@@ -139,7 +139,7 @@ def _one_line(error: ValidationError, where: str) -> str:
         "oneOf": lambda v: (
             "must have exactly one of "
             + ", ".join(str(o["required"][0]) for o in v)
-            + " (in an overlay, which adds to what is there, null takes a key away)"
+            + " (an overlay adds keys; set a key to null to remove it)"
         ),
     }.get(str(error.validator), lambda v: error.message)(error.validator_value)
     return f"{path} = {value}: {allowed}"

@@ -8,7 +8,7 @@ from workflow_scripts.tokens.rows import Rows
 def mix(sets: list[Rows], fractions: list[float], unit: int = 1) -> Rows:
     """Interleave sets so that every prefix holds the fractions as nearly as whole units of `unit` rows allow.
 
-    Rows keep their ids and their order within each set. At each step the set that lags furthest behind its
+    Rows keep their ids and their order within each set. At each step the set that is furthest below its
     share of the real tokens gives its next unit; the mixture ends when that set has no whole unit left.
     """
     if len(sets) != len(fractions) or abs(sum(fractions) - 1) > 1e-9 or min(fractions) < 0:

@@ -69,7 +69,7 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Recipe":
-        """A checked recipe; a mistake is told with its key, its value and what is allowed."""
+        """A checked recipe; errors name the key, the value and what is allowed."""
         known = {field.name: field for field in fields(cls)}
         for key in values:
             if key not in known:

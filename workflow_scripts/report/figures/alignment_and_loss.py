@@ -155,6 +155,6 @@ def _summary(points: pd.DataFrame, rows: pd.DataFrame, metrics: list[str], scope
     if pd.isna(strongest["value"]):
         return f"{sizes} {sentence(verdict(strongest))}."
     return (
-        f"{sizes} Of the measures, {plain(metrics[0])} goes with loss most closely {where} at {budget} tokens; "
+        f"{sizes} Of the measures, {plain(metrics[0])} correlates with loss most closely {where} at {budget} tokens; "
         f"{verdict(strongest)}."
     )

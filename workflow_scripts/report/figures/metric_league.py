@@ -1,4 +1,4 @@
-"""Which measure goes with loss most closely: one figure per experiment, one panel per scope, one row per metric."""
+"""Which measure correlates with loss most closely: a figure per experiment, a panel per scope, a row per metric."""
 
 import altair as alt
 import pandas as pd
