@@ -50,6 +50,7 @@ rule mix_alignment:
         shares=plan.outside.shares,
         probe=plan.probe.weights,
         tokenizer=rules.make_tokenizer.output.tokenizer,
+        compared=ancient("<results>/alignment/{metric}.parquet"),  # whose features and pairs are then in the store
     output:
         "<results>/alignment/mixtures/{metric}.parquet",
     log:
