@@ -162,6 +162,8 @@ class Work:
                     "packed",
                     "--length",
                     str(ROW_LENGTH),
+                    "--seed",
+                    "0",
                 ]
                 options += ["--documents", str(self.documents(name)), "--tokenizer", str(self.tokenizer)]
                 tokenize_corpus.main([*options, "--output", str(self.rows(name))])

@@ -122,6 +122,7 @@ def measured(folder: Path, threads: int) -> pd.DataFrame:
             f"--batches={BATCHES}",
             f"--rows-per-batch={ROWS_PER_BATCH}",
             f"--head-epochs={HEAD_EPOCHS}",
+            "--seed=0",
             f"--store={folder / 'store'}",
             "--device=cpu",
             f"--threads={threads}",

@@ -10,7 +10,7 @@ rule alignment:
     """Target: the table of alignments, its cost, and the covariates."""
     input:
         "<results>/alignment/alignment.parquet",
-        "<results>/alignment/covariates.parquet",
+        plan.alignment.covariates,
 
 
 rule compare_sets:
@@ -18,7 +18,7 @@ rule compare_sets:
     input:
         sets=lambda w: plan.alignment.inputs(w.metric, plan.sets.names),
         times=lambda w: plan.alignment.times(w.metric),
-        probe=plan.probe.weights,
+        probe=lambda w: plan.alignment.probe(w.metric),
         tokenizer=rules.make_tokenizer.output.tokenizer,
     output:
         table="<results>/alignment/{metric}.parquet",
@@ -38,7 +38,7 @@ rule compare_sets:
         sets=lambda w, input: options("--set", plan.sets.names, input.sets),
         times=lambda w, input: options("--times", plan.sets.names, input.times) if input.times else [],
         floor=lambda w, input: f"{plan.sets.floor}={input.sets[plan.sets.names.index(plan.sets.floor)]}",
-        model=lambda w, input: folder_of(input.probe),
+        model=lambda w: plan.alignment.model(w.metric),
         tokenizer=lambda w, input: folder_of(input.tokenizer),
         batches=lambda w: plan.alignment.batches(w.metric),
         encoder=lambda w: plan.alignment.encoder(w.metric),
@@ -54,7 +54,7 @@ rule compare_sets:
         " {params.sets:q}"
         " {params.times:q}"
         " --floor {params.floor:q}"
-        " --model {params.model:q}"
+        " {params.model:q}"
         " --tokenizer {params.tokenizer:q}"
         " {params.encoder:q}"
         " --batches {params.batches}"

@@ -17,7 +17,7 @@ rule correlate_losses:
     input:
         alignment="<results>/alignment/alignment.parquet",
         mixtures=plan.outside.alignments,
-        covariates="<results>/alignment/covariates.parquet",
+        covariates=plan.alignment.covariates,
         losses="<results>/losses/loss_summary.parquet",
     output:
         correlation="<results>/analysis/correlation.parquet",
@@ -35,6 +35,7 @@ rule correlate_losses:
         **ask.all("correlate_losses"),
     params:
         experiments=plan.analysis.experiments_json,
+        covariates=lambda w, input: ["--covariates", *input.covariates] if input.covariates else [],
         given=[word for metric in plan.alignment.baselines for word in ("--given", metric)],
         permutations=plan.config["statistics"]["permutations"],
         bootstraps=plan.config["statistics"]["bootstraps"],
@@ -45,7 +46,7 @@ rule correlate_losses:
         "python -m workflow_scripts.correlate_losses"
         " --alignment {input.alignment:q}"
         " --mixtures {input.mixtures:q}"
-        " --covariates {input.covariates:q}"
+        " {params.covariates:q}"
         " --losses {input.losses:q}"
         " --experiments {params.experiments:q}"
         " {params.given:q}"

@@ -48,7 +48,7 @@ rule mix_alignment:
         parts=lambda w: plan.alignment.inputs(w.metric, plan.outside.parts.values()),
         targets=lambda w: plan.alignment.inputs(w.metric, plan.outside.targets.values()),
         shares=plan.outside.shares,
-        probe=plan.probe.weights,
+        probe=lambda w: plan.alignment.probe(w.metric),
         tokenizer=rules.make_tokenizer.output.tokenizer,
         compared=ancient("<results>/alignment/{metric}.parquet"),  # whose features and pairs are then in the store
     output:
@@ -67,7 +67,7 @@ rule mix_alignment:
     params:
         parts=lambda w, input: options("--part", plan.outside.parts, input.parts),
         targets=lambda w, input: options("--target", plan.outside.targets, input.targets),
-        model=lambda w, input: folder_of(input.probe),
+        model=lambda w: plan.alignment.model(w.metric),
         tokenizer=lambda w, input: folder_of(input.tokenizer),
         encoder=lambda w: plan.alignment.encoder(w.metric),
         batches=lambda w: plan.alignment.batches(w.metric),
@@ -83,7 +83,7 @@ rule mix_alignment:
         " {params.parts:q}"
         " {params.targets:q}"
         " --mixtures {input.shares:q}"
-        " --model {params.model:q}"
+        " {params.model:q}"
         " --tokenizer {params.tokenizer:q}"
         " {params.encoder:q}"
         " --batches {params.batches}"

@@ -24,7 +24,7 @@ rule describe_run:
         corpora=plan.files.present(
             f"{plan.root}/corpora/{name}/manifest.json" for name in plan.corpora.with_documents
         ),
-        probes=plan.files.present([f"{plan.probe.folder}/manifest.json"]),
+        probes=plan.files.present([f"{plan.probe.folder}/manifest.json"] if plan.uses_probe else []),
     output:
         "<results>/report/provenance.json",
     log:

@@ -12,6 +12,7 @@ from workflow_scripts.errors import UserError
 from workflow_scripts.storage.tables import read_frame
 
 PUBLISHED = Path(__file__).parents[1] / "published"
+EFFORT = ("--permutations", "10000", "--seed", "0")
 POOLED_R2 = {
     "pretraining_new": 0.838,
     "pretraining_old": 0.800,
@@ -28,7 +29,7 @@ POOLED_R2 = {
 def table(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     folder = tmp_path_factory.mktemp("published")
     output, points = folder / "published.parquet", folder / "points.parquet"
-    main(["--folder", str(PUBLISHED), "--output", str(output), "--points", str(points)])
+    main(["--folder", str(PUBLISHED), *EFFORT, "--output", str(output), "--points", str(points)])
     assert len(read_frame(points)) == 24 + 24 + 7 + 8 + 4 * 7
     return read_frame(output)
 
@@ -73,11 +74,11 @@ def test_gzip_without_proofnet_leaves_six_points(table: pd.DataFrame) -> None:
 
 def test_output_is_the_same_bytes_again(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        main(["--folder", str(PUBLISHED), "--output", str(tmp_path / name)])
+        main(["--folder", str(PUBLISHED), *EFFORT, "--output", str(tmp_path / name)])
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     shutil.copy(PUBLISHED / "pretraining.csv", tmp_path)
     with pytest.raises(UserError, match=r"finetuning_task2vec\.csv"):
-        main(["--folder", str(tmp_path), "--output", str(tmp_path / "out.parquet")])
+        main(["--folder", str(tmp_path), *EFFORT, "--output", str(tmp_path / "out.parquet")])

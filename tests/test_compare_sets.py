@@ -69,7 +69,13 @@ def sets(tmp_path):
 def arguments(
     tmp_path, sets, floor="random.train", without_floor_set=True, output="alignment.parquet", **options
 ):
-    given = {"metric": "unigram_js", "batches": 4, "rows-per-batch": 8, "store": tmp_path / "store"} | options
+    given = {
+        "metric": "unigram_js",
+        "batches": 4,
+        "rows-per-batch": 8,
+        "seed": 0,
+        "store": tmp_path / "store",
+    } | options
     given |= {"output": tmp_path / output, "cost": tmp_path / f"cost-{output}"}
     found = [f"--floor={floor}={sets[floor]}"]
     found += [f"--set={name}={path}" for name, path in sets.items() if name != floor or not without_floor_set]

@@ -77,7 +77,7 @@ class Run:
                 *("--losses", str(self.folder / "losses.parquet")),
                 *("--experiments", json.dumps([self.experiment])),
                 *("--output", str(paths["output"]), "--points", str(paths["points"])),
-                *("--permutations", "200", "--bootstraps", "200", *options),
+                *("--permutations", "200", "--bootstraps", "200", "--seed", "0", *options),
             ]
         )
         return {name: read_frame(path) for name, path in paths.items()}

@@ -71,8 +71,10 @@ def options(folder: Path, output: Path, **changes: object) -> list[str]:
     values = {
         "model": folder / "probe",
         "tokenizer": folder / "tokenizer",
+        "batches": 4,
         "rows-per-batch": 10,
         "head-epochs": 1,
+        "seed": 0,
         "store": output / "store",
         "output": output / "alignments.parquet",
         "times": output / "times.json",

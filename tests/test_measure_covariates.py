@@ -42,7 +42,7 @@ def sets(tmp_path):
 
 def measure(tmp_path, probe, paths, output="covariates.parquet"):
     sets = [f"--set={name}={path}" for name, path in paths.items()]
-    options = ["--batches=4", "--rows-per-batch=4", f"--store={tmp_path / 'store'}"]
+    options = ["--batches=4", "--rows-per-batch=4", "--seed=0", f"--store={tmp_path / 'store'}"]
     main([*sets, f"--model={probe}", *options, f"--output={tmp_path / output}"])
     return pq.read_table(tmp_path / output).to_pandas().set_index(["source", "target"])
 

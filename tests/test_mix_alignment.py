@@ -59,6 +59,7 @@ def shared(tmp_path, metric, tokenizer):
         f"--tokenizer={tokenizer}",
         "--batches=4",
         "--rows-per-batch=8",
+        "--seed=0",
     ]
 
 

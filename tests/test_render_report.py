@@ -18,7 +18,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     table, points = folder / "published.parquet", folder / "points.parquet"
     analyse_published.main(
         [
-            *("--folder", str(PUBLISHED), "--permutations", "50"),
+            *("--folder", str(PUBLISHED), "--permutations", "50", "--seed", "0"),
             *("--output", str(table), "--points", str(points)),
         ]
     )

@@ -22,9 +22,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser = parser_for(__doc__)
     parser.add_argument("--folder", required=True, help="folder with the CSV files of published numbers")
     parser.add_argument(
-        "--permutations", type=int, default=10_000, help="random arrangements beyond 7 families"
+        "--permutations", type=int, required=True, help="random arrangements beyond 7 families"
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of the random arrangements")
+    parser.add_argument("--seed", type=int, required=True, help="seed of the random arrangements")
     parser.add_argument("--threads", type=int, default=1, help="threads of the numerical libraries")
     parser.add_argument("--output", required=True, help="Parquet file of statistics")
     parser.add_argument("--points", help="Parquet file of the published pairs")

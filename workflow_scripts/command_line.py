@@ -42,10 +42,10 @@ def add_metric_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--encoder", help="folder or Hub name of a sentence encoder, for metrics that use one"
     )
-    parser.add_argument("--batches", type=int, default=8)
-    parser.add_argument("--rows-per-batch", type=int, default=32)
+    parser.add_argument("--batches", type=int, required=True)
+    parser.add_argument("--rows-per-batch", type=int, required=True)
     parser.add_argument("--fewer-rows", action="store_true", help="allow smaller batches of embeddings")
-    parser.add_argument("--seed", type=int, default=0, help="of the draw of batches")
+    parser.add_argument("--seed", type=int, required=True, help="of the draw of batches")
     parser.add_argument("--store", required=True, type=Path, help="folder of finished pieces")
     parser.add_argument("--threads", type=int, default=1)
 

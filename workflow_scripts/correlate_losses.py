@@ -35,10 +35,10 @@ def build_parser() -> argparse.ArgumentParser:
         help="also correlate every other metric given this one; may be repeated",
     )
     parser.add_argument(
-        "--permutations", type=int, default=5_000, help="random arrangements beyond 7 families"
+        "--permutations", type=int, required=True, help="random arrangements beyond 7 families"
     )
-    parser.add_argument("--bootstraps", type=int, default=2_000, help="resamples for the bootstrap interval")
-    parser.add_argument("--seed", type=int, default=0, help="seed of arrangements and resamples")
+    parser.add_argument("--bootstraps", type=int, required=True, help="resamples for the bootstrap interval")
+    parser.add_argument("--seed", type=int, required=True, help="seed of arrangements and resamples")
     parser.add_argument("--threads", type=int, default=1, help="threads of the numerical libraries")
     parser.add_argument("--output", required=True, help="Parquet file of correlations")
     parser.add_argument("--points", required=True, help="Parquet file of pairs of sets")

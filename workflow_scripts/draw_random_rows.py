@@ -12,7 +12,7 @@ def build_parser():
     parser.add_argument("--tokenizer", required=True, help="folder of the tokenizer")
     parser.add_argument("--length", type=int, required=True, help="tokens in a row")
     parser.add_argument("--count", type=int, required=True, help="number of rows")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--output", required=True, help="the rows, as Parquet")
     return parser
 

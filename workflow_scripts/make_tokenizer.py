@@ -13,7 +13,7 @@ def build_parser():
     parser.add_argument(
         "--documents", nargs="*", default=[], help="documents.parquet of each corpus to train on"
     )
-    parser.add_argument("--vocabulary", type=int, default=2048, help="size of the vocabulary to train")
+    parser.add_argument("--vocabulary", type=int, required=True, help="size of the vocabulary to train")
     parser.add_argument("--output", required=True, help="folder for the tokenizer")
     return parser
 

@@ -22,9 +22,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--set", required=True, action="append", metavar="NAME=PATH", help="repeated, one a set"
     )
     parser.add_argument("--model", required=True, type=Path, help="folder of the probe")
-    parser.add_argument("--batches", type=int, default=8)
-    parser.add_argument("--rows-per-batch", type=int, default=32)
-    parser.add_argument("--seed", type=int, default=0, help="of the draw of batches")
+    parser.add_argument("--batches", type=int, required=True)
+    parser.add_argument("--rows-per-batch", type=int, required=True)
+    parser.add_argument("--seed", type=int, required=True, help="of the draw of batches")
     parser.add_argument("--store", required=True, type=Path, help="folder of finished pieces")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", required=True, type=Path, help="Parquet")

@@ -20,7 +20,7 @@ def build_parser():
     parser.add_argument(
         "--order", choices=["shuffled", "given"], default="shuffled", help="order of the documents"
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of the shuffle")
+    parser.add_argument("--seed", type=int, required=True, help="seed of the shuffle")
     parser.add_argument("--output", required=True, help="the rows, as Parquet")
     return parser
 

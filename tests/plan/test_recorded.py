@@ -7,6 +7,7 @@ import pytest
 from workflow_scripts.errors import UserError
 from workflow_scripts.plan.checks import checked
 from workflow_scripts.plan.run_plan import RunPlan
+from workflow_scripts.plan.work import planned_jobs
 
 PARTS, TARGETS = ["scientific_docstrings", "cpp_headers"], ["scientific_docstrings", "licences"]
 
@@ -56,6 +57,25 @@ def test_nothing_is_trained_and_parts_and_targets_are_measured(recorded):
     ]
     assert {"effective_tokens", "token_worth"} <= set(plan.report_tables)
     assert [one["kind"] for one in json.loads(plan.analysis.experiments_json)] == ["recorded", "recorded"]
+
+
+def test_measures_that_read_without_a_probe_need_none(recorded):
+    recorded["alignment"]["metrics"] = ["unigram_js", "ngram_whole"]
+    plan = RunPlan(checked(recorded))
+    assert not plan.uses_probe and plan.alignment.covariates == []
+    jobs = planned_jobs(plan)
+    assert jobs["train_probe"] == 0 and "measure_covariates" not in jobs
+    recorded["alignment"]["metrics"].append("hidden_state_cosine")
+    plan = RunPlan(checked(recorded))
+    assert plan.uses_probe and planned_jobs(plan)["train_probe"] == 1
+    assert plan.alignment.probe("unigram_js") == plan.alignment.model("unigram_js") == []
+    assert plan.alignment.probe("hidden_state_cosine") == [plan.probe.weights]
+
+
+def test_models_that_are_trained_are_described_by_covariates_which_read_with_the_probe(config):
+    config["alignment"]["metrics"], config["switches"] = ["unigram_js"], None
+    plan = RunPlan(checked(config))
+    assert plan.uses_probe and len(plan.alignment.covariates) == 1
 
 
 def test_only_what_exists_is_asked_for_after_a_failure(recorded):

@@ -9,7 +9,7 @@ import yaml
 
 from workflow_scripts.errors import UserError
 from workflow_scripts.plan.schema import with_defaults
-from workflow_scripts.records.keep import TABLES, joined, record, restore
+from workflow_scripts.records.keep import COVARIATES, TABLES, joined, record, restore
 from workflow_scripts.storage.tables import (
     read_frame,
     read_plain_json,
@@ -36,7 +36,7 @@ CONFIG = with_defaults(
 def make_run(tmp_path):
     def make(name, seed, loss, **config):
         folder = tmp_path / name
-        for path, keys in TABLES.items():
+        for path, keys in (TABLES | {COVARIATES: ["source", "target"]}).items():
             row = dict.fromkeys(keys, "x") | ({"seed": seed} if "seed" in keys else {}) | {"value": loss}
             write_table(pd.DataFrame([row]), folder / path)
         settings = copy.deepcopy(CONFIG)

@@ -209,7 +209,7 @@ class MadeUpRun:
         correlate_losses.main(
             [
                 *inputs,
-                *("--permutations", "200", "--bootstraps", "50", "--given", "unigram_js"),
+                *("--permutations", "200", "--bootstraps", "50", "--seed", "0", "--given", "unigram_js"),
                 *("--output", output("correlation"), "--points", output("points")),
                 *("--differences", output("metric_differences"), "--leave-one-out", output("leave_one_out")),
             ]
@@ -237,7 +237,7 @@ class MadeUpRun:
         )
         analyse_published.main(
             [
-                *("--folder", str(REPOSITORY / "published"), "--permutations", "100"),
+                *("--folder", str(REPOSITORY / "published"), "--permutations", "100", "--seed", "0"),
                 *("--output", output("published"), "--points", output("published_points")),
             ]
         )

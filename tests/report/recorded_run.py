@@ -120,7 +120,7 @@ def analyse(folder: Path, names: tuple[str, ...] = ("small", "large")) -> dict[s
     known += ["--losses", str(files["loss_summary"])]
     correlate_losses.main(
         [
-            *(*known, "--permutations", "50", "--bootstraps", "20"),
+            *(*known, "--permutations", "50", "--bootstraps", "20", "--seed", "0"),
             *outputs(
                 {
                     "--output": "correlation",

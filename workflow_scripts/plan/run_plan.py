@@ -47,6 +47,12 @@ class RunPlan:
         self.analysis = Analysis(config, self.files, self.corpora, self.tokens)
 
     @property
+    def uses_probe(self) -> bool:
+        """Whether anything reads with the probe; without it, a run of recorded losses need not train one."""
+        by_metric = self.fisher.estimators or any(map(self.alignment.probe, self.alignment.metrics))
+        return bool(by_metric or self.alignment.covariates or self.config["switches"])
+
+    @property
     def report_tables(self) -> dict[str, str]:
         """Tables of the page by name."""
         return {

@@ -107,6 +107,8 @@ def planned_jobs(plan: RunPlan) -> dict[str, int]:
         left_out |= {"collapse_losses"}
     if not plan.outside.experiments:
         left_out |= {"rank_mixtures"}
+    if not plan.alignment.covariates:
+        left_out |= {"measure_covariates"}
     if not plan.config["switches"]:
         left_out |= {"flip_switches", "weigh_switches"}
     return {
@@ -114,7 +116,7 @@ def planned_jobs(plan: RunPlan) -> dict[str, int]:
         "tokenize_corpus": kinds["text"],
         "mix_rows": kinds["mixture"],
         "draw_random_rows": kinds["random_tokens"],
-        "train_probe": 1,
+        "train_probe": int(plan.uses_probe),
         "embed_batches": sum(len(_embedded_rows(plan, estimator)) for estimator in plan.fisher.estimators),
         "compare_sets": len(plan.alignment.metrics),
         "import_losses": len(plan.outside.experiments),

@@ -5,7 +5,7 @@ documents, weights and embeddings are not. A run may be made in parts, such as o
 new part has replace the recorded ones, the others stay.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,10 @@ from workflow_scripts.storage.tables import (
 TABLES = {
     "alignment/alignment.parquet": ["metric", "source", "target"],
     "alignment/alignment_cost.parquet": ["metric", "set"],
-    "alignment/covariates.parquet": ["source", "target"],
     "losses/loss_summary.parquet": ["experiment", "train_set", "eval_set", "part", "tokens", "seed"],
 }
+# Only runs that train have it.
+COVARIATES = "alignment/covariates.parquet"
 # Tables that a run may lack, and that are one measurement as a whole. Those about recorded experiments take minutes.
 OPTIONAL = (
     "analysis/switch_alignments.parquet",
@@ -50,13 +51,14 @@ MODEL_KEYS = ("type", "settings", "pretrained", "revision", "base")
 
 def record(run: Path, recorded: Path) -> None:
     """Keep the small tables of a run, joined to those that an earlier part of it left."""
-    absent = [name for name in (*TABLES, PROVENANCE, MISSING) if not (run / name).is_file()]
-    if absent:
-        raise UserError(f"{run}/{absent[0]} is not there: finish the run before it is recorded")
+    _check_finished(run, [*TABLES, PROVENANCE, MISSING])
     config = read_json(run / PROVENANCE)["config"]
+    trains = any(experiment["kind"] != "recorded" for experiment in config["experiments"])
+    tables = TABLES | ({COVARIATES: ["source", "target"]} if trains else {})
+    _check_finished(run, tables)
     if (recorded / CONFIG).is_file():
         config = _joined_config(read_plain_json(recorded / CONFIG), config)
-    for name, keys in TABLES.items():
+    for name, keys in tables.items():
         table = read_frame(run / name)
         if (recorded / name).is_file():
             table = joined(_recorded_table(recorded / name), table, keys)
@@ -73,6 +75,12 @@ def record(run: Path, recorded: Path) -> None:
     write_plain_json(config, recorded / CONFIG)
 
 
+def _check_finished(run: Path, names: Iterable[str]) -> None:
+    for name in names:
+        if not (run / name).is_file():
+            raise UserError(f"{run}/{name} is not there: finish the run before it is recorded")
+
+
 def joined(kept: pd.DataFrame, new: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """The new rows, and the kept ones whose keys are not among them."""
     is_new = pd.MultiIndex.from_frame(kept[keys]).isin(pd.MultiIndex.from_frame(new[keys]))
@@ -86,7 +94,7 @@ def restore(recorded: Path, run: Path) -> dict[str, Any]:
         raise UserError(f"{recorded}: no run is recorded there ({CONFIG} is missing)")
     # Mixtures before what is made of them: a table that is older than its inputs would be made again.
     mixtures = [str(path.relative_to(recorded)) for path in sorted((recorded / MIXTURES).glob("*.parquet"))]
-    for name in (*TABLES, *mixtures, *OPTIONAL):
+    for name in (*TABLES, COVARIATES, *mixtures, *OPTIONAL):
         if (recorded / name).is_file():
             write_table(_recorded_table(recorded / name), run / name)
     for path in [recorded / PROVENANCE, recorded / MISSING, *sorted((recorded / TIMES).rglob("*.json"))]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from workflow_scripts.metrics.registry import metric_class
+from workflow_scripts.plan.experiments import trained
 from workflow_scripts.plan.stages.files import RunFiles
 from workflow_scripts.plan.stages.fisher import Fisher
 from workflow_scripts.plan.stages.measured import MeasuredSets
@@ -45,6 +46,19 @@ class Alignment:
         """Options that name the sentence encoder, for a metric that needs one."""
         needs_one = "encoder" in metric_class(metric).needs
         return ["--encoder", self.config["alignment"]["encoder"]] if needs_one else []
+
+    def probe(self, metric: str) -> list[str]:
+        """The probe's weights, for a metric that reads with it."""
+        return [self.fisher.probe.weights] if "probe" in metric_class(metric).needs else []
+
+    def model(self, metric: str) -> list[str]:
+        """Options that name the probe, for a metric that reads with it."""
+        return ["--model", self.fisher.probe.folder] if self.probe(metric) else []
+
+    @property
+    def covariates(self) -> list[str]:
+        """The table of covariates; none where nothing is trained: mixtures that others trained on have no rows."""
+        return [f"{self.files.root}/alignment/covariates.parquet"] if trained(self.config) else []
 
     def rows_of(self, set_name: str) -> str:
         """Rows that metrics and covariates read of a set."""
