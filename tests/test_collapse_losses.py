@@ -12,29 +12,27 @@ SETS = ("x", "y", "z", "xy")
 
 @pytest.fixture
 def run_job(tmp_path):
-    gaps = {"x": 0.0, "y": 0.3, "z": 0.1}
-    rows = [("m", f"{name}.train", "x.eval", 0.9 - gap) for name, gap in gaps.items()]
-    rows.append(("m", "x.eval", "x.eval", 0.9))
-    alignment = pd.DataFrame(rows, columns=["metric", "source", "target", "alignment"])
-    write_table(
-        alignment.assign(ci_low=alignment["alignment"] - 0.01, ci_high=alignment["alignment"] + 0.01),
-        tmp_path / "alignment.parquet",
-    )
-    worth = {"x": 1.0, "y": 0.05, "z": 0.3, "xy": 0.525}
-    losses = [
-        ("e", "whole", name, "x", tokens, 0, 9 - 0.4 * np.log(500 + tokens * worth[name]))
-        for name in SETS
-        for tokens in (10_000, 40_000, 160_000)
-    ]
-    write_table(
-        pd.DataFrame(
-            losses, columns=["experiment", "part", "train_set", "eval_set", "tokens", "seed", "loss"]
-        ),
-        tmp_path / "losses.parquet",
-    )
+    def write_inputs(target):
+        gaps = {"x": 0.0, "y": 0.3, "z": 0.1}
+        rows = [("m", f"{name}.train", f"{target}.eval", 0.9 - gap) for name, gap in gaps.items()]
+        rows.append(("m", f"{target}.eval", f"{target}.eval", 0.95))
+        alignment = pd.DataFrame(rows, columns=["metric", "source", "target", "alignment"])
+        write_table(
+            alignment.assign(ci_low=alignment["alignment"] - 0.01, ci_high=alignment["alignment"] + 0.01),
+            tmp_path / "alignment.parquet",
+        )
+        worth = {"x": 1.0, "y": 0.05, "z": 0.3, "xy": 0.525}
+        losses = [
+            ("e", "whole", name, target, tokens, 0, 9 - 0.4 * np.log(500 + tokens * worth[name]))
+            for name in SETS
+            for tokens in (10_000, 40_000, 160_000)
+        ]
+        columns = ["experiment", "part", "train_set", "eval_set", "tokens", "seed", "loss"]
+        write_table(pd.DataFrame(losses, columns=columns), tmp_path / "losses.parquet")
 
-    def run(**changes):
-        one = {"name": "e", "kind": "pretraining", "train_sets": list(SETS), "eval_sets": ["x"], **changes}
+    def run(target="x", **changes):
+        write_inputs(target)
+        one = {"name": "e", "kind": "pretraining", "train_sets": list(SETS), "eval_sets": [target], **changes}
         others = [{"name": "r", "kind": "recorded", "eval_sets": ["x"]}]
         told = [
             "--alignment",
@@ -61,3 +59,10 @@ def test_a_row_per_target_a_point_per_run_a_worth_per_corpus(run_job):
 def test_an_experiment_with_too_few_runs_has_no_rows(run_job):
     fits, curves, _ = run_job(tokens=[10_000])
     assert fits.empty and curves.empty
+
+
+def test_a_run_in_which_no_corpus_has_both_sides(run_job):
+    fits, _, worth = run_job(target="elsewhere")
+    assert fits["r2"].item() > 0.8
+    assert np.isfinite(fits["tau"].item())
+    assert (worth["worth"] > 0).all()

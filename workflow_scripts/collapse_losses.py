@@ -64,7 +64,9 @@ def main(argv: Sequence[str] | None = None) -> None:
                     logger.warning("%s lacks an alignment of a part of %s", metric, experiment.name)
                     continue
                 key = {"experiment": experiment.name, "part": part, "metric": str(metric)}
-                median_gap = gaps_of(rows, *sides_of(rows)).median
+                sources, evaluated_too = sides_of(rows)
+                # Of all corpora with both sides; a run may have none, and then of the experiment's own sets.
+                median_gap = (gaps_of(rows, sources, evaluated_too) if evaluated_too else gaps).median
                 for rows_of, new in zip(found, collapse(runs, gaps, median_gap, key), strict=True):
                     rows_of.extend(new)
     for rows_of, types, path in zip(
