@@ -182,7 +182,7 @@ def ranking_rows(prediction: Prediction, runs: Runs, view: View, found: Skill) -
         }
     rows_each = int(view.rows[:, view.targets].sum(axis=0).mean())
     half = norm.ppf(0.975) * mean_error(found)
-    value = _value(found.by_target.mean(axis=1), found.mean - half, min(found.mean + half, 1.0))
+    value = _value(found.by_target.mean(axis=1), found.mean - half, found.mean + half)
     yield {**key, "eval_set": MEAN, **value, "regret": float(np.mean(regrets)), "n_runs": rows_each}
     if view.whole:
         losses = runs.losses[:, view.targets].mean(axis=1)
@@ -240,7 +240,9 @@ def difference_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 def _value(by_draw: Array, low: float, high: float) -> dict[str, float]:
     spread = float(by_draw.std(ddof=1)) if len(by_draw) > 1 else float("nan")
-    return {"spearman": float(by_draw.mean()), "ci_low": low, "ci_high": high, "draw_sd": spread}
+    # No correlation is beyond 1, whatever a symmetric interval says.
+    ends = {"ci_low": max(low, -1.0), "ci_high": min(high, 1.0)}
+    return {"spearman": float(by_draw.mean()), **ends, "draw_sd": spread}
 
 
 def _ends(by_draw: Array, resampled: Array) -> tuple[float, float]:
@@ -248,9 +250,7 @@ def _ends(by_draw: Array, resampled: Array) -> tuple[float, float]:
     low, high = np.quantile(resampled, [0.025, 0.975])
     middle = by_draw.mean()
     half = norm.ppf(0.975) * np.sqrt(_draw_variance(by_draw))
-    return float(middle - np.hypot(middle - low, half)), float(
-        min(middle + np.hypot(high - middle, half), 1.0)
-    )
+    return float(middle - np.hypot(middle - low, half)), float(middle + np.hypot(high - middle, half))
 
 
 def _with_interval(value: float, error: float) -> dict[str, float]:
