@@ -72,7 +72,6 @@ def test_ten_runs_of_ones_own(run_job):
     assert set(tables["worth"]["source"]) == {"text", "law"}
     assert tables["laws"].empty
     assert len(tables["points"]) == 10 * 2
-    assert ranking["ci_low"].min() >= -1 and ranking["ci_high"].max() <= 1
 
 
 def test_with_proxies_as_many_are_drawn_as_there_are(run_job):

@@ -44,6 +44,20 @@ def test_the_value_is_scipys_for_each_target_their_mean_and_all_at_once():
     assert rows["all"]["spearman"] == pytest.approx(whole)
 
 
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_no_end_of_an_interval_is_beyond_one(sign):
+    """Nearly perfect, or perfectly wrong, on two targets and at random on the third: symmetric ends lie beyond."""
+    runs, _ = runs_and_scores(8, 3)
+    scores = -sign * runs.losses
+    scores[:, 2] = np.random.default_rng(0).normal(size=8)
+    row = rows_of(Prediction("m", "p", scores[None]), runs, views(runs)[0], resample_weights(8, 200, 0))[
+        "mean"
+    ]
+    ends = row["ci_low"], row["ci_high"]
+    assert -1 <= ends[0] < row["spearman"] < ends[1] <= 1
+    assert sign * 1.0 in ends
+
+
 def test_draws_are_averaged_and_widen_the_interval():
     runs, scores = runs_and_scores(40, 1)
     rng = np.random.default_rng(0)
