@@ -50,7 +50,7 @@ rule mix_alignment:
         shares=plan.outside.shares,
         probe=lambda w: plan.alignment.probe(w.metric),
         tokenizer=rules.make_tokenizer.output.tokenizer,
-        compared=ancient("<results>/alignment/{metric}.parquet"),  # whose features and pairs are then in the store
+        compared=lambda w: ancient(plan.alignment.before_mixtures(w.metric)),
     output:
         "<results>/alignment/mixtures/{metric}.parquet",
     log:

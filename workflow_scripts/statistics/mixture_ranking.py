@@ -136,15 +136,13 @@ def skill(prediction: Prediction, losses: Array, view: View, weights: Array) -> 
         rows = view.rows[:, j]
         of_losses, counted = ranks(-losses[rows, j]), everywhere[:, rows]
         given = None if view.given is None else ranks(view.given[rows, j])
-        columns.append(
-            [_correlations(ranks(draw[rows, j]), of_losses, given, counted) for draw in prediction.scores]
-        )
-    by_target = np.array(columns).transpose(2, 1, 0)  # (1 + resamples, draws, targets)
+        columns.append(_correlations(prediction.scores[:, rows, j].T, of_losses, given, counted))
+    by_target = np.stack(columns, axis=2)  # (1 + resamples, draws, targets)
     overall = np.zeros((1 + len(weights), 0))
     if view.whole:
         of_mean = ranks(-losses[:, view.targets].mean(axis=1))
         scores = prediction.scores[:, :, view.targets].mean(axis=2)
-        overall = np.array([_correlations(ranks(draw), of_mean, None, everywhere) for draw in scores]).T
+        overall = _correlations(scores.T, of_mean, None, everywhere)
     return Skill(
         by_target[0],
         overall[0],
@@ -153,15 +151,19 @@ def skill(prediction: Prediction, losses: Array, view: View, weights: Array) -> 
     )
 
 
-def _correlations(score: Array, losses: Array, given: Array | None, weights: Array) -> Array:
-    """Rank correlation under each row of weights; partial where something is given."""
-    pairs = [(score, losses)] if given is None else [(score, losses), (score, given), (losses, given)]
-    first, second = (np.column_stack(side) for side in zip(*pairs, strict=True))
-    r = weighted_spearman(first, second, weights)
+def _correlations(scores: Array, losses: Array, given: Array | None, weights: Array) -> Array:
+    """Rank correlation of each column of scores, under each row of weights; partial where something is given.
+
+    losses and given are ranks.
+    """
+    ranked = ranks(scores)
+    r = weighted_spearman(ranked, losses[:, None], weights)
     if given is None:
-        return r[:, 0]
-    rest = np.sqrt(np.maximum((1 - r[:, 1] ** 2) * (1 - r[:, 2] ** 2), 0))
-    product = r[:, 0] - r[:, 1] * r[:, 2]
+        return r
+    with_given = weighted_spearman(ranked, given[:, None], weights)
+    of_losses = weighted_spearman(losses[:, None], given[:, None], weights)
+    rest = np.sqrt(np.maximum((1 - with_given**2) * (1 - of_losses**2), 0))
+    product = r - with_given * of_losses
     return np.divide(product, rest, out=np.zeros_like(product), where=rest > 1e-9)
 
 

@@ -76,6 +76,11 @@ class Alignment:
         estimator = metric_class(metric).estimator()
         return [] if estimator is None else [self.fisher.times(name, estimator) for name in self.sets.names]
 
+    def before_mixtures(self, metric: str) -> list[str]:
+        """The alignment of the parts, where that of mixtures is the mean of it: its pairs are then in the store."""
+        is_mean = metric_class(metric).mixes == "mean"
+        return [f"{self.files.root}/alignment/{metric}.parquet"] if is_mean else []
+
     def tables(self, suffix: str) -> list[str]:
         """A table a metric."""
         return self.files.present(
