@@ -128,9 +128,9 @@ def test_the_workflow_plans_the_same_runs(root: Path, shared: Path, monkeypatch:
     update_config(config, load_configfile(str(root / "configs" / "gpu.yaml")))
     planned = RunPlan(checked(config))
     plan = Plan.of(yaml.safe_load((root / "configs" / "gpu.yaml").read_text()), shared / "corpora")
-    own = json.loads(planned.recipe_json("from_scratch", "pubmed"))
+    own = json.loads(planned.training.recipe_json("from_scratch", "pubmed"))
     assert own | plan.recipe == own
-    assert planned.recipe("from_scratch")["seeds"] == plan.seeds
+    assert planned.training.recipe("from_scratch")["seeds"] == plan.seeds
     assert set(planned.corpora.needed) == {*plan.corpora, "random_tokens"}
 
 
