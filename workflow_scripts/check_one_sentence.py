@@ -97,10 +97,9 @@ def _document(ids: list[int]) -> "EncodedDocument":
 
 
 def _loaded(name: str, revision: str | None) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
-    from workflow_scripts.models.loading import load_model, quiet_transformers
+    from workflow_scripts.models.loading import load_model
     from workflow_scripts.tokens.tokenizer import load_tokenizer
 
-    quiet_transformers()
     try:
         return load_model(name, revision), load_tokenizer(name, revision)
     except (UserError, OSError, ValueError) as error:

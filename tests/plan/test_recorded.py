@@ -7,7 +7,7 @@ import pytest
 from workflow_scripts.errors import UserError
 from workflow_scripts.plan.checks import checked
 from workflow_scripts.plan.run_plan import RunPlan
-from workflow_scripts.plan.work import planned_jobs
+from workflow_scripts.plan.work import planned_jobs, rows_files
 
 PARTS, TARGETS = ["scientific_docstrings", "cpp_headers"], ["scientific_docstrings", "licences"]
 
@@ -65,6 +65,8 @@ def test_measures_that_read_without_a_probe_need_none(recorded):
     assert not plan.uses_probe and plan.alignment.covariates == []
     jobs = planned_jobs(plan)
     assert jobs["train_probe"] == 0 and "measure_covariates" not in jobs
+    rows_of_the_probe = [plan.tokens.rows(name, "train") for name in plan.corpora.of_probe]
+    assert rows_of_the_probe and not set(rows_of_the_probe) & set(rows_files(plan))
     recorded["alignment"]["metrics"].append("hidden_state_cosine")
     plan = RunPlan(checked(recorded))
     assert plan.uses_probe and planned_jobs(plan)["train_probe"] == 1
@@ -76,6 +78,12 @@ def test_models_that_are_trained_are_described_by_covariates_which_read_with_the
     config["alignment"]["metrics"], config["switches"] = ["unigram_js"], None
     plan = RunPlan(checked(config))
     assert plan.uses_probe and len(plan.alignment.covariates) == 1
+
+
+def test_mixtures_wait_for_their_parts_only_where_they_are_the_mean_of_them(recorded):
+    alignment = RunPlan(checked(recorded)).alignment
+    assert alignment.before_mixtures("gzip_pairs")[0].endswith("alignment/gzip_pairs.parquet")
+    assert alignment.before_mixtures("unigram_js") == alignment.before_mixtures("ngram_whole") == []
 
 
 def test_only_what_exists_is_asked_for_after_a_failure(recorded):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from workflow_scripts.plan.after_failure import command_for_what_exists
 from workflow_scripts.plan.checks import checked
+from workflow_scripts.plan.resolve import resolved
 from workflow_scripts.plan.run_plan import RunPlan
 from workflow_scripts.report.figures import FIGURES
 
@@ -158,6 +159,15 @@ def test_an_estimator_may_have_batches_of_its_own(config):
     assert plan.alignment.fewer_rows("task2vec_published") == ["--fewer-rows"]
     assert plan.alignment.fewer_rows("unigram_js") == []
     assert set(json.loads(plan.fisher.estimator_json("published"))) == {"name"}
+
+
+def test_a_config_that_is_resolved_once_more_stays_as_it_is(config):
+    config["alignment"] |= {"batches": 4, "rows": 16}
+    config["estimators"]["published"] = {"batches": 100, "layout": "documents"}
+    config["recipes"]["from_probe"]["evaluation"] = {"tokens": None}
+    once = checked(copy.deepcopy(config))
+    assert once["estimators"]["published"]["batches"] == 4
+    assert resolved(copy.deepcopy(once)) == once == checked(copy.deepcopy(once))
 
 
 def test_a_pretrained_probe_stands_in_for_the_published_model(config):

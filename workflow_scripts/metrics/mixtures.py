@@ -49,9 +49,8 @@ def read_mixtures(paths: Sequence[str | Path], parts: Sequence[str]) -> Mixtures
     """
     path = " and ".join(map(str, paths))
     tables = [read_frame(one, ["train_set", "corpus", "share"]) for one in paths]
-    named: set[str] = (
-        set()
-    )  # a mixture is taken from the first table that has it; a repetition within one is a mistake
+    # A mixture is taken from the first table that has it; a repetition within one is a mistake.
+    named: set[str] = set()
     for i, one in enumerate(tables):
         tables[i] = one[~one["train_set"].isin(named)]
         named |= set(one["train_set"])

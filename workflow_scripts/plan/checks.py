@@ -85,7 +85,7 @@ def _check_corpora(config: dict[str, Any]) -> None:
         for name, other in part["measured_as"].items():
             _one_of(name, specs, f"{key}.measured_as")
             _one_of(SetName.of(other).corpus, specs, f"{key}.measured_as.{name}")
-            if SetName.of(other).side not in ("", "train", "eval"):
+            if SetName.of(other).side not in ("", "train", "eval") or other.endswith("."):
                 raise UserError(f"{key}.measured_as.{name} = {other}: the side must be train or eval")
     for name, spec in specs.items():
         for key in ("base", "fractions", "disjoint_from"):

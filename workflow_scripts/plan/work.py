@@ -139,7 +139,7 @@ def rows_files(plan: RunPlan) -> list[str]:
         plan.tokens.rows(name, "train", plan.training.layout(recipe, name))
         for recipe, name, _ in plan.training.jobs
     }
-    files |= {plan.tokens.rows(name, "train") for name in plan.corpora.of_probe}
+    files |= {plan.tokens.rows(name, "train") for name in plan.corpora.of_probe if plan.uses_probe}
     files |= {path for layout in ("packed", "documents") for path in plan.analysis.switch_rows(layout)}
     waiting = list(files)
     while waiting:  # a mixture reads the rows of its parts
