@@ -72,10 +72,12 @@ include: ROOT / "rules/outside.smk"
 include: ROOT / "rules/analysis.smk"
 include: ROOT / "rules/switches.smk"
 include: ROOT / "rules/published.smk"
+include: ROOT / "rules/choosing.smk"
 include: ROOT / "rules/report.smk"
 
 
 rule all:
     default_target: True
     input:
-        rules.report.input,
+        rules.report.input if plan.config["experiments"] else [],
+        rules.answers.input,

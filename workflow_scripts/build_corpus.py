@@ -12,6 +12,7 @@ import argparse
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
@@ -20,6 +21,7 @@ import pyarrow as pa
 from workflow_scripts.command_line import parser_for, run
 from workflow_scripts.corpora.assemble import COLUMNS, clean, describe, split_documents
 from workflow_scripts.corpora.derived import derive
+from workflow_scripts.corpora.sampling import Counted, sample
 from workflow_scripts.corpora.sources import read_source
 from workflow_scripts.errors import UserError
 from workflow_scripts.storage.tables import read_frame, write_json, write_table
@@ -76,9 +78,15 @@ def _documents(spec: dict[str, Any], arguments: argparse.Namespace) -> tuple[pd.
         }
         return derive(base, kind, arguments.seed), origin
     reading = read_source(spec)
+    documents, origin = reading.documents, reading.provenance
+    counted = Counted()
+    if "sample_bytes" in spec:
+        documents = sample(documents, spec["sample_bytes"], arguments.seed, counted)
     skipped: Counter[str] = reading.skipped
-    frame = split_documents(reading.documents, arguments.held_out, arguments.seed, skipped)
-    return frame, {**reading.provenance, "skipped": dict(skipped)}
+    frame = split_documents(documents, arguments.held_out, arguments.seed, skipped)
+    if "sample_bytes" in spec:
+        origin = {**origin, "sampled_from": asdict(counted)}
+    return frame, {**origin, "skipped": dict(skipped)}
 
 
 def _train_texts(path: str) -> list[str]:

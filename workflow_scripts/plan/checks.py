@@ -10,6 +10,8 @@ from workflow_scripts.metrics.registry import metric_names
 from workflow_scripts.plan.corpus_graph import CorpusGraph
 from workflow_scripts.plan.experiments import is_recorded, recorded, trained, training_corpora
 from workflow_scripts.plan.models import check_models
+from workflow_scripts.plan.question_checks import check_questions
+from workflow_scripts.plan.questions import corpora_of, measured
 from workflow_scripts.plan.resolve import resolved
 from workflow_scripts.plan.schema import with_defaults
 from workflow_scripts.plan.sources import (
@@ -34,6 +36,7 @@ def checked(config: dict[str, Any]) -> dict[str, Any]:
     check_models(config)
     _check_experiments(config)
     _check_recorded(config)
+    check_questions(config, _one_of, WITHOUT_DOCUMENTS)
     _check_switches(config)
     if not config["only_existing"]:  # the text itself need not be there any more
         _check_files(config)
@@ -297,28 +300,34 @@ def _check_sizes(config: dict[str, Any]) -> None:
     length, settings = config["rows"]["length"], config["alignment"]
     batches = settings["batches"]
     for_batches = batches * settings["rows"] * length
-    for experiment in config["experiments"]:
-        budget = 0 if is_recorded(experiment) else _largest_budget(config, experiment)
-        for side, names in (("train", training_corpora(experiment)), ("eval", experiment["eval_sets"])):
-            for name in names:
-                name = SetName.of(settings["measured_as"].get(name, name)).corpus
-                spec = graph.specs[graph.origin(name)]
-                if spec["source"] == "random_tokens":
-                    most, unit = spec["rows"] * length, "tokens"
-                else:
-                    most, unit = largest_bytes(spec), "bytes"
-                if most is None:
-                    continue
-                if most < for_batches:
-                    raise UserError(
-                        f"alignment.batches x alignment.rows x rows.length = {batches} x {settings['rows']} x {length}"
-                        f": that many tokens are not in corpora.{name}, which has at most {most} {unit}"
-                    )
-                if side == "train" and most < budget:
-                    raise UserError(
-                        f"experiments.{experiment['name']}: a budget of {budget} tokens is more than corpora.{name} "
-                        f"has (at most {most} {unit})"
-                    )
+    measured_corpora = [name for experiment in config["experiments"] for name in training_corpora(experiment)]
+    measured_corpora += sorted(corpora_of(measured(config)))
+    measured_corpora += [name for experiment in config["experiments"] for name in experiment["eval_sets"]]
+    sizes = {}
+    for name in dict.fromkeys(measured_corpora):
+        standing = SetName.of(settings["measured_as"].get(name, name)).corpus
+        sizes[name] = most, unit = _at_most(graph.specs[graph.origin(standing)], length)
+        if most is not None and most < for_batches:
+            raise UserError(
+                f"alignment.batches x alignment.rows x rows.length = {batches} x {settings['rows']} x {length}"
+                f": that many tokens are not in corpora.{standing}, which has at most {most} {unit}"
+            )
+    for experiment in trained(config):
+        budget = _largest_budget(config, experiment)
+        for name in experiment["train_sets"]:
+            most, unit = sizes[name]
+            if most is not None and most < budget:
+                raise UserError(
+                    f"experiments.{experiment['name']}: a budget of {budget} tokens is more than corpora.{name} "
+                    f"has (at most {most} {unit})"
+                )
+
+
+def _at_most(spec: dict[str, Any], length: int) -> tuple[int | None, str]:
+    """More than this is not in a corpus; None when that takes reading it."""
+    if spec["source"] == "random_tokens":
+        return spec["rows"] * length, "tokens"
+    return largest_bytes(spec), "bytes"
 
 
 def _largest_budget(config: dict[str, Any], experiment: dict[str, Any]) -> int:

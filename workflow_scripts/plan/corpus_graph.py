@@ -6,6 +6,7 @@ from typing import Any
 
 from workflow_scripts.errors import UserError
 from workflow_scripts.plan.experiments import training_corpora
+from workflow_scripts.plan.questions import corpora_of
 from workflow_scripts.plan.sources import in_folder, input_files, packages_of
 from workflow_scripts.plan.stages.files import SetName
 
@@ -54,6 +55,7 @@ class CorpusGraph:
         names = {self.config["alignment"]["floor"], *self.reserved}
         for experiment in self.config["experiments"]:
             names |= {*training_corpora(experiment), *experiment["eval_sets"]}
+        names |= corpora_of(self.config["questions"])
         for part in (self.config["alignment"], *self.config["estimators"].values()):
             names |= {
                 SetName.of(other).corpus for name, other in part["measured_as"].items() if name in names

@@ -48,6 +48,10 @@ RULES: dict[str, Rule] = {
     "weigh_switches": Rule("switches", once=True),
     "analyse_published": Rule("published", once=True),
     "check_one_sentence": _of_model("published", 10.0),
+    "measure_sizes": Rule("choosing", once=True),
+    "survey_pool": Rule("choosing", runtime=120, start_up=3.0),
+    "rank_candidates": Rule("choosing"),
+    "show_ranking": Rule("choosing"),
     "describe_run": Rule("report", once=True),
     "render_report": Rule("report", start_up=15.0, once=True),
 }

@@ -5,6 +5,7 @@ from typing import Any
 from workflow_scripts.plan.corpus_graph import CorpusGraph
 from workflow_scripts.plan.stages.alignment import Alignment
 from workflow_scripts.plan.stages.analysis import Analysis
+from workflow_scripts.plan.stages.choosing import Choosing
 from workflow_scripts.plan.stages.files import RunFiles, one_line
 from workflow_scripts.plan.stages.fisher import Fisher
 from workflow_scripts.plan.stages.measured import MeasuredSets
@@ -45,6 +46,7 @@ class RunPlan:
         self.training = Training(config, self.files, self.corpora, self.probe)
         self.outside = Outside(config, self.files)
         self.analysis = Analysis(config, self.files, self.corpora, self.tokens)
+        self.choosing = Choosing(config, self.files, self.corpora, self.tokens)
 
     @property
     def uses_probe(self) -> bool:

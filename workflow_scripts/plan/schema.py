@@ -39,6 +39,8 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
     for experiment in filled["experiments"]:
         kind = "recorded" if is_recorded(experiment) else "trained"
         _check_definition(experiment, f"{kind}_experiment", f"experiments.{experiment['name']}")
+    for question in filled["questions"]:
+        _check_definition(question, f"{question['kind']}_question", f"questions.{question['name']}")
     return filled
 
 

@@ -21,6 +21,12 @@ _OF_MODULES = ("docstrings", "code", "pairs_docstring_code", "pairs_doctest")
 _OF_NO_DOMAIN = ("licences", "metadata")
 
 
+# Compressed files up to this size are read to the end when the config is checked; of larger ones a bound will do.
+_DECOMPRESSED = 1 << 20
+_COMPRESSION = 3.0
+_MOST_DEFLATED = 1032  # bytes that deflate makes of one
+
+
 def in_folder(paths: str | list[str], folder: str | None) -> list[str]:
     """Paths of a `files` corpus, relative ones below the run's `corpora_folder`."""
     named = [paths] if isinstance(paths, str) else paths
@@ -62,9 +68,18 @@ def largest_bytes(spec: dict[str, Any]) -> int | None:
     return None
 
 
+def expected_bytes(spec: dict[str, Any]) -> float:
+    """Bytes of text in the files of a corpus, if they compress as prose does."""
+    sizes = ((path, Path(path).stat().st_size) for path in input_files(spec))
+    return sum(size * (_COMPRESSION if path.endswith((".gz", ".parquet")) else 1) for path, size in sizes)
+
+
 def _uncompressed(path: Path) -> int:
+    compressed = path.stat().st_size
     if path.suffix != ".gz":
-        return path.stat().st_size
+        return compressed
+    if compressed > _DECOMPRESSED:
+        return compressed * _MOST_DEFLATED
     try:
         with gzip.open(path) as stream:
             return stream.seek(0, 2)

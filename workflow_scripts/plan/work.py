@@ -8,12 +8,13 @@ from workflow_scripts.fisher.switches import OF_THE_ESTIMATOR
 from workflow_scripts.metrics.registry import metric_class
 from workflow_scripts.plan.rules import RULES
 from workflow_scripts.plan.run_plan import RunPlan
-from workflow_scripts.plan.sources import largest_bytes
+from workflow_scripts.plan.sources import expected_bytes, largest_bytes
 from workflow_scripts.plan.stages.files import SetName
 
 # What one core reads: building hashes and compares texts, the tokenizer encodes them.
 _BUILT_PER_SECOND = 10e6
 _TOKENIZED_PER_SECOND = 2.5e6
+_SURVEYED_PER_SECOND = 20e6
 _BYTES_PER_TOKEN = 4.2  # GPT-2 on English prose
 _BYTES_ON_DISK = 5.0  # of a token: its id and its mask
 _UNKNOWN_TEXT = 5e6  # of a corpus that does not say how large it is
@@ -21,6 +22,8 @@ _DOCUMENT = 2e3  # bytes of a document of a data set that says how many
 _SECONDS_PER_COORDINATE = 3e-10  # of a distance of two embeddings: 45 microseconds for 134,993
 # Both ends of the switch table are embedded as they are, and once for each switch but epsilon.
 SWITCH_EMBEDDINGS = 2 * (1 + len((*OF_THE_ESTIMATOR, "layout", "same_batches")))
+# Stages of rules that only the report needs.
+_OF_THE_REPORT = ("evaluation", "outside", "analysis", "published", "report")
 _UNTOLD_TOKENS = 1e6  # of an evaluation set that is taken whole
 
 
@@ -61,13 +64,17 @@ def operations(plan: RunPlan) -> dict[str, float]:
 
 def text_seconds(plan: RunPlan) -> dict[str, float]:
     """Seconds of one core, per rule, that go to texts and to distances rather than to models."""
-    built = sum(text_bytes(plan, name) for name in plan.corpora.with_documents)
+    built = sum(read_bytes(plan, name) for name in plan.corpora.with_documents)
+    surveyed = sum(
+        read_bytes(plan, name) for question in plan.choosing.named("rank") for name in plan.choosing.surveyed(question)
+    )
     tokenized = sum(text_bytes(plan, path.split("/")[-2]) for path in rows_files(plan))
     pairs = len(plan.sets.names) * (len(plan.sets.names) + 1) / 2
     of_estimators = [e for m in plan.alignment.metrics if (e := metric_class(m).estimator())]
     compared = sum(plan.fisher.settings(estimator)["batches"] ** 2 for estimator in of_estimators)
     return {
         "build_corpus": built / _BUILT_PER_SECOND,
+        "survey_pool": surveyed / _SURVEYED_PER_SECOND,
         "tokenize_corpus": tokenized / _TOKENIZED_PER_SECOND,
         "compare_sets": pairs * compared * coordinates(plan) * _SECONDS_PER_COORDINATE,
     }
@@ -111,6 +118,11 @@ def planned_jobs(plan: RunPlan) -> dict[str, int]:
         left_out |= {"measure_covariates"}
     if not plan.config["switches"]:
         left_out |= {"flip_switches", "weigh_switches"}
+    if not plan.choosing.sized_sets:
+        left_out |= {"measure_sizes"}
+    if not plan.config["experiments"]:  # the report is not made
+        left_out |= {name for name, rule in RULES.items() if rule.stage in _OF_THE_REPORT}
+    ranked = plan.choosing.named("rank")
     return {
         "build_corpus": len(plan.corpora.with_documents),
         "tokenize_corpus": kinds["text"],
@@ -123,6 +135,8 @@ def planned_jobs(plan: RunPlan) -> dict[str, int]:
         "mix_alignment": len(plan.outside.alignments),
         "train_models": len(plan.training.jobs),
         "evaluate_models": len(plan.training.evaluations),
+        "survey_pool": sum(len(plan.choosing.surveyed(question)) for question in ranked),
+        **dict.fromkeys(("rank_candidates", "show_ranking"), len(ranked)),
         **{name: 1 for name, rule in RULES.items() if rule.once and name not in left_out},
     }
 
@@ -141,6 +155,7 @@ def rows_files(plan: RunPlan) -> list[str]:
     }
     files |= {plan.tokens.rows(name, "train") for name in plan.corpora.of_probe if plan.uses_probe}
     files |= {path for layout in ("packed", "documents") for path in plan.analysis.switch_rows(layout)}
+    files |= set(plan.choosing.sized_rows())
     waiting = list(files)
     while waiting:  # a mixture reads the rows of its parts
         *_, corpus, name = waiting.pop().split("/")
@@ -155,7 +170,13 @@ def rows_files(plan: RunPlan) -> list[str]:
 
 
 def text_bytes(plan: RunPlan, name: str) -> float:
-    """Bytes of a corpus, as far as its entry says; of a mixture and of random tokens none that are read."""
+    """Bytes of a corpus, as far as its entry says."""
+    sample = plan.corpora.specs[plan.corpora.origin(name)].get("sample_bytes")
+    return min(read_bytes(plan, name), sample or float("inf"))
+
+
+def read_bytes(plan: RunPlan, name: str) -> float:
+    """Bytes that building a corpus reads; of a mixture and of random tokens none."""
     spec = plan.corpora.specs[plan.corpora.origin(name)]
     if spec["source"] in ("mixture", "random_tokens"):
         return 0.0
@@ -163,6 +184,8 @@ def text_bytes(plan: RunPlan, name: str) -> float:
         return spec["download_mb"] * 1e6
     if "documents" in spec:
         return spec["documents"] * _DOCUMENT
+    if spec["source"] == "files":
+        return float(expected_bytes(spec))
     return float(largest_bytes(spec) or _UNKNOWN_TEXT)
 
 

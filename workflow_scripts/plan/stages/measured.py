@@ -4,6 +4,7 @@ from functools import cached_property
 from typing import Any
 
 from workflow_scripts.plan.experiments import training_corpora
+from workflow_scripts.plan.questions import candidates_of, measured, targets_of
 from workflow_scripts.plan.stages.files import SetName
 
 
@@ -16,6 +17,9 @@ class MeasuredSets:
         """Sets whose alignment is measured, the floor among them."""
         train = {f"{name}.train" for e in self.config["experiments"] for name in training_corpora(e)}
         evaluated = {f"{name}.eval" for e in self.config["experiments"] for name in e["eval_sets"]}
+        for question in measured(self.config):
+            train |= {f"{name}.train" for name in candidates_of(question)}
+            evaluated |= {f"{name}.eval" for name in targets_of(question)}
         return sorted(train | evaluated | {self.floor})
 
     @property

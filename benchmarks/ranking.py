@@ -1,0 +1,216 @@
+"""Does `rank` choose right, and do its intervals hold? Recorded runs answer, one target left out at a time.
+
+    python -m benchmarks.ranking              one JSON line per study, measure and way of finding the constants
+    python -m benchmarks.ranking --write      also write the constants of every measure, workflow_scripts/choosing/worth.csv
+
+Two studies (docs/results/): `own`, the pre-training runs of `real` (.5M parameters; candidates are its training sets of
+which none is made of another one), and `regmix`, 256 mixtures at 60M and 64 at 1B parameters. A candidate's effective
+tokens, relative to the others, are known from its loss: in `own` by the slope of the best candidate's loss over its
+budgets, in `regmix` by a law fitted to the losses of that size (statistics/token_law.py). That is what intervals are
+to cover. Constants come from the other targets of the study, or from the other study alone.
+"""
+
+import argparse
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.stats import spearmanr
+
+from workflow_scripts.choosing.ranking import standard_error
+from workflow_scripts.choosing.worth import CONSTANTS, Array, Constants, drawn_log_worth, log_worth
+from workflow_scripts.outside.runs import gaps_of, runs_of
+from workflow_scripts.outside.tables import read
+from workflow_scripts.statistics.effective_tokens import Runs
+from workflow_scripts.statistics.token_law import fit_law
+from workflow_scripts.storage.tables import read_plain_json
+
+RESULTS = Path("docs/results")
+INDEPENDENT = ("hackernews", "pubmed", "uspto", "wikipedia")
+OWN_EXPERIMENTS = ("pretraining", "pretraining_larger")
+REGMIX_EXPERIMENTS = ("regmix_60m", "regmix_1b")
+KERNEL = "root"
+TAU_GRID = np.exp(np.linspace(np.log(2e-5), np.log(5), 100))
+DRAWS = 2000
+
+
+@dataclass(frozen=True)
+class Case:
+    """One target of one experiment: a candidate has an alignment, its error, and the log of its tokens' worth."""
+
+    study: str
+    experiment: str
+    target: str
+    alignments: Array
+    errors: Array
+    truth: Array
+    losses: Array
+
+
+def cases_of(study: str, metric: str) -> list[Case]:
+    return list(_own_cases(metric) if study == "own" else _regmix_cases(metric))
+
+
+def _own_cases(metric: str) -> Iterator[Case]:
+    losses = pd.read_parquet(RESULTS / "real/losses/loss_summary.parquet")
+    alignment = _alignment("real", metric)
+    for experiment in OWN_EXPERIMENTS:
+        rows = losses[(losses["experiment"] == experiment) & (losses["part"] == "whole")]
+        rows = rows[rows["train_set"].isin(INDEPENDENT)]
+        for target, own in rows.groupby("eval_set"):
+            curves = own.groupby(["train_set", "tokens"])["loss"].mean().unstack("tokens")
+            last = curves.iloc[:, -1]
+            best = curves.loc[last.idxmin()]
+            slope = np.polyfit(np.log(curves.columns.to_numpy(dtype=float)), best.to_numpy(), 1)[0]
+            own_alignment = alignment.loc[[(f"{name}.train", f"{target}.eval") for name in curves.index]]
+            yield Case(
+                "own",
+                experiment,
+                str(target),
+                own_alignment["alignment"].to_numpy(),
+                own_alignment["error"].to_numpy(),
+                (last - last.min()).to_numpy() / slope,
+                last.to_numpy(),
+            )
+
+
+def _regmix_cases(metric: str) -> Iterator[Case]:
+    config = read_plain_json(RESULTS / "regmix/config.json")
+    entries = {entry["name"]: entry for entry in config["experiments"]}
+    mixed = pd.read_parquet(RESULTS / f"regmix/alignment/mixtures/{metric}.parquet")
+    mixed = mixed.set_index(["train_set", "eval_set"])["alignment"]
+    parts = pd.read_parquet(RESULTS / "regmix/alignment/alignment.parquet")
+    parts = parts[parts["metric"] == metric]
+    # Of mixtures no errors are recorded; they are batches of as many rows as those of the parts.
+    error = float(np.median(standard_error(parts["ci_low"], parts["ci_high"])))
+    for experiment in REGMIX_EXPERIMENTS:
+        entry = entries[experiment]
+        tables = read(entry["losses"], entry["mixtures"], entry["parts"], entry["eval_sets"], entry["model"])
+        runs = runs_of(tables.losses, tables.shares, entry["parts"], entry["eval_sets"])
+        prior = gaps_of(parts, runs.parts, runs.targets).worth(KERNEL, _regmix_tau(metric))
+        for j, target in enumerate(runs.targets):
+            own = mixed.loc[[(name, target) for name in runs.train_sets]]
+            yield Case(
+                "regmix",
+                experiment,
+                target,
+                own.to_numpy(),
+                np.full(len(own), error),
+                _log_effective(runs, prior[:, j], j),
+                runs.losses[:, j],
+            )
+
+
+def _log_effective(runs: Runs, prior: Array, j: int) -> Array:
+    """What losses say, by the law fitted to all of them: log E = log(exp((c - loss) / b) - e)."""
+    law = fit_law(runs.shares, runs.tokens, runs.losses[:, j], prior, runs.own_part(runs.targets[j]))
+    known = np.exp((law.level - runs.losses[:, j]) / law.slope)
+    smallest = ((runs.shares @ law.worth) * (runs.tokens / law.unit)).min()
+    return np.log(np.maximum(known - law.base, smallest))
+
+
+def _regmix_tau(metric: str) -> float:
+    worth = pd.read_parquet(RESULTS / "regmix/analysis/token_worth.parquet")
+    return float(worth.loc[(worth["metric"] == metric) & (worth["kernel"] == KERNEL), "tau"].iloc[0])
+
+
+def _alignment(run: str, metric: str) -> pd.DataFrame:
+    table = pd.read_parquet(RESULTS / run / "alignment/alignment.parquet")
+    table = table[table["metric"] == metric]
+    table = table.assign(error=standard_error(table["ci_low"], table["ci_high"]))
+    return table.set_index(["source", "target"])
+
+
+def fitted(cases: Sequence[Case]) -> Constants:
+    """tau of least scatter of log worth about the truth, and that scatter; each case has a level of its own."""
+    scatters = [np.sqrt(np.mean([_misfit(case, tau) for case in cases])) for tau in TAU_GRID]
+    best = int(np.argmin(scatters))
+    return Constants(float(TAU_GRID[best]), 0.0, float(scatters[best]))
+
+
+def _misfit(case: Case, tau: float) -> float:
+    left = log_worth(case.alignments, tau) - case.truth
+    return float(np.var(left) * len(left) / (len(left) - 1))
+
+
+def shared(constants: Sequence[Constants]) -> Constants:
+    """Of several studies: the geometric mean of their tau, its spread between them, the mean scatter (of squares)."""
+    logs = np.log([one.tau for one in constants])
+    scatter = np.sqrt(np.mean([one.scatter**2 for one in constants]))
+    return Constants(float(np.exp(logs.mean())), float(np.std(logs, ddof=1)), float(scatter))
+
+
+def judged(cases: Sequence[Case], constants: Mapping[str, Constants]) -> dict[str, float]:
+    """Means over cases of what choosing by alignment gives, and how often intervals hold; constants by target."""
+    rows = []
+    for case in cases:
+        chosen = int(case.alignments.argmax())
+        draws = drawn_log_worth(case.alignments, case.errors, constants[case.target], DRAWS, 0)
+        draws = draws - draws.mean(axis=1, keepdims=True)
+        truth = case.truth - case.truth.mean()
+        rows.append(
+            {
+                "spearman": spearmanr(case.alignments, -case.losses)[0],
+                "top1": float(case.losses[chosen] == case.losses.min()),
+                "regret": case.losses[chosen] - case.losses.min(),
+                "regret_of_chance": case.losses.mean() - case.losses.min(),
+                **{
+                    f"coverage_{level}": np.mean(
+                        np.abs(truth - np.median(draws, axis=0)) <= _half_width(draws, level)
+                    )
+                    for level in (80, 95)
+                },
+            }
+        )
+    return {key: float(value) for key, value in pd.DataFrame(rows).mean().items()}
+
+
+def _half_width(draws: Array, level: int) -> Array:
+    tail = (1 - level / 100) / 2
+    low, high = np.quantile(draws, (tail, 1 - tail), axis=0)
+    return (high - low) / 2
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help=f"write the constants, {CONSTANTS}")
+    arguments = parser.parse_args(argv)
+    of_both = [set(pd.read_parquet(RESULTS / f"{run}/alignment/alignment.parquet")["metric"]) for run in ("real", "regmix")]
+    written = []
+    for metric in sorted(of_both[1]):
+        studies = {"regmix": cases_of("regmix", metric)}
+        if metric in of_both[0]:
+            studies["own"] = cases_of("own", metric)
+        found = {name: fitted(cases) for name, cases in studies.items()}
+        for name, cases in studies.items():
+            targets = {case.target for case in cases}
+            ways = {
+                "other_targets": {
+                    target: fitted([case for case in cases if case.target != target]) for target in targets
+                },
+                "other_study": {target: one for other, one in found.items() if other != name for target in targets},
+            }
+            if len(found) > 1:
+                ways["shipped"] = dict.fromkeys(targets, shared(list(found.values())))
+            for way, constants in ways.items():
+                if constants:
+                    own = {key: round(value, 3) for key, value in judged(cases, constants).items()}
+                    fit = found[name]
+                    print(json.dumps({"study": name, "metric": metric, "constants": way, **own,
+                                      "tau": round(fit.tau, 5), "scatter": round(fit.scatter, 3)}), flush=True)
+        if len(found) > 1:
+            both = shared(list(found.values()))
+            written.append({"metric": metric, "tau": f"{both.tau:.3g}", "log_tau_sd": f"{both.log_tau_sd:.2f}", "scatter": f"{both.scatter:.2f}"})
+    if arguments.write:
+        with CONSTANTS.open("w", newline="") as stream:
+            writer = csv.DictWriter(stream, ["metric", "tau", "log_tau_sd", "scatter"], lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(written)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""Which data to train on: candidates ranked, rows selected, shares mixed. Nothing is trained for it.
+
+in:  alignment/alignment.parquet, tokens and manifests of candidates and targets, files of the user
+out: answers/<question>/, one folder a question of the config
+"""
+
+
+rule answers:
+    """Target: the answer to every question of the config."""
+    input:
+        plan.choosing.answers,
+
+
+rule measure_sizes:
+    """Tokens and bytes of candidates and targets, whole where only a sample was tokenized."""
+    input:
+        rows=plan.choosing.sized_rows(),
+        manifests=plan.choosing.sized_manifests(),
+    output:
+        "<results>/answers/sizes.json",
+    log:
+        "<results>/logs/measure_sizes.log",
+    benchmark:
+        "<results>/benchmarks/measure_sizes.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.cpus("measure_sizes")
+    resources:
+        **ask.all("measure_sizes"),
+    params:
+        sets=lambda w, input: options("--set", plan.choosing.sized_sets, input.rows),
+        corpora=f"{plan.root}/corpora",
+        code=code_hash("workflow_scripts.measure_sizes"),
+    shell:
+        "python -m workflow_scripts.measure_sizes"
+        " {params.sets:q}"
+        " --corpora {params.corpora:q}"
+        " --output {output:q}"
+        " 2> {log:q}"
+
+
+rule survey_pool:
+    """One pass over a candidate's files: its size, its duplicates, what of the target recurs in it."""
+    input:
+        target=lambda w: plan.choosing.target_documents(w.question),
+        files=lambda w: plan.corpora.files_read(w.corpus),
+    output:
+        "<results>/answers/{question}/surveys/{corpus}.json",
+    log:
+        "<results>/logs/survey_pool/{question}.{corpus}.log",
+    benchmark:
+        "<results>/benchmarks/survey_pool/{question}.{corpus}.tsv"
+    wildcard_constraints:
+        question=one_of(plan.choosing.named("rank")),
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.cpus("survey_pool")
+    resources:
+        **ask.all("survey_pool"),
+    params:
+        spec=lambda w: plan.corpora.spec_json(w.corpus),
+        seed=plan.config["seed"],
+        code=code_hash("workflow_scripts.survey_pool"),
+    shell:
+        "python -m workflow_scripts.survey_pool"
+        " --name {wildcards.corpus:q}"
+        " --spec {params.spec:q}"
+        " --target {input.target:q}"
+        " --split eval"
+        " --seed {params.seed}"
+        " --output {output:q}"
+        " 2> {log:q}"
+
+
+rule rank_candidates:
+    """Candidates by effective tokens for the target, with intervals and what to be careful about."""
+    input:
+        alignment="<results>/alignment/alignment.parquet",
+        sizes=rules.measure_sizes.output,
+        surveys=lambda w: plan.choosing.surveys(w.question),
+    output:
+        table="<results>/answers/{question}/ranking.parquet",
+        answer="<results>/answers/{question}/answer.json",
+    log:
+        "<results>/logs/rank_candidates/{question}.log",
+    benchmark:
+        "<results>/benchmarks/rank_candidates/{question}.tsv"
+    wildcard_constraints:
+        question=one_of(plan.choosing.named("rank")),
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.cpus("rank_candidates")
+    resources:
+        **ask.all("rank_candidates"),
+    params:
+        question=lambda w: plan.choosing.questions[w.question],
+        metrics=plan.choosing.metrics,
+        surveys=lambda w, input: options("--survey", plan.choosing.surveyed(w.question), input.surveys),
+        seed=plan.config["seed"],
+        code=code_hash("workflow_scripts.rank_candidates"),
+        constants=text_hash("workflow_scripts/choosing", "*.csv"),
+    shell:
+        "python -m workflow_scripts.rank_candidates"
+        " --target {params.question[target]:q}"
+        " --candidates {params.question[candidates]:q}"
+        " --alignment {input.alignment:q}"
+        " --metrics {params.metrics:q}"
+        " --sizes {input.sizes:q}"
+        " {params.surveys:q}"
+        " --draws {params.question[draws]}"
+        " --seed {params.seed}"
+        " --output {output.table:q}"
+        " --answer {output.answer:q}"
+        " 2> {log:q}"
+
+
+rule show_ranking:
+    """The page of a ranking."""
+    input:
+        table=rules.rank_candidates.output.table,
+        answer=rules.rank_candidates.output.answer,
+    output:
+        "<results>/answers/{question}/index.html",
+    log:
+        "<results>/logs/show_ranking/{question}.log",
+    benchmark:
+        "<results>/benchmarks/show_ranking/{question}.tsv"
+    wildcard_constraints:
+        question=one_of(plan.choosing.named("rank")),
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.cpus("show_ranking")
+    resources:
+        **ask.all("show_ranking"),
+    params:
+        code=code_hash("workflow_scripts.show_ranking"),
+        templates=text_hash("workflow_scripts/report", "*.j2", "*.css"),
+    shell:
+        "python -m workflow_scripts.show_ranking"
+        " --ranking {input.table:q}"
+        " --answer {input.answer:q}"
+        " --output {output:q}"
+        " 2> {log:q}"

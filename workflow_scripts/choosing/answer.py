@@ -1,0 +1,55 @@
+"""The answer to a question of rank: a table, a sentence, and what a reader should know before relying on them."""
+
+from typing import Any
+
+import pandas as pd
+
+from workflow_scripts.choosing.measured import Measured
+from workflow_scripts.choosing.ranking import Ranking, rank, sentence, what_would_settle
+from workflow_scripts.choosing.warnings import of_candidate, of_target
+from workflow_scripts.choosing.worth import constants_of
+
+
+def ranking_answer(measured: Measured, draws: int, seed: int) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The table, a row a candidate; and the sentence, what would settle it, the warnings."""
+    deciding = measured.metrics[0]
+    ranking = rank(measured.alignments(deciding), measured.tokens, constants_of(deciding), draws, seed)
+    warnings = {name: of_candidate(measured, name) for name in measured.candidates}
+    answer = {
+        "target": measured.target,
+        "sentence": sentence(ranking),
+        "what_would_settle_it": what_would_settle(ranking),
+        "deciding_metric": deciding,
+        "warnings": {
+            name: found
+            for name, found in {measured.target: of_target(measured), **warnings}.items()
+            if found
+        },
+        "examples": {
+            name: {key: survey[key] for key in ("nearest", "farthest")}
+            for name, survey in measured.surveys.items()
+        },
+        "leaks": {name: survey["leaks"]["pairs"] for name, survey in measured.surveys.items()},
+    }
+    return _with_measures(ranking, measured), answer
+
+
+def _with_measures(ranking: Ranking, measured: Measured) -> pd.DataFrame:
+    """The ranking, with what every measure says and what the survey of the files counted."""
+    table = ranking.table.set_index("candidate", drop=False)
+    for key in ("bytes", "documents"):
+        table[key] = [int(measured.sizes[f"{name}.train"][key]) for name in table.index]
+    for metric in measured.metrics:
+        rows = measured.of(metric)
+        for column, source in (("", "alignment"), ("_low", "ci_low"), ("_high", "ci_high")):
+            table[f"{metric}{column}"] = rows[source]
+        table[f"{metric}_rank"] = rows["alignment"].rank(ascending=False, method="min").astype(int)
+    for column, value in (
+        ("overlap_words", lambda one: one["overlap"]["1"]),
+        ("overlap_trigrams", lambda one: one["overlap"]["3"]),
+        ("duplicates", lambda one: one["duplicates"]["rows"]),
+        ("leaked_target_rows", lambda one: one["leaks"]["target_rows"]),
+    ):
+        table[column] = [value(measured.surveys[name]) if name in measured.surveys else None for name in table.index]
+    table["warnings"] = [" ".join(of_candidate(measured, name)) for name in table.index]
+    return table.reset_index(drop=True)

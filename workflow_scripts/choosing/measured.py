@@ -1,0 +1,49 @@
+"""What was measured of the candidates for one target: alignments, sizes, what a survey of their files found."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from workflow_scripts.choosing.ranking import standard_error
+
+
+@dataclass(frozen=True)
+class Measured:
+    """`metrics` in the order of the config: the first one decides. `surveys` by candidate, where there are any."""
+
+    target: str
+    candidates: tuple[str, ...]
+    metrics: tuple[str, ...]
+    alignment: pd.DataFrame
+    sizes: Mapping[str, Mapping[str, Any]]
+    surveys: Mapping[str, Mapping[str, Any]]
+
+    @cached_property
+    def _by_metric(self) -> dict[str, pd.DataFrame]:
+        """Rows of the table that compare a candidate with the target, indexed by candidate."""
+        rows = self.alignment[self.alignment["target"] == f"{self.target}.eval"]
+        sources = {f"{name}.train": name for name in self.candidates}
+        rows = rows[rows["source"].isin(sources)]
+        rows = rows.assign(
+            candidate=rows["source"].map(sources), error=standard_error(rows["ci_low"], rows["ci_high"])
+        )
+        return {
+            metric: rows[rows["metric"] == metric].set_index("candidate").reindex(list(self.candidates))
+            for metric in self.metrics
+        }
+
+    def of(self, metric: str) -> pd.DataFrame:
+        """Alignment with the target, interval and standard error, a row a candidate."""
+        return self._by_metric[metric]
+
+    def alignments(self, metric: str) -> dict[str, tuple[float, float]]:
+        """Candidate -> (alignment, standard error)."""
+        rows = self.of(metric)
+        return {name: (float(row["alignment"]), float(row["error"])) for name, row in rows.iterrows()}
+
+    @property
+    def tokens(self) -> dict[str, float]:
+        return {name: float(self.sizes[f"{name}.train"]["tokens"]) for name in self.candidates}

@@ -1,0 +1,88 @@
+"""What a reader should know before relying on a ranking: a sentence each, with what to do where something can be done."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from workflow_scripts.choosing.measured import Measured
+
+# Tokens of a batch on which the worth of a token was compared with losses.
+BATCH_TOKENS = 4096
+OTHER_SCRIPT = 0.5
+DAMAGED = 0.01
+REPEATED = 0.1
+
+
+def of_target(measured: Measured) -> list[str]:
+    """Of the target's text, and of the measure."""
+    found = []
+    rows = measured.of(measured.metrics[0])
+    tokens = int(rows["tokens"].iloc[0])
+    if tokens < BATCH_TOKENS:
+        found.append(
+            f"There is little text: alignments compare {tokens} tokens with {tokens} at a time instead of "
+            f"{BATCH_TOKENS}, so differences in worth are understated."
+        )
+    own = measured.sizes[f"{measured.target}.eval"]
+    if own["documents"] == 1:
+        found.append("It is one document, so its topic may decide more than its kind.")
+    return found
+
+
+def of_candidate(measured: Measured, name: str) -> list[str]:
+    """Of one candidate, worst first."""
+    survey = measured.surveys.get(name)
+    found = _leaks(survey, measured.target) if survey else []
+    twins = _twins(measured, name)
+    if twins:
+        found.append(f"It has the same text as {' and '.join(twins)}, as far as was measured.")
+    if survey:
+        found += _unlike_the_target(survey) + _damage(survey)
+    sample = measured.sizes[f"{name}.train"]
+    tokens = int(measured.of(measured.metrics[0])["tokens"].iloc[0])
+    if sample["tokens"] < 8 * tokens:
+        found.append(f"It has only {sample['tokens']} tokens, so its interval is rough.")
+    return found
+
+
+def _leaks(survey: Mapping[str, Any], target: str) -> list[str]:
+    count, of_target = survey["leaks"]["target_rows"], survey["target"]["rows"]
+    if not count:
+        return []
+    if count == of_target:
+        return [f"Every row of {target} recurs in it: use other text as the target, or other training data."]
+    rows = "1 row" if count == 1 else f"{count} rows"
+    recur = "recurs" if count == 1 else "recur"
+    return [
+        f"{rows} of {of_target} of {target} {recur} in it: leave them out of training, or the test is spoilt, and "
+        "expect its worth to be overstated."
+    ]
+
+
+def _twins(measured: Measured, name: str) -> list[str]:
+    """Candidates with the very same alignment: two texts never agree to the last digit."""
+    values = measured.of(measured.metrics[0])["alignment"]
+    return [other for other in measured.candidates if other != name and values[other] == values[name]]
+
+
+def _unlike_the_target(survey: Mapping[str, Any]) -> list[str]:
+    own, target = survey["main_script"], survey["target"]["main_script"]
+    if own is None or target is None or own == target:
+        return []
+    if survey["main_script_share"] < OTHER_SCRIPT:
+        return []
+    return [f"{survey['main_script_share']:.0%} of its letters are {own}, and those of the target {target}."]
+
+
+def _damage(survey: Mapping[str, Any]) -> list[str]:
+    found = []
+    if survey["damaged_rows"] > DAMAGED:
+        found.append(
+            f"{survey['damaged_rows']:.0%} of its rows hold characters of a wrong encoding: save it as UTF-8 again."
+        )
+    if survey["duplicates"]["rows"] > REPEATED * survey["rows"]:
+        found.append(f"{survey['duplicates']['rows'] / survey['rows']:.0%} of its rows repeat other rows.")
+    skipped = sum(survey["skipped"].values())
+    if skipped > REPEATED * (survey["rows"] + skipped):
+        reasons = ", ".join(f"{count} {why}" for why, count in sorted(survey["skipped"].items()))
+        found.append(f"Rows were left out: {reasons}.")
+    return found

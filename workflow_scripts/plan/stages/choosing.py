@@ -1,0 +1,71 @@
+"""Questions which data to train on: what answers them, and the files of an answer."""
+
+from typing import Any
+
+from workflow_scripts.plan.corpus_graph import CorpusGraph
+from workflow_scripts.plan.questions import Question, candidates_of, measured, of_kind, targets_of
+from workflow_scripts.plan.stages.files import RunFiles, SetName
+from workflow_scripts.plan.stages.tokens import Tokens
+
+
+class Choosing:
+    def __init__(self, config: dict[str, Any], files: RunFiles, corpora: CorpusGraph, tokens: Tokens):
+        self.config = config
+        self.root = files.root
+        self.corpora = corpora
+        self.tokens = tokens
+
+    @property
+    def questions(self) -> dict[str, Question]:
+        return {question["name"]: question for question in self.config["questions"]}
+
+    def named(self, *kinds: str) -> list[str]:
+        """Names of the questions of some kinds."""
+        return [question["name"] for question in of_kind(self.config, *kinds)]
+
+    def folder(self, question: str) -> str:
+        return f"{self.root}/answers/{question}"
+
+    @property
+    def answers(self) -> list[str]:
+        """What the target `answers` makes: a page a question."""
+        return [f"{self.folder(name)}/index.html" for name in self.questions]
+
+    @property
+    def sized_sets(self) -> list[str]:
+        """Sets whose tokens are counted: candidates, and targets, which say how many bytes a token has."""
+        names = {
+            str(SetName(corpus, side))
+            for question in self.config["questions"]
+            for side, corpora in (("train", candidates_of(question)), ("eval", targets_of(question)))
+            for corpus in corpora
+        }
+        return sorted(names)
+
+    def sized_rows(self) -> list[str]:
+        return [self.tokens.of_set(name) for name in self.sized_sets]
+
+    def sized_manifests(self) -> list[str]:
+        return sorted({f"{self.root}/corpora/{SetName.of(name).corpus}/manifest.json" for name in self.sized_sets})
+
+    def surveyed(self, question: str) -> list[str]:
+        """Candidates whose files are searched for the target's text: those that are read from files."""
+        candidates = candidates_of(self.questions[question])
+        return [name for name in candidates if self.corpora.specs[name]["source"] == "files"]
+
+    def surveys(self, question: str) -> list[str]:
+        return [f"{self.folder(question)}/surveys/{name}.json" for name in self.surveyed(question)]
+
+    def target_documents(self, question: str) -> str:
+        (target,) = targets_of(self.questions[question])
+        return self.tokens.documents(target)
+
+    @property
+    def metrics(self) -> list[str]:
+        """The first one decides."""
+        metrics: list[str] = self.config["alignment"]["metrics"]
+        return metrics
+
+    @property
+    def needs_alignment(self) -> bool:
+        return bool(measured(self.config))

@@ -1,0 +1,52 @@
+"""Rank candidates as training data for a target, by effective tokens.
+
+Writes a table with a row a candidate, best first, and the answer as JSON: its sentence, what would settle it, warnings.
+The first of --metrics decides; of the others the table has the alignment and the rank that it gives.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from workflow_scripts.command_line import parser_for, run
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = parser_for(__doc__)
+    parser.add_argument("--target", required=True, help="corpus whose eval side the data is for")
+    parser.add_argument("--candidates", required=True, nargs="+", help="corpora to choose from")
+    parser.add_argument("--alignment", required=True, type=Path, help="alignments of all sets, by all metrics")
+    parser.add_argument("--metrics", required=True, nargs="+", help="the first one decides")
+    parser.add_argument("--sizes", required=True, type=Path, help="output of measure_sizes")
+    parser.add_argument(
+        "--survey", action="append", default=[], metavar="NAME=FILE", help="output of survey_pool; repeated"
+    )
+    parser.add_argument("--draws", required=True, type=int, help="of what is uncertain")
+    parser.add_argument("--seed", required=True, type=int)
+    parser.add_argument("--output", required=True, type=Path, help="Parquet: the ranking")
+    parser.add_argument("--answer", required=True, type=Path, help="JSON: the answer in words")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = build_parser().parse_args(argv)
+    from workflow_scripts.choosing.answer import ranking_answer
+    from workflow_scripts.choosing.measured import Measured
+    from workflow_scripts.metrics.inputs import named_paths
+    from workflow_scripts.storage.tables import read_frame, read_json, write_json, write_table
+
+    measured = Measured(
+        arguments.target,
+        tuple(arguments.candidates),
+        tuple(arguments.metrics),
+        read_frame(arguments.alignment),
+        read_json(arguments.sizes),
+        {name: read_json(path) for name, path in named_paths("survey", arguments.survey).items()},
+    )
+    table, answer = ranking_answer(measured, arguments.draws, arguments.seed)
+    write_table(table, arguments.output)
+    write_json(answer, arguments.answer)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,89 @@
+"""The pages of answers: HTML without scripts, small enough to mail."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Bar:
+    """An interval on an axis from 0 to 100: its ends, the inner ends of 80%, the middle."""
+
+    low: float
+    low_80: float
+    middle: float
+    high_80: float
+    high: float
+
+
+def ranking_page(ranking: pd.DataFrame, answer: Mapping[str, Any]) -> str:
+    """HTML of a ranking, best first."""
+    ends = ranking["low"].min(), ranking["high"].max()
+    rows = [
+        {**row, "bar": _bar(row, *ends), "warnings": answer["warnings"].get(row["candidate"], [])}
+        for row in ranking.to_dict("records")
+    ]
+    metrics = [name.removesuffix("_rank") for name in ranking.columns if name.endswith("_rank")]
+    return _page(
+        "ranking.html.j2",
+        rows=rows,
+        metrics=metrics,
+        ticks=_ticks(*ends),
+        surveyed=ranking["overlap_words"].notna().all(),
+        answer=answer,
+    )
+
+
+def _page(template: str, **values: Any) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"amount": amount, "share": share}
+    styles = "".join((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "answer.css"))
+    return environment.get_template(template).render(styles=Markup(styles), **values)
+
+
+def amount(value: float) -> str:
+    """Three figures, with k, M, G or T."""
+    for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if value >= 0.9995 * size:
+            return f"{value / size:.3g}{unit}"
+    return f"{value:.3g}"
+
+
+def share(value: float) -> str:
+    """A share in percent; what is rounded to all or nothing says so."""
+    if 0 < value < 0.01:
+        return "<1%"
+    if 0.99 < value < 1:
+        return ">99%"
+    return f"{value:.0%}"
+
+
+def _bar(row: Mapping[str, Any], low: float, high: float) -> Bar:
+    return Bar(*(_place(row[key], low, high) for key in ("low", "low_80", "effective_tokens", "high_80", "high")))
+
+
+def _place(value: float, low: float, high: float) -> float:
+    """On a logarithmic axis, in percent of its length."""
+    span = math.log(high / low)
+    return 100 * math.log(value / low) / span if span else 50.0
+
+
+def _ticks(low: float, high: float) -> Sequence[tuple[float, str]]:
+    """Powers of ten on the axis, with what they are called."""
+    powers = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
+    every = max(1, len(powers) // 5)
+    return [(_place(10.0**power, low, high), amount(10.0**power)) for power in list(powers)[::every]]
