@@ -37,7 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
     set_threads(arguments.threads)
-    from workflow_scripts.metrics.inputs import check_same_length, named_paths, whole_set
+    from workflow_scripts.metrics.inputs import check_same_length, named_paths, rows_that_all_have, whole_set
     from workflow_scripts.metrics.matrix import align_all
     from workflow_scripts.metrics.opening import open_metric
     from workflow_scripts.storage.content_store import ContentStore
@@ -51,7 +51,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     times = named_paths("times", arguments.times)
 
     paths = {**sets, floor_set: floor_path}
-    drawn = {name: read(path, arguments.batches, arguments.rows_per_batch) for name, path in paths.items()}
+    rows = arguments.rows_per_batch
+    if arguments.fewer_rows and not metric.estimator():
+        rows = rows_that_all_have(paths.values(), arguments.batches, rows)
+    drawn = {name: read(path, arguments.batches, rows) for name, path in paths.items()}
     check_same_length(drawn)
     alignment, cost = align_all(
         metric,

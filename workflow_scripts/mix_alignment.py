@@ -42,7 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
     set_threads(arguments.threads)
-    from workflow_scripts.metrics.inputs import check_same_length, named_paths, whole_set
+    from workflow_scripts.metrics.inputs import check_same_length, named_paths, rows_that_all_have, whole_set
     from workflow_scripts.metrics.mixtures import align_mixtures, read_mixtures
     from workflow_scripts.metrics.opening import open_metric
     from workflow_scripts.metrics.pieces import Pieces
@@ -55,6 +55,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         if path in parts.values():
             raise UserError(f"{path} is a part and the target {name}: compare with rows that are in no part")
     rows = arguments.rows_per_batch
+    if arguments.fewer_rows and not metric.estimator():
+        rows = rows_that_all_have([*parts.values(), *targets.values()], arguments.batches, rows)
     unit = (arguments.unit_rows or rows) if metric.estimator() else 1
     if metric.mixes != "exact":
         unit = rows

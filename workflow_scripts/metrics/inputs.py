@@ -1,6 +1,6 @@
 """Batches of a set, from its rows or from its Fisher embeddings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from workflow_scripts.errors import UserError
 from workflow_scripts.metrics.base import Batch
-from workflow_scripts.storage.tables import read_table
+from workflow_scripts.storage.tables import open_table, read_table
 from workflow_scripts.tokens.batches import batch_indices
 from workflow_scripts.tokens.rows import Rows, read_rows, token_portions
 
@@ -35,6 +35,25 @@ def named_paths(option: str, values: Sequence[str]) -> dict[str, Path]:
             raise UserError(f"--{option} names {name} twice")
         named[name] = Path(path)
     return named
+
+
+def rows_that_all_have(paths: Iterable[Path], batches: int, rows_per_batch: int) -> int:
+    """Rows of a batch, if every set is to fill its batches: those asked for, or what the smallest set allows."""
+    for path in paths:
+        n_rows = _count_rows(path)
+        if n_rows < batches:
+            raise UserError(
+                f"{path}: {n_rows} rows of tokens are too few for {batches} batches; give its corpus more text"
+            )
+        rows_per_batch = min(rows_per_batch, n_rows // batches)
+    return rows_per_batch
+
+
+def _count_rows(path: Path) -> int:
+    if not path.is_file():
+        raise UserError(f"no file of rows at {path}")
+    with open_table(path) as file:
+        return int(file.metadata.num_rows)
 
 
 def compared_indices(

@@ -299,7 +299,8 @@ def _check_sizes(config: dict[str, Any]) -> None:
     graph = CorpusGraph(config)
     length, settings = config["rows"]["length"], config["alignment"]
     batches = settings["batches"]
-    for_batches = batches * settings["rows"] * length
+    rows = 1 if settings["fewer_rows"] else settings["rows"]
+    for_batches = batches * rows * length
     measured_corpora = [name for experiment in config["experiments"] for name in training_corpora(experiment)]
     measured_corpora += sorted(corpora_of(measured(config)))
     measured_corpora += [name for experiment in config["experiments"] for name in experiment["eval_sets"]]
@@ -309,7 +310,7 @@ def _check_sizes(config: dict[str, Any]) -> None:
         sizes[name] = most, unit = _at_most(graph.specs[graph.origin(standing)], length)
         if most is not None and most < for_batches:
             raise UserError(
-                f"alignment.batches x alignment.rows x rows.length = {batches} x {settings['rows']} x {length}"
+                f"alignment.batches x alignment.rows x rows.length = {batches} x {rows} x {length}"
                 f": that many tokens are not in corpora.{standing}, which has at most {most} {unit}"
             )
     for experiment in trained(config):

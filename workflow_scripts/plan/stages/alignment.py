@@ -40,7 +40,9 @@ class Alignment:
 
     def fewer_rows(self, metric: str) -> list[str]:
         estimator = metric_class(metric).estimator()
-        return self.fisher.fewer_rows(estimator) if estimator is not None else []
+        if estimator is not None:
+            return self.fisher.fewer_rows(estimator)
+        return ["--fewer-rows"] if self.config["alignment"]["fewer_rows"] else []
 
     def encoder(self, metric: str) -> list[str]:
         """Options that name the sentence encoder, for a metric that needs one."""
