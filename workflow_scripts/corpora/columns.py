@@ -54,20 +54,19 @@ class RowReader:
         admitted = self._admitted(rows)
         for name, row in self._joined(admitted) if self.joined_rows else admitted:
             source_object = str(self._value(row, self.object_column)) if self.object_column else name
-            filled = [self._fill(side, row) for side in self.sides]
-            if any(text is None for text in filled):
+            sides = self.sides_of(row)
+            if sides is None:
                 continue
-            if len(filled) == 2:
-                yield SourceDocument.pair(name, source_object, str(filled[0]), str(filled[1]))
+            if len(sides) == 2:
+                yield SourceDocument.pair(name, source_object, *sides)
             else:
-                yield SourceDocument(name, source_object, str(filled[0])[: self.characters])
+                yield SourceDocument(name, source_object, *sides)
 
     def _admitted(
         self, rows: Iterable[tuple[str, Mapping[str, Any]]]
     ) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for name, row in rows:
-            self.row_name = name
-            if self._admits(row):
+            if self.admits(name, row):
                 yield name, row
 
     def _joined(
@@ -78,12 +77,20 @@ class RowReader:
             columns = {column: [self._value(row, column) for _, row in group] for column in group[0][1]}
             yield group[0][0], columns
 
-    def _admits(self, row: Mapping[str, Any]) -> bool:
+    def admits(self, name: str, row: Mapping[str, Any]) -> bool:
+        """Whether `where` holds for a row; messages name it from now on."""
+        self.row_name = name
         for column, allowed in self.where.items():
             values = allowed if isinstance(allowed, list) else [allowed]
             if str(self._value(row, column)) not in map(str, values):
                 return False
         return True
+
+    def sides_of(self, row: Mapping[str, Any]) -> list[str] | None:
+        """The text of a row, or both sides of a pair; None where a value is missing or empty."""
+        filled = [self._fill(side, row) for side in self.sides]
+        sides = [text[: self.characters] for text in filled if text is not None]
+        return sides if len(sides) == len(filled) else None
 
     def _fill(self, side: Side, row: Mapping[str, Any]) -> str | None:
         """The side with the row's values; None when one of them is missing or empty."""

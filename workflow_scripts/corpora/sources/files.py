@@ -3,6 +3,7 @@
 import csv
 import glob
 import gzip
+import io
 import json
 import os
 import zlib
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any, BinaryIO, TextIO, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -31,7 +32,7 @@ def read(spec: dict[str, Any]) -> Reading:
     """The first `documents` documents (all, when not said) of the files that `paths` names, sorted."""
     files = matching_files(spec)
     reader = RowReader(spec, "files corpus")
-    rows = ((name, row) for path, short in files.items() for name, row in _named_rows(path, short))
+    rows = ((name, row) for path, short in files.items() for name, row in named_rows(path, short))
     documents: Iterator[SourceDocument] = reader.documents(rows)
     provenance = {
         "source": "files: " + ", ".join(files.values()),
@@ -64,17 +65,23 @@ def matching_files(spec: dict[str, Any]) -> dict[Path, str]:
     return {path: path.relative_to(top).as_posix() for path in sorted(found)}
 
 
-def _named_rows(path: Path, short: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    with _told_in_one_line(short):
-        if path.name.endswith(".txt"):
-            yield short, {"text": path.read_text(encoding="utf-8")}
+def named_rows(path: Path, short: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    with path.open("rb") as raw:
+        yield from rows_of(raw, short)
+
+
+def rows_of(raw: BinaryIO, short: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The named rows of an open file of the format that its name says; `raw.tell()` says how far the reading is."""
+    with told_in_one_line(short):
+        if short.endswith(".txt"):
+            yield short, {"text": io.TextIOWrapper(raw, encoding="utf-8").read()}
             return
-        for number, row in enumerate(_rows(path, short)):
+        for number, row in enumerate(_rows(raw, short)):
             yield f"{short}#{number}", row
 
 
 @contextmanager
-def _told_in_one_line(short: str) -> Iterator[None]:
+def told_in_one_line(short: str) -> Iterator[None]:
     """What the readers of the formats raise, as one sentence with the name of the file and what to do."""
     try:
         yield
@@ -94,27 +101,29 @@ def _told_in_one_line(short: str) -> Iterator[None]:
         ) from None
 
 
-def _rows(path: Path, short: str) -> _Rows:
-    if path.name.endswith((".jsonl", ".jsonl.gz")):
-        yield from _json_lines(path, short)
-    elif path.name.endswith((".csv", ".csv.gz")):
-        yield from _csv_rows(path, short)
+def _rows(raw: BinaryIO, short: str) -> _Rows:
+    if short.endswith((".jsonl", ".jsonl.gz")):
+        for number, line in enumerate(text_lines(raw, short), start=1):
+            if line.strip():
+                yield json_row(line, short, f"line {number}")
+    elif short.endswith((".csv", ".csv.gz")):
+        yield from _csv_rows(raw, short)
     else:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with pq.ParquetFile(raw, page_checksum_verification=True) as file:
             for batch in file.iter_batches(batch_size=4096):
                 yield from batch.to_pylist()
 
 
-def _opened(path: Path, encoding: str, newline: str | None = None) -> TextIO:
-    if path.suffix == ".gz":
-        return cast(TextIO, gzip.open(path, "rt", encoding=encoding, newline=newline))
-    return path.open(encoding=encoding, newline=newline)
+def _decoded(raw: BinaryIO, short: str, encoding: str, newline: str | None = None) -> TextIO:
+    if short.endswith(".gz"):
+        return cast(TextIO, gzip.open(raw, "rt", encoding=encoding, newline=newline))
+    return io.TextIOWrapper(raw, encoding=encoding, newline=newline)
 
 
-def _csv_rows(path: Path, short: str) -> _Rows:
+def _csv_rows(raw: BinaryIO, short: str) -> _Rows:
     """Rows as wide as the header; a byte order mark is passed over."""
     csv.field_size_limit(_LONGEST)
-    with _opened(path, "utf-8-sig", newline="") as stream:
+    with _decoded(raw, short, "utf-8-sig", newline="") as stream:
         reader = csv.reader(stream, strict=True)
         try:
             header = next(reader, None)
@@ -135,24 +144,28 @@ def _csv_rows(path: Path, short: str) -> _Rows:
             ) from None
 
 
-def _json_lines(path: Path, short: str) -> _Rows:
-    with _opened(path, "utf-8") as stream:
+def text_lines(raw: BinaryIO, short: str) -> Iterator[str]:
+    """The lines of a file of JSON lines, compressed or not."""
+    with _decoded(raw, short, "utf-8") as stream:
         for number, line in enumerate(iter(partial(stream.readline, _LONGEST), ""), start=1):
             if len(line) == _LONGEST:
                 raise UserError(
                     f"files corpus: {short} line {number} has more than {_LONGEST} characters; "
                     "JSON lines hold one object a line"
                 )
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                reason = error.msg if isinstance(error, json.JSONDecodeError) else _reason(error)
-                raise UserError(f"files corpus: {short} line {number} is not JSON ({reason})") from None
-            if not isinstance(row, dict):
-                raise UserError(f"files corpus: {short} line {number} is not an object with columns")
-            yield row
+            yield line
+
+
+def json_row(line: str, short: str, place: str) -> Mapping[str, Any]:
+    """The object on a line; `place` says in a message where it stands."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else _reason(error)
+        raise UserError(f"files corpus: {short} {place} is not JSON ({reason})") from None
+    if not isinstance(row, dict):
+        raise UserError(f"files corpus: {short} {place} is not an object with columns")
+    return row
 
 
 def _reason(error: Exception) -> str:

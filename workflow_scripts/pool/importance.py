@@ -1,0 +1,109 @@
+"""How much likelier words and word pairs are in the target than in the pool: log-ratios in hashed buckets.
+
+    weight(g) = log p_target(b(g)) - log p_pool(b(g)),      b(g) the bucket of g, of 2^20
+
+over unigrams and bigrams, as in DSIR (Xie et al., "Data Selection for Language Models via Importance Resampling", arXiv
+2302.03169). Both sides are smoothed, because a target may have a hundred rows:
+
+    p_pool(b)   = (c_pool(b) + 1/2) / (N_pool + 2^20 / 2)
+    p_target(b) = (c_target(b) + m p_pool(b)) / (N_target + m)
+
+A bucket that the target does not have then weighs log(m / (N_target + m)), however rare it is in the pool. The mass m
+is the one under which each half of the target's rows is likeliest given the other half.
+
+Weights are integers of 1/65,536, so that the sum of a row does not depend on what was added up with it.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workflow_scripts.pool.words import Hashes, Words, find_words, ngrams, whole
+
+BUCKET_BITS = 20
+UNIT = 1 << 16
+ORDERS = (1, 2)
+
+_SHIFT = np.uint64(64 - BUCKET_BITS)
+# Masses tried, as shares of the target's n-grams.
+_MASSES = tuple(2.0**power for power in range(-6, 7))
+_PORTION_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class NgramImportance:
+    """The scorer of a pool: one integer weight for each bucket."""
+
+    weights: NDArray[np.int32]
+    mass: float
+    """m, as a share of the target's n-grams."""
+
+    def sums(self, words: Words) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """For each text, the sum of the weights of its n-grams in units of 1/65,536, and how many n-grams there are."""
+        lengths = words.counts()
+        totals = np.zeros(len(lengths), dtype=np.int64)
+        for order in ORDERS:
+            found = self.weights[buckets(ngrams(words, order))].astype(np.int64)
+            if order > 1:
+                found[~whole(words, order)] = 0
+            running = np.concatenate([[0], np.cumsum(found)])
+            bounds = np.minimum(words.starts, len(found))
+            totals += np.diff(running[bounds])
+        return totals, sum((np.maximum(lengths - order + 1, 0) for order in ORDERS), np.zeros_like(lengths))
+
+
+def buckets(hashes: Hashes) -> NDArray[np.int64]:
+    return (hashes >> _SHIFT).astype(np.int64)
+
+
+def fit(target: Sequence[bytes], pool: Iterable[bytes]) -> NgramImportance:
+    """The scorer of a target, given as texts, over a pool, given as a sample of its texts."""
+    background = counted(pool) + 0.5
+    background /= background.sum()
+    halves = [counted(target[half::2]) for half in (0, 1)]
+    counts = halves[0] + halves[1]
+    seen = np.flatnonzero(counts)
+    seen_halves, seen_background = [half[seen] for half in halves], background[seen]
+    mass = max(_MASSES, key=lambda tried: _held_out(seen_halves, seen_background, tried))
+    ratios = np.log(_smoothed(counts, background, mass) / background)
+    return NgramImportance(np.rint(ratios * UNIT).astype(np.int32), mass)
+
+
+def counted(texts: Iterable[bytes]) -> NDArray[np.float64]:
+    """How often n-grams of each bucket occur."""
+    counts = np.zeros(1 << BUCKET_BITS)
+    for portion in _portions(texts):
+        words = find_words(portion)
+        for order in ORDERS:
+            found = ngrams(words, order)[whole(words, order)]
+            counts += np.bincount(buckets(found), minlength=len(counts))
+    return counts
+
+
+def _smoothed(counts: np.ndarray, background: np.ndarray, mass: float) -> NDArray[np.float64]:
+    """p_target; of the background where the target has no n-gram."""
+    total = max(counts.sum(), 1)
+    return (counts + mass * total * background) / (total * (1 + mass))
+
+
+def _held_out(halves: Sequence[np.ndarray], background: np.ndarray, mass: float) -> float:
+    first, second = halves
+    return float(
+        second @ np.log(_smoothed(first, background, mass))
+        + first @ np.log(_smoothed(second, background, mass))
+    )
+
+
+def _portions(texts: Iterable[bytes]) -> Iterator[list[bytes]]:
+    portion: list[bytes] = []
+    held = 0
+    for text in texts:
+        portion.append(text)
+        held += len(text)
+        if held >= _PORTION_BYTES:
+            yield portion
+            portion, held = [], 0
+    if portion:
+        yield portion

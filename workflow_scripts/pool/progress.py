@@ -1,0 +1,34 @@
+"""How far a long reading is, in the log."""
+
+import logging
+import time
+from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
+
+EVERY_SECONDS = 10.0
+
+
+class Progress:
+    """One line of the log every ten seconds: how much of the files is read, how fast, and how long the rest takes."""
+
+    def __init__(self, what: str, total_bytes: int, clock: Callable[[], float] = time.monotonic):
+        self.what, self.total = what, total_bytes
+        self._clock = clock
+        self._started = self._told = clock()
+
+    def at(self, bytes_read: int) -> None:
+        now = self._clock()
+        if now - self._told < EVERY_SECONDS:
+            return
+        self._told = now
+        speed = bytes_read / (now - self._started)
+        left = (self.total - bytes_read) / speed if speed else float("inf")
+        logger.info(
+            "%s: %.0f of %.0f MB read, %.1f MB/s, about %s left",
+            self.what,
+            bytes_read / 1e6,
+            self.total / 1e6,
+            speed / 1e6,
+            f"{left:.0f} s" if left < 120 else f"{left / 60:.0f} min",
+        )

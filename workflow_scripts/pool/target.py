@@ -1,0 +1,33 @@
+"""The target: the rows that a model should do well on."""
+
+from dataclasses import dataclass
+
+import pyarrow.compute as pc
+
+from workflow_scripts.errors import UserError
+from workflow_scripts.pool.words import Words, find_words
+from workflow_scripts.storage.tables import read_table
+
+MINIMUM_WORDS = 500
+"""Fewer words say next to nothing of which words are common in the target."""
+
+
+@dataclass(frozen=True)
+class Target:
+    doc_ids: list[str]
+    texts: list[bytes]
+    words: Words
+
+
+def read_target(path: str, split: str) -> Target:
+    """The documents on one side of a corpus."""
+    table = read_table(path, columns=["doc_id", "split", "text"])
+    table = table.filter(pc.equal(table["split"], split))
+    texts = [text.encode() for text in table["text"].to_pylist()]
+    words = find_words(texts)
+    if len(words.hashes) < MINIMUM_WORDS:
+        raise UserError(
+            f"{path}: the {split} side of the target has {len(words.hashes)} words in {len(texts)} rows, and at least "
+            f"{MINIMUM_WORDS} are needed; give it more rows"
+        )
+    return Target(table["doc_id"].to_pylist(), texts, words)
