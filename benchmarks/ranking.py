@@ -1,13 +1,18 @@
 """Does `rank` choose right, and do its intervals hold? Recorded runs answer, one target left out at a time.
 
-    python -m benchmarks.ranking              one JSON line per study, measure and way of finding the constants
-    python -m benchmarks.ranking --write      also write the constants of every measure, workflow_scripts/choosing/worth.csv
+    python -m benchmarks.ranking           one JSON line per study, measure and way of finding the constants
+    python -m benchmarks.ranking --write   also write the constants of every measure (choosing/worth.csv)
 
-Two studies (docs/results/): `own`, the pre-training runs of `real` (.5M parameters; candidates are its training sets of
-which none is made of another one), and `regmix`, 256 mixtures at 60M and 64 at 1B parameters. A candidate's effective
-tokens, relative to the others, are known from its loss: in `own` by the slope of the best candidate's loss over its
-budgets, in `regmix` by a law fitted to the losses of that size (statistics/token_law.py). That is what intervals are
-to cover. Constants come from the other targets of the study, or from the other study alone.
+Three studies (docs/results/). A candidate's effective tokens, relative to the others, are known from losses; that is
+what intervals are to cover.
+
+own       pre-training runs of `real` (.5M parameters). Candidates: training sets of which none is made of another one.
+          Known by the slope of the best candidate's loss over its budgets.
+mixtures  RegMix, 256 mixtures at 60M and 64 at 1B parameters. Known by a law fitted to the losses of that size.
+parts     RegMix, the 17 parts that the 256 mixtures at 60M are made of: k of the same law, with a flat prior, so that
+          alignment is no part of it. Once more without the target's own part, for judging alone.
+
+Constants come from the other targets of the study, from the other studies alone, or are the ones shipped.
 """
 
 import argparse
@@ -25,14 +30,17 @@ from workflow_scripts.choosing.ranking import standard_error
 from workflow_scripts.choosing.worth import CONSTANTS, Array, Constants, drawn_log_worth, log_worth
 from workflow_scripts.outside.runs import gaps_of, runs_of
 from workflow_scripts.outside.tables import read
-from workflow_scripts.statistics.effective_tokens import Runs
+from workflow_scripts.statistics.effective_tokens import Runs, flat_worth
 from workflow_scripts.statistics.token_law import fit_law
 from workflow_scripts.storage.tables import read_plain_json
 
 RESULTS = Path("docs/results")
 INDEPENDENT = ("hackernews", "pubmed", "uspto", "wikipedia")
 OWN_EXPERIMENTS = ("pretraining", "pretraining_larger")
-REGMIX_EXPERIMENTS = ("regmix_60m", "regmix_1b")
+MIXTURE_EXPERIMENTS = ("regmix_60m", "regmix_1b")
+PART_EXPERIMENT = "regmix_60m"
+FLAT_WORTH = 0.02
+WITHOUT_OWN = "parts_without_own"
 KERNEL = "root"
 TAU_GRID = np.exp(np.linspace(np.log(2e-5), np.log(5), 100))
 DRAWS = 2000
@@ -52,7 +60,16 @@ class Case:
 
 
 def cases_of(study: str, metric: str) -> list[Case]:
-    return list(_own_cases(metric) if study == "own" else _regmix_cases(metric))
+    if study == WITHOUT_OWN:
+        return [_without_own_part(case) for case in _part_cases(metric)]
+    return list({"own": _own_cases, "mixtures": _mixture_cases, "parts": _part_cases}[study](metric))
+
+
+def _without_own_part(case: Case) -> Case:
+    """What is left to choose from where there is nothing of the target's own domain; its k is 1, the largest."""
+    kept = np.arange(len(case.truth)) != case.truth.argmax()
+    arrays = (case.alignments, case.errors, case.truth, case.losses)
+    return Case(WITHOUT_OWN, case.experiment, case.target, *(one[kept] for one in arrays))
 
 
 def _own_cases(metric: str) -> Iterator[Case]:
@@ -78,24 +95,46 @@ def _own_cases(metric: str) -> Iterator[Case]:
             )
 
 
-def _regmix_cases(metric: str) -> Iterator[Case]:
+def _regmix_runs(experiment: str) -> Runs:
     config = read_plain_json(RESULTS / "regmix/config.json")
-    entries = {entry["name"]: entry for entry in config["experiments"]}
+    entry = next(entry for entry in config["experiments"] if entry["name"] == experiment)
+    tables = read(entry["losses"], entry["mixtures"], entry["parts"], entry["eval_sets"], entry["model"])
+    return runs_of(tables.losses, tables.shares, entry["parts"], entry["eval_sets"])
+
+
+def _part_cases(metric: str) -> Iterator[Case]:
+    alignment = _alignment("regmix", metric)
+    runs = _regmix_runs(PART_EXPERIMENT)
+    for j, target in enumerate(runs.targets):
+        own = runs.own_part(target)
+        law = fit_law(runs.shares, runs.tokens, runs.losses[:, j], flat_worth(runs, FLAT_WORTH)[:, j], own)
+        rows = alignment.loc[[(f"{part}.train", f"{target}.eval") for part in runs.parts]]
+        truth = np.log(law.worth)
+        yield Case(
+            "parts",
+            PART_EXPERIMENT,
+            target,
+            rows["alignment"].to_numpy(),
+            rows["error"].to_numpy(),
+            truth,
+            -law.slope * truth,
+        )
+
+
+def _mixture_cases(metric: str) -> Iterator[Case]:
     mixed = pd.read_parquet(RESULTS / f"regmix/alignment/mixtures/{metric}.parquet")
     mixed = mixed.set_index(["train_set", "eval_set"])["alignment"]
     parts = pd.read_parquet(RESULTS / "regmix/alignment/alignment.parquet")
     parts = parts[parts["metric"] == metric]
     # Of mixtures no errors are recorded; they are batches of as many rows as those of the parts.
     error = float(np.median(standard_error(parts["ci_low"], parts["ci_high"])))
-    for experiment in REGMIX_EXPERIMENTS:
-        entry = entries[experiment]
-        tables = read(entry["losses"], entry["mixtures"], entry["parts"], entry["eval_sets"], entry["model"])
-        runs = runs_of(tables.losses, tables.shares, entry["parts"], entry["eval_sets"])
+    for experiment in MIXTURE_EXPERIMENTS:
+        runs = _regmix_runs(experiment)
         prior = gaps_of(parts, runs.parts, runs.targets).worth(KERNEL, _regmix_tau(metric))
         for j, target in enumerate(runs.targets):
             own = mixed.loc[[(name, target) for name in runs.train_sets]]
             yield Case(
-                "regmix",
+                "mixtures",
                 experiment,
                 target,
                 own.to_numpy(),
@@ -141,7 +180,8 @@ def shared(constants: Sequence[Constants]) -> Constants:
     """Of several studies: the geometric mean of their tau, its spread between them, the mean scatter (of squares)."""
     logs = np.log([one.tau for one in constants])
     scatter = np.sqrt(np.mean([one.scatter**2 for one in constants]))
-    return Constants(float(np.exp(logs.mean())), float(np.std(logs, ddof=1)), float(scatter))
+    spread = float(np.std(logs, ddof=1)) if len(logs) > 1 else 0.0
+    return Constants(float(np.exp(logs.mean())), spread, float(scatter))
 
 
 def judged(cases: Sequence[Case], constants: Mapping[str, Constants]) -> dict[str, float]:
@@ -175,41 +215,61 @@ def _half_width(draws: Array, level: int) -> Array:
     return (high - low) / 2
 
 
+def studies_of(metric: str) -> dict[str, list[Case]]:
+    """The studies in which the measure was recorded."""
+    recorded = {
+        run: set(pd.read_parquet(RESULTS / run / "alignment/alignment.parquet", columns=["metric"])["metric"])
+        for run in ("real", "regmix")
+    }
+    names = [*(["own"] if metric in recorded["real"] else []), "mixtures", "parts", WITHOUT_OWN]
+    return {name: cases_of(name, metric) for name in names}
+
+
+def ways_to_constants(studies: Mapping[str, list[Case]], name: str) -> dict[str, dict[str, Constants]]:
+    """Constants for each target of a study: way -> target -> constants."""
+    cases = studies[name]
+    targets = {case.target for case in cases}
+    others = shared([fitted(other) for study, other in studies.items() if study not in (name, WITHOUT_OWN)])
+    return {
+        "other_targets": {
+            target: fitted([case for case in cases if case.target != target]) for target in targets
+        },
+        "other_studies": dict.fromkeys(targets, others),
+        "shipped": dict.fromkeys(targets, of_all(studies)),
+    }
+
+
+def of_all(studies: Mapping[str, list[Case]]) -> Constants:
+    """The constants that are shipped."""
+    return shared([fitted(cases) for name, cases in studies.items() if name != WITHOUT_OWN])
+
+
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help=f"write the constants, {CONSTANTS}")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--write", action="store_true", help="write the constants of every measure")
     arguments = parser.parse_args(argv)
-    of_both = [set(pd.read_parquet(RESULTS / f"{run}/alignment/alignment.parquet")["metric"]) for run in ("real", "regmix")]
-    written = []
-    for metric in sorted(of_both[1]):
-        studies = {"regmix": cases_of("regmix", metric)}
-        if metric in of_both[0]:
-            studies["own"] = cases_of("own", metric)
-        found = {name: fitted(cases) for name, cases in studies.items()}
+    metrics = pd.read_parquet(RESULTS / "regmix/alignment/alignment.parquet", columns=["metric"])["metric"]
+    shipped = []
+    for metric in sorted(metrics.unique()):
+        studies = studies_of(metric)
         for name, cases in studies.items():
-            targets = {case.target for case in cases}
-            ways = {
-                "other_targets": {
-                    target: fitted([case for case in cases if case.target != target]) for target in targets
-                },
-                "other_study": {target: one for other, one in found.items() if other != name for target in targets},
-            }
-            if len(found) > 1:
-                ways["shipped"] = dict.fromkeys(targets, shared(list(found.values())))
-            for way, constants in ways.items():
-                if constants:
-                    own = {key: round(value, 3) for key, value in judged(cases, constants).items()}
-                    fit = found[name]
-                    print(json.dumps({"study": name, "metric": metric, "constants": way, **own,
-                                      "tau": round(fit.tau, 5), "scatter": round(fit.scatter, 3)}), flush=True)
-        if len(found) > 1:
-            both = shared(list(found.values()))
-            written.append({"metric": metric, "tau": f"{both.tau:.3g}", "log_tau_sd": f"{both.log_tau_sd:.2f}", "scatter": f"{both.scatter:.2f}"})
+            own = fitted(cases)
+            for way, constants in ways_to_constants(studies, name).items():
+                figures = {key: round(value, 3) for key, value in judged(cases, constants).items()}
+                best = {"tau": round(own.tau, 5), "scatter": round(own.scatter, 3)}
+                print(
+                    json.dumps({"study": name, "metric": metric, "constants": way, **figures, **best}),
+                    flush=True,
+                )
+        both = of_all(studies)
+        shipped.append([metric, f"{both.tau:.3g}", f"{both.log_tau_sd:.2f}", f"{both.scatter:.2f}"])
     if arguments.write:
         with CONSTANTS.open("w", newline="") as stream:
-            writer = csv.DictWriter(stream, ["metric", "tau", "log_tau_sd", "scatter"], lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(written)
+            csv.writer(stream, lineterminator="\n").writerows(
+                [["metric", "tau", "log_tau_sd", "scatter"], *shipped]
+            )
 
 
 if __name__ == "__main__":

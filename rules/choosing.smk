@@ -95,6 +95,7 @@ rule rank_candidates:
     params:
         question=lambda w: plan.choosing.questions[w.question],
         metrics=plan.choosing.metrics,
+        labels=lambda w: plan.choosing.labels(w.question),
         surveys=lambda w, input: options("--survey", plan.choosing.surveyed(w.question), input.surveys),
         seed=plan.config["seed"],
         code=code_hash("workflow_scripts.rank_candidates"),
@@ -107,6 +108,7 @@ rule rank_candidates:
         " --metrics {params.metrics:q}"
         " --sizes {input.sizes:q}"
         " {params.surveys:q}"
+        " {params.labels:q}"
         " --draws {params.question[draws]}"
         " --seed {params.seed}"
         " --output {output.table:q}"

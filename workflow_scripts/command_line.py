@@ -44,7 +44,9 @@ def add_metric_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--batches", type=int, required=True)
     parser.add_argument("--rows-per-batch", type=int, required=True)
-    parser.add_argument("--fewer-rows", action="store_true", help="make batches smaller where a set has too few rows")
+    parser.add_argument(
+        "--fewer-rows", action="store_true", help="make batches smaller where a set has too few rows"
+    )
     parser.add_argument("--seed", type=int, required=True, help="of the draw of batches")
     parser.add_argument("--store", required=True, type=Path, help="folder of finished pieces")
     parser.add_argument("--threads", type=int, default=1)

@@ -14,9 +14,7 @@ from workflow_scripts.command_line import parser_for, run
 def build_parser() -> argparse.ArgumentParser:
     parser = parser_for(__doc__)
     parser.add_argument("--set", action="append", required=True, metavar="NAME.SIDE=ROWS", help="repeated")
-    parser.add_argument(
-        "--corpora", required=True, type=Path, help="folder with a folder of each corpus"
-    )
+    parser.add_argument("--corpora", required=True, type=Path, help="folder with a folder of each corpus")
     parser.add_argument("--output", required=True, type=Path, help="JSON")
     return parser
 

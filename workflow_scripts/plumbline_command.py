@@ -1,30 +1,62 @@
 """The command `plumbline` of an installed package.
 
+`plumbline rank` says which of your files to train on.
+
 `plumbline run` is `snakemake` with the Snakefile of this package: it takes the targets and options of Snakemake, writes
 its results below the working directory, and lays what `--configfile` names over the default run. `plumbline where`
 prints the folder of that Snakefile, with `configs/` beside it.
 """
 
+import argparse
 import os
 import sys
 from collections.abc import Sequence
 
 from workflow_scripts.command_line import parser_for
+from workflow_scripts.commands import rank
+from workflow_scripts.errors import UserError
 from workflow_scripts.workflow_files import ROOT, snakefile
+
+QUESTIONS = {"rank": rank}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = parser_for(__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
+    for name, command in QUESTIONS.items():
+        summary, _, _ = (command.__doc__ or "").partition("\n")
+        command.add_options(
+            commands.add_parser(
+                name,
+                help=summary,
+                description=command.__doc__,
+                formatter_class=argparse.RawDescriptionHelpFormatter,
+                allow_abbrev=False,
+                epilog="What follows -- goes to Snakemake, such as -- --workflow-profile profiles/slurm",
+            )
+        )
     commands.add_parser(
         "run", help="run the workflow, with the targets and options of Snakemake", add_help=False
     )
     commands.add_parser("where", help="print the folder of the Snakefile and of configs/")
-    given, for_snakemake = parser.parse_known_args(argv)
-    if given.command == "run":
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile()), *for_snakemake]
+    argv = sys.argv[1:] if argv is None else list(argv)
+    if argv[:1] == ["run"]:
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile()), *argv[1:]]
         os.execv(sys.executable, command)
-    elif for_snakemake:
-        parser.error(f"unrecognized arguments: {' '.join(for_snakemake)}")
-    else:
+        return
+    own, for_snakemake = _divided(argv)
+    given = parser.parse_args(own)
+    if given.command == "where":
         print(ROOT)
+        return
+    try:
+        QUESTIONS[given.command].main(given, for_snakemake)
+    except UserError as mistake:
+        print(f"error: {mistake}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def _divided(argv: list[str]) -> tuple[list[str], list[str]]:
+    """What is ours, and what follows `--`."""
+    place = argv.index("--") if "--" in argv else len(argv)
+    return argv[:place], argv[place + 1 :]

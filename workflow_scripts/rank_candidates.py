@@ -15,11 +15,16 @@ def build_parser() -> argparse.ArgumentParser:
     parser = parser_for(__doc__)
     parser.add_argument("--target", required=True, help="corpus whose eval side the data is for")
     parser.add_argument("--candidates", required=True, nargs="+", help="corpora to choose from")
-    parser.add_argument("--alignment", required=True, type=Path, help="alignments of all sets, by all metrics")
+    parser.add_argument(
+        "--alignment", required=True, type=Path, help="alignments of all sets, by all metrics"
+    )
     parser.add_argument("--metrics", required=True, nargs="+", help="the first one decides")
     parser.add_argument("--sizes", required=True, type=Path, help="output of measure_sizes")
     parser.add_argument(
         "--survey", action="append", default=[], metavar="NAME=FILE", help="output of survey_pool; repeated"
+    )
+    parser.add_argument(
+        "--label", action="append", default=[], metavar="NAME=TEXT", help="what a corpus is called; repeated"
     )
     parser.add_argument("--draws", required=True, type=int, help="of what is uncertain")
     parser.add_argument("--seed", required=True, type=int)
@@ -43,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         read_json(arguments.sizes),
         {name: read_json(path) for name, path in named_paths("survey", arguments.survey).items()},
     )
-    table, answer = ranking_answer(measured, arguments.draws, arguments.seed)
+    labels = dict(label.split("=", 1) for label in arguments.label)
+    table, answer = ranking_answer(measured.called(labels), arguments.draws, arguments.seed)
     write_table(table, arguments.output)
     write_json(answer, arguments.answer)
 

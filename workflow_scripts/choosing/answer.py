@@ -21,9 +21,7 @@ def ranking_answer(measured: Measured, draws: int, seed: int) -> tuple[pd.DataFr
         "what_would_settle_it": what_would_settle(ranking),
         "deciding_metric": deciding,
         "warnings": {
-            name: found
-            for name, found in {measured.target: of_target(measured), **warnings}.items()
-            if found
+            name: found for name, found in {measured.target: of_target(measured), **warnings}.items() if found
         },
         "examples": {
             name: {key: survey[key] for key in ("nearest", "farthest")}
@@ -50,6 +48,8 @@ def _with_measures(ranking: Ranking, measured: Measured) -> pd.DataFrame:
         ("duplicates", lambda one: one["duplicates"]["rows"]),
         ("leaked_target_rows", lambda one: one["leaks"]["target_rows"]),
     ):
-        table[column] = [value(measured.surveys[name]) if name in measured.surveys else None for name in table.index]
+        table[column] = [
+            value(measured.surveys[name]) if name in measured.surveys else None for name in table.index
+        ]
     table["warnings"] = [" ".join(of_candidate(measured, name)) for name in table.index]
     return table.reset_index(drop=True)

@@ -21,6 +21,28 @@ class Measured:
     sizes: Mapping[str, Mapping[str, Any]]
     surveys: Mapping[str, Mapping[str, Any]]
 
+    def called(self, labels: Mapping[str, str]) -> "Measured":
+        """The same with other names of corpora, those that the answer uses."""
+
+        def renamed(name: str) -> str:
+            return labels.get(name, name)
+
+        def set_renamed(name: str) -> str:
+            corpus, _, side = name.rpartition(".")
+            return f"{renamed(corpus)}.{side}"
+
+        return Measured(
+            renamed(self.target),
+            tuple(map(renamed, self.candidates)),
+            self.metrics,
+            self.alignment.assign(
+                source=self.alignment["source"].map(set_renamed),
+                target=self.alignment["target"].map(set_renamed),
+            ),
+            {set_renamed(name): size for name, size in self.sizes.items()},
+            {renamed(name): survey for name, survey in self.surveys.items()},
+        )
+
     @cached_property
     def _by_metric(self) -> dict[str, pd.DataFrame]:
         """Rows of the table that compare a candidate with the target, indexed by candidate."""

@@ -56,7 +56,9 @@ def rank(
     effective = log_tokens + log_k
     order = np.argsort(-np.median(effective, axis=0), kind="stable")
     effective, log_k = effective[:, order], log_k[:, order]
-    exact = log_tokens[order] + drawn_log_worth(values, np.zeros(len(names)), constants, draws, seed)[:, order]
+    exact = (
+        log_tokens[order] + drawn_log_worth(values, np.zeros(len(names)), constants, draws, seed)[:, order]
+    )
     better = beats(effective)
     best = np.bincount(effective.argmax(axis=1), minlength=len(names)) / draws
     low, low_80, middle, high_80, high = np.exp(np.quantile(effective, (0.025, 0.1, 0.5, 0.9, 0.975), axis=0))

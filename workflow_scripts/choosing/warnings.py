@@ -1,4 +1,4 @@
-"""What a reader should know before relying on a ranking: a sentence each, with what to do where something can be done."""
+"""What a reader should know before relying on a ranking: a sentence each, with what to do about it."""
 
 from collections.abc import Mapping
 from typing import Any

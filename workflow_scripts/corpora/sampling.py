@@ -27,7 +27,9 @@ def sample(
     drawn depends on the others as little as can be, so that rows added to a file change few of the drawn ones. Plain
     documents longer than a piece are drawn in pieces.
     """
-    held: list[tuple[int, int, int, SourceDocument]] = []  # (-priority, place, bytes, piece): the largest on top
+    held: list[
+        tuple[int, int, int, SourceDocument]
+    ] = []  # (-priority, place, bytes, piece): the largest on top
     total = place = 0
     for document in documents:
         counted.documents += 1

@@ -30,10 +30,14 @@ def check_questions(config: dict[str, Any], one_of: OneOf, without_documents: tu
                     _check_has_documents(graph, name, f"{here}.{key}", without_documents)
         for name in targets_of(question):
             if graph.held_out(name) <= 0:
-                raise UserError(f"{here}: the target {name} has held_out 0, so it has no eval side; set it to 1")
+                raise UserError(
+                    f"{here}: the target {name} has held_out 0, so it has no eval side; set it to 1"
+                )
         for name in candidates_of(question):
             if graph.held_out(name) >= 1:
-                raise UserError(f"{here}: the candidate {name} has held_out 1, so it has no train side; set it to 0")
+                raise UserError(
+                    f"{here}: the candidate {name} has held_out 1, so it has no train side; set it to 0"
+                )
     for question in of_kind(config, "select"):
         _check_pool(config, question, one_of)
     for question in of_kind(config, "mix"):

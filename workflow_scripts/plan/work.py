@@ -66,7 +66,9 @@ def text_seconds(plan: RunPlan) -> dict[str, float]:
     """Seconds of one core, per rule, that go to texts and to distances rather than to models."""
     built = sum(read_bytes(plan, name) for name in plan.corpora.with_documents)
     surveyed = sum(
-        read_bytes(plan, name) for question in plan.choosing.named("rank") for name in plan.choosing.surveyed(question)
+        read_bytes(plan, name)
+        for question in plan.choosing.named("rank")
+        for name in plan.choosing.surveyed(question)
     )
     tokenized = sum(text_bytes(plan, path.split("/")[-2]) for path in rows_files(plan))
     pairs = len(plan.sets.names) * (len(plan.sets.names) + 1) / 2

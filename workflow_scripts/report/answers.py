@@ -73,7 +73,9 @@ def share(value: float) -> str:
 
 
 def _bar(row: Mapping[str, Any], low: float, high: float) -> Bar:
-    return Bar(*(_place(row[key], low, high) for key in ("low", "low_80", "effective_tokens", "high_80", "high")))
+    return Bar(
+        *(_place(row[key], low, high) for key in ("low", "low_80", "effective_tokens", "high_80", "high"))
+    )
 
 
 def _place(value: float, low: float, high: float) -> float:

@@ -3,9 +3,10 @@
 from typing import Any
 
 from workflow_scripts.plan.corpus_graph import CorpusGraph
-from workflow_scripts.plan.questions import Question, candidates_of, measured, of_kind, targets_of
+from workflow_scripts.plan.questions import Question, candidates_of, of_kind, targets_of
 from workflow_scripts.plan.stages.files import RunFiles, SetName
 from workflow_scripts.plan.stages.tokens import Tokens
+from workflow_scripts.plan.words import options
 
 
 class Choosing:
@@ -46,7 +47,9 @@ class Choosing:
         return [self.tokens.of_set(name) for name in self.sized_sets]
 
     def sized_manifests(self) -> list[str]:
-        return sorted({f"{self.root}/corpora/{SetName.of(name).corpus}/manifest.json" for name in self.sized_sets})
+        return sorted(
+            {f"{self.root}/corpora/{SetName.of(name).corpus}/manifest.json" for name in self.sized_sets}
+        )
 
     def surveyed(self, question: str) -> list[str]:
         """Candidates whose files are searched for the target's text: those that are read from files."""
@@ -60,12 +63,13 @@ class Choosing:
         (target,) = targets_of(self.questions[question])
         return self.tokens.documents(target)
 
+    def labels(self, question: str) -> list[str]:
+        """Options that say what corpora are called in the answer."""
+        labels = self.questions[question]["labels"]
+        return options("--label", labels, labels.values())
+
     @property
     def metrics(self) -> list[str]:
         """The first one decides."""
         metrics: list[str] = self.config["alignment"]["metrics"]
         return metrics
-
-    @property
-    def needs_alignment(self) -> bool:
-        return bool(measured(self.config))

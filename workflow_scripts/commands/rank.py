@@ -1,0 +1,75 @@
+"""Which of some files to train on, for a file that says what the model is for.
+
+  plumbline rank target.jsonl a.jsonl b.jsonl c.parquet
+
+Writes ranking.parquet, index.html and the config of the run to --output. Files are txt, jsonl, csv or parquet; jsonl
+and csv also as .gz. Nothing is trained and no GPU is needed. docs/OWN_DATA.md explains every output.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from workflow_scripts.commands.config import METRICS, question_config
+from workflow_scripts.commands.options import add_common_options
+from workflow_scripts.commands.run import answers_of, prepared_folder, run_workflow, take
+from workflow_scripts.commands.text_files import look_at, usable
+
+ANSWERS = ("ranking.parquet", "index.html")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", help="file of text that the model is for")
+    parser.add_argument("candidates", nargs="+", help="files to choose from")
+    add_common_options(parser, "plumbline_rank")
+    parser.add_argument(
+        "--metrics", nargs="+", default=list(METRICS), help="measures of alignment; the first decides"
+    )
+
+
+def main(given: argparse.Namespace, for_snakemake: list[str]) -> None:
+    from workflow_scripts.commands.tables import ranking_lines
+    from workflow_scripts.storage.tables import read_frame, read_json
+
+    rank_files(
+        given.target,
+        given.candidates,
+        output=given.output,
+        text=given.text,
+        metrics=given.metrics,
+        cores=given.cores,
+        seed=given.seed,
+        tokenizer=given.tokenizer,
+        for_snakemake=for_snakemake,
+    )
+    answers = answers_of(given.output, "rank")
+    for line in ranking_lines(read_frame(answers / "ranking.parquet"), read_json(answers / "answer.json")):
+        print(line)
+    print(f"\n{given.output / 'index.html'} shows it; {given.output / 'ranking.parquet'} has every number")
+
+
+def rank_files(
+    target: str,
+    candidates: Sequence[str],
+    *,
+    output: Path,
+    text: str | None,
+    metrics: Sequence[str],
+    cores: int | None,
+    seed: int,
+    tokenizer: str | None,
+    for_snakemake: Sequence[str] = (),
+) -> None:
+    """Make the ranking in the folder `output`."""
+    looked_at, *others = look_at([target, *candidates], text)
+    chosen_from = usable([looked_at], others)
+    prepared_folder(output)
+    question = {
+        "name": "rank",
+        "kind": "rank",
+        "target": looked_at.name,
+        "candidates": [one.name for one in chosen_from],
+    }
+    config = question_config(question, [looked_at], chosen_from, metrics, seed, tokenizer)
+    run_workflow("rank", config, output, cores, for_snakemake)
+    take(output, "rank", ANSWERS)

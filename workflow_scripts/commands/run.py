@@ -1,0 +1,107 @@
+"""Run the workflow for a command: its config into a folder, its progress in one line, its mistake in one sentence."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from workflow_scripts.errors import UserError
+from workflow_scripts.workflow_files import snakefile
+
+CONFIG = "config.yaml"
+LOG = "snakemake.log"
+RUN = "work"
+INPUTS = "inputs"  # texts that were in memory
+_HEAD = (
+    "# Written by `plumbline {command}`. After an edit, run it in this folder:\n"
+    "# plumbline run answers --cores 2 --configfile config.yaml\n"
+)
+_OURS = "# Written by `plumbline "
+
+
+def prepared_folder(output: Path) -> Path:
+    """The folder of an answer; one with other things in it is left alone."""
+    if output.exists() and not output.is_dir():
+        raise UserError(f"--output {output} is a file; name a folder")
+    if output.is_dir() and {path.name for path in output.iterdir()} - {INPUTS}:
+        config = output / CONFIG
+        if not config.is_file() or not config.read_text(encoding="utf-8").startswith(_OURS):
+            raise UserError(f"--output {output} holds other files; name a new folder")
+    return output
+
+
+def run_workflow(
+    command: str, config: dict[str, Any], output: Path, cores: int | None, more: Sequence[str]
+) -> None:
+    """Write the config and make its answers; a UserError carries what a job or the check of the config said."""
+    output.mkdir(parents=True, exist_ok=True)
+    text = _HEAD.format(command=command) + yaml.safe_dump(
+        config, sort_keys=False, allow_unicode=True, width=100
+    )
+    (output / CONFIG).write_text(text, encoding="utf-8")
+    cores = cores or len(os.sched_getaffinity(0))
+    started = time.monotonic()
+    call = [sys.executable, "-m", "snakemake", "answers", "--snakefile", str(snakefile())]
+    call += [
+        "--directory",
+        str(output),
+        "--configfile",
+        str((output / CONFIG).resolve()),
+        "--cores",
+        str(cores),
+        *more,
+    ]
+    lines = []
+    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line)
+            _show(line)
+        code = process.wait()
+    _end_line()
+    (output / LOG).write_text("".join(lines), encoding="utf-8")
+    if code:
+        raise UserError(_mistake(lines) or f"the run failed; {output / LOG} says why")
+    print(f"{time.monotonic() - started:.0f} seconds", file=sys.stderr)
+
+
+def answers_of(output: Path, question: str) -> Path:
+    """Where the workflow puts the answer to a question."""
+    return output / RUN / "answers" / question
+
+
+def take(output: Path, question: str, names: Sequence[str]) -> None:
+    """Put the files of an answer where the user looks for them."""
+    for name in names:
+        shutil.copyfile(answers_of(output, question) / name, output / name)
+
+
+def _show(line: str) -> None:
+    """The forecast, and how far the run is; on a terminal in one line that is written over."""
+    forecast = re.match(r"  time +(.+)", line)
+    if forecast:
+        print(f"this takes {forecast[1].strip()}", file=sys.stderr, flush=True)
+    steps = re.match(r"(\d+) of (\d+) steps \((\d+%)\) done", line)
+    if steps and sys.stderr.isatty():
+        print(f"\r{steps[1]} of {steps[2]} steps ({steps[3]})", end="", file=sys.stderr, flush=True)
+
+
+def _end_line() -> None:
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr)
+
+
+def _mistake(lines: Sequence[str]) -> str:
+    """The sentence of the program that failed, or of the check of the config."""
+    for pattern in (r"\s*error: (.+)", r"\s*config: (.+)"):
+        found = [match[1].strip() for line in lines if (match := re.match(pattern, line))]
+        if found:
+            return found[0]
+    return ""
