@@ -23,13 +23,13 @@ QUESTIONS = {"rank": rank}
 def main(argv: Sequence[str] | None = None) -> None:
     parser = parser_for(__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, command in QUESTIONS.items():
-        summary, _, _ = (command.__doc__ or "").partition("\n")
-        command.add_options(
+    for name, question in QUESTIONS.items():
+        summary, _, _ = (question.__doc__ or "").partition("\n")
+        question.add_options(
             commands.add_parser(
                 name,
                 help=summary,
-                description=command.__doc__,
+                description=question.__doc__,
                 formatter_class=argparse.RawDescriptionHelpFormatter,
                 allow_abbrev=False,
                 epilog="What follows -- goes to Snakemake, such as -- --workflow-profile profiles/slurm",

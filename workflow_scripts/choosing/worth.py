@@ -61,7 +61,11 @@ def log_worth(alignments: Array, tau: Array | float) -> Array:
 
 
 def drawn_log_worth(
-    alignments: Sequence[float], errors: Sequence[float], constants: Constants, draws: int, seed: int
+    alignments: Sequence[float] | Array,
+    errors: Sequence[float] | Array,
+    constants: Constants,
+    draws: int,
+    seed: int,
 ) -> Array:
     """Draws of log k, (draws, candidates): of the alignments, of tau, and of what is left."""
     generator = np.random.default_rng(seed)

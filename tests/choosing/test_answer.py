@@ -1,0 +1,71 @@
+import pytest
+
+from workflow_scripts.choosing.answer import ranking_answer
+from workflow_scripts.choosing.warnings import of_candidate, of_target
+
+
+def test_a_row_a_candidate_with_what_every_measure_says(measured):
+    table, answer = ranking_answer(measured(), 2000, 0)
+    assert list(table["candidate"]) == ["a", "b", "c"]
+    assert list(table["ngram_cross_entropy_rank"]) == [1, 2, 3]
+    assert table["unigram_js"].tolist() == pytest.approx([-0.75, -0.79, -0.90])
+    assert (table["ngram_cross_entropy_low"] < table["ngram_cross_entropy"]).all()
+    assert table["overlap_trigrams"].tolist() == [0.1, 0.1, 0.1]
+    assert table["duplicates"].tolist() == [3, 3, 3]
+    assert answer["deciding_metric"] == "ngram_cross_entropy"
+    assert answer["warnings"] == {}
+    assert answer["examples"]["a"]["nearest"][0]["row_id"] == "a#1"
+
+
+def test_without_surveys_their_columns_are_empty(measured):
+    table, answer = ranking_answer(measured(surveys={}), 2000, 0)
+    assert table["leaked_target_rows"].isna().all()
+    assert answer["examples"] == {}
+
+
+def test_leaks_are_told_with_what_to_do(measured, survey):
+    few = {"target_rows": 3, "rows": 4, "pairs": [{"doc_id": "t#1", "row_id": "a#9"}]}
+    every = {"target_rows": 200, "rows": 400, "pairs": []}
+    surveys = {"a": survey(leaks=few), "b": survey(leaks=every), "c": survey()}
+    one = measured(surveys=surveys)
+    assert of_candidate(one, "a")[0].startswith("3 rows of 200 of goal recur in it: leave them out")
+    assert of_candidate(one, "b")[0].startswith("Every row of goal recurs in it")
+    assert of_candidate(one, "c") == []
+    table, answer = ranking_answer(one, 2000, 0)
+    assert table.set_index("candidate").loc["a", "leaked_target_rows"] == 3
+    assert answer["leaks"]["a"] == few["pairs"]
+
+
+def test_equal_alignments_to_the_last_digit_are_one_text(measured):
+    one = measured(alignments={"a": -7.5, "b": -7.5, "c": -9.0})
+    assert of_candidate(one, "a") == ["It has the same text as b, as far as was measured."]
+    assert of_candidate(one, "c") == []
+
+
+def test_another_script_damage_and_repetition_are_told(measured, survey):
+    odd = survey(
+        main_script="Cyrillic",
+        main_script_share=0.8,
+        damaged_rows=0.2,
+        duplicates={"rows": 500, "is_exact": True},
+        skipped={"text missing or empty": 900},
+    )
+    said = of_candidate(measured(surveys={"a": odd, "b": survey(), "c": survey()}), "a")
+    assert [sentence.split()[0] for sentence in said] == ["80%", "20%", "50%", "Rows"]
+    assert "900 text missing or empty" in said[-1]
+
+
+def test_little_text_is_told_of_the_target_and_of_a_candidate(measured):
+    one = measured(batch_tokens=512, sizes={"a.train": {"tokens": 4000}, "goal.eval": {"documents": 1}})
+    assert "512 tokens with 512 at a time instead of 4096" in of_target(one)[0]
+    assert "one document" in of_target(one)[1]
+    assert of_candidate(one, "a") == ["It has only 4000 tokens, so its interval is rough."]
+
+
+def test_labels_replace_names_everywhere(measured):
+    labels = {"a": "My File-1.x", "goal": "Goal"}
+    table, answer = ranking_answer(measured().called(labels), 2000, 0)
+    assert table["candidate"][0] == "My File-1.x"
+    assert answer["target"] == "Goal"
+    assert answer["sentence"].startswith(("Use My File-1.x", "My File-1.x"))
+    assert list(answer["examples"]) == ["My File-1.x", "b", "c"]
