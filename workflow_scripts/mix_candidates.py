@@ -1,0 +1,129 @@
+"""Choose shares of candidate corpora for some targets and a budget of tokens.
+
+The shares make the most effective tokens (weighted geometric mean over targets) that the budget allows, where no
+candidate is read more than --epochs times. Tables: shares with their intervals and prices (`--output`), what they gain
+over obvious alternatives (`--gains`). For use elsewhere: the shares as plain JSON (`--shares`) and as the entry of a
+mixture in a config (`--mixture`). docs/method/mixing.md defines them.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from workflow_scripts.command_line import parser_for, run, set_threads
+from workflow_scripts.errors import UserError
+from workflow_scripts.statistics.effective_tokens import KERNELS
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = parser_for(__doc__)
+    parser.add_argument("--alignment", required=True, type=Path, help="alignments of candidates and targets")
+    parser.add_argument("--metric", required=True, help="the measure in this table")
+    parser.add_argument(
+        "--sizes", required=True, type=Path, help='JSON: {candidate: {"tokens": how many it has}}'
+    )
+    parser.add_argument("--candidates", required=True, nargs="+", help="corpora whose train sides are mixed")
+    parser.add_argument("--targets", required=True, nargs="+", help="corpora whose eval sides are mixed for")
+    parser.add_argument("--weights", required=True, nargs="+", type=float, help="one per target")
+    parser.add_argument("--tokens", required=True, type=int, help="the budget")
+    parser.add_argument("--epochs", required=True, type=float, help="how often a candidate may be read")
+    parser.add_argument("--minimum-share", action="append", default=[], metavar="NAME=SHARE", help="repeated")
+    parser.add_argument("--kernel", required=True, choices=KERNELS)
+    parser.add_argument("--tau", required=True, type=float, help="scale of the kernel")
+    parser.add_argument("--log-tau-sd", required=True, type=float, help="standard deviation of log tau")
+    parser.add_argument(
+        "--log-worth-sd", required=True, type=float, help="standard deviation of log worth about the kernel"
+    )
+    parser.add_argument(
+        "--slope", required=True, type=float, help="b of the law: nats per log effective tokens"
+    )
+    parser.add_argument(
+        "--log-slope-sd", required=True, type=float, help="standard deviation of log slope over targets"
+    )
+    parser.add_argument("--draws", required=True, type=int, help="for intervals")
+    parser.add_argument("--seed", required=True, type=int, help="of the draws")
+    parser.add_argument("--output", required=True, type=Path, help="Parquet: shares, intervals, prices")
+    parser.add_argument("--gains", required=True, type=Path, help="Parquet: gains over alternatives")
+    parser.add_argument("--shares", required=True, type=Path, help="plain JSON: {candidate: share}")
+    parser.add_argument("--mixture", required=True, type=Path, help="YAML: corpus of a config")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = build_parser().parse_args(argv)
+    set_threads(1)
+    import yaml
+
+    from workflow_scripts.choosing.gains import (
+        UncertainSlope,
+        decimal_shares,
+        gain_table,
+        mix_table,
+        mixture_entry,
+        propose,
+    )
+    from workflow_scripts.choosing.limits import check_weights, limits_of
+    from workflow_scripts.choosing.worths import UncertainKernel, worths_of
+    from workflow_scripts.storage.tables import (
+        read_frame,
+        read_json,
+        replaced_whole,
+        write_plain_json,
+        write_table,
+    )
+
+    weights = check_weights(arguments.targets, arguments.weights)
+    sizes = {name: entry["tokens"] for name, entry in read_json(arguments.sizes).items()}
+    limits = limits_of(
+        arguments.candidates,
+        sizes,
+        arguments.tokens,
+        arguments.epochs,
+        _minimum_shares(arguments.minimum_share),
+    )
+    table = read_frame(arguments.alignment)
+    alignment = table[table["metric"] == arguments.metric]
+    if alignment.empty:
+        raise UserError(
+            f"{arguments.alignment} has no alignments by {arguments.metric}; it has "
+            f"{', '.join(sorted(table['metric'].unique()))}"
+        )
+    kernel = UncertainKernel(arguments.kernel, arguments.tau, arguments.log_tau_sd, arguments.log_worth_sd)
+    worths = worths_of(
+        alignment,
+        arguments.candidates,
+        arguments.targets,
+        kernel,
+        arguments.draws,
+        arguments.seed,
+    )
+    proposal = propose(limits, weights, worths)
+    mix = mix_table(limits, proposal)
+    slope = UncertainSlope(arguments.slope, arguments.log_slope_sd)
+    write_table(mix, arguments.output)
+    write_table(
+        gain_table(arguments.targets, weights, worths, proposal, slope, arguments.seed), arguments.gains
+    )
+    shares = decimal_shares(mix)
+    write_plain_json(shares, arguments.shares)
+    with replaced_whole(arguments.mixture) as temporary:
+        temporary.write_text(
+            yaml.safe_dump(mixture_entry(shares), sort_keys=False, allow_unicode=True), encoding="utf-8"
+        )
+
+
+def _minimum_shares(values: Sequence[str]) -> dict[str, float]:
+    found = {}
+    for value in values:
+        name, separator, share = value.rpartition("=")
+        try:
+            found[name] = float(share)
+        except ValueError:
+            separator = ""
+        if not separator:
+            raise UserError(f"--minimum-share {value}: it must be NAME=SHARE, the share a number")
+    return found
+
+
+if __name__ == "__main__":
+    run(main)
