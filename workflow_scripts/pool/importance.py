@@ -5,17 +5,22 @@
 over unigrams and bigrams, as in DSIR (Xie et al., "Data Selection for Language Models via Importance Resampling", arXiv
 2302.03169). Both sides are smoothed, because a target may have a hundred rows:
 
-    p_pool(b)   = (c_pool(b) + 1/2) / (N_pool + 2^20 / 2)
+    p_pool(b)   = (c_pool(b) + s / 2^20) / (N_pool + s),      s the buckets that occur once in the pool's sample
     p_target(b) = (c_target(b) + m p_pool(b)) / (N_target + m)
 
-A bucket that the target does not have then weighs log(m / (N_target + m)), however rare it is in the pool. The mass m
-is the one under which each half of the target's rows is likeliest given the other half.
+s / N_pool is Good and Turing's estimate of the share of unseen n-grams (Good, Biometrika 40, 1953). A bucket that the
+target does not have weighs log(m / (N_target + m)), however rare it is in the pool. The mass m is the one under which
+each half of the target's rows is likeliest given the other half.
+
+The score of a row with n unigrams and bigrams is the sum of their weights over n + 30: the mean, drawn towards 0 for
+short rows. The sum, as DSIR has it for rows of equal length, prefers long rows (figures: docs/method/selecting.md).
 
 Weights are integers of 1/65,536, so that the sum of a row does not depend on what was added up with it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +30,13 @@ from workflow_scripts.pool.words import Hashes, Words, find_words, ngrams, whole
 BUCKET_BITS = 20
 UNIT = 1 << 16
 ORDERS = (1, 2)
+SHRINKAGE = 30
+"""N-grams of weight 0 that are added to each row."""
+
+RULE = (
+    "mean log-ratio of the probabilities of hashed words and word pairs in the target and in the pool, "
+    f"with {SHRINKAGE} n-grams of weight 0 added to each row"
+)
 
 _SHIFT = np.uint64(64 - BUCKET_BITS)
 # Masses tried, as shares of the target's n-grams.
@@ -39,6 +51,13 @@ class NgramImportance:
     weights: NDArray[np.int32]
     mass: float
     """m, as a share of the target's n-grams."""
+
+    rule: ClassVar[str] = RULE
+
+    def scores(self, texts: Sequence[bytes], words: Words) -> NDArray[np.float64]:
+        """See `scoring.Scorer`."""
+        sums, counts = self.sums(words)
+        return sums / (UNIT * (counts + SHRINKAGE))
 
     def sums(self, words: Words) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """For each text, the sum of the weights of its n-grams in units of 1/65,536, and how many n-grams there are."""
@@ -60,7 +79,8 @@ def buckets(hashes: Hashes) -> NDArray[np.int64]:
 
 def fit(target: Sequence[bytes], pool: Iterable[bytes]) -> NgramImportance:
     """The scorer of a target, given as texts, over a pool, given as a sample of its texts."""
-    background = counted(pool) + 0.5
+    counts = counted(pool)
+    background = counts + max(int((counts == 1).sum()), 1) / len(counts)
     background /= background.sum()
     halves = [counted(target[half::2]) for half in (0, 1)]
     counts = halves[0] + halves[1]

@@ -1,28 +1,35 @@
 """A seeded sample of a pool, from which its n-gram distribution is estimated before the one pass that scores it.
 
 JSON lines are entered at random places: of each place the rows count that begin within the next 256 KiB, so that long
-rows are neither missed nor preferred. Compressed files and CSV cannot be entered in the middle; they are read through
-and each line is taken with the same probability before it is parsed. Of Parquet files slices of 64 rows are taken.
+rows are neither missed nor preferred. Compressed files and CSV cannot be entered in the middle. They are read from the
+beginning, sixteen times as far as the sample is large, and each row is taken with the same probability. Parquet files
+are read in the same proportion: random row groups, and of these random slices of 64 rows.
 """
 
+import logging
 import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow.parquet as pq
 
 from workflow_scripts.corpora.documents import stable_hash
 from workflow_scripts.corpora.sources.files import json_row, rows_of, text_lines, told_in_one_line
 from workflow_scripts.errors import UserError
-from workflow_scripts.pool.rows import PoolEntry, text_of
+from workflow_scripts.pool.progress import Progress
+from workflow_scripts.pool.rows import PoolEntry, RowStream, text_of
+
+logger = logging.getLogger(__name__)
 
 SAMPLE_BYTES = 64 << 20
-"""Of the files' text. The share of a word that makes 1 in 10,000 is then known to 3%."""
+"""Of text. The share of a word that makes 1 in 10,000 is then known to 3%."""
 
 _BLOCK = 256 << 10
 _SLICE_ROWS = 64
+_READ_PER_SAMPLED = 16
+# Less than this share of the sample's size is too little: most of the files is not the text of admitted rows.
+_TOO_LITTLE = 1 / 32
 # Bytes of text for each byte of a compressed file: typical of English, and only the size of the sample depends on it.
 _UNPACKED = {".gz": 3.0, ".parquet": 2.5}
 
@@ -31,54 +38,85 @@ _Rows = Iterator[tuple[str, Mapping[str, Any]]]
 
 def sampled_texts(entries: Sequence[PoolEntry], seed: int, wanted: int = SAMPLE_BYTES) -> Iterator[bytes]:
     """Texts of about `wanted` bytes in all, spread over the pool; all texts of a smaller pool."""
-    estimated = sum(_unpacked_bytes(path) for entry in entries for path in entry.files)
-    share = wanted / max(estimated, 1)
+    files = [path for entry in entries for path in entry.files]
+    share = wanted / max(sum(path.stat().st_size * _UNPACKED.get(path.suffix, 1.0) for path in files), 1)
+    while True:
+        found = 0
+        for text in _texts(entries, seed, share):
+            found += len(text)
+            yield text
+        if share >= 1 or found >= wanted * _TOO_LITTLE:
+            return
+        logger.info("the sample of the pool has only %d bytes of text: a larger one is drawn", found)
+        share /= _TOO_LITTLE
+
+
+def _texts(entries: Sequence[PoolEntry], seed: int, share: float) -> Iterator[bytes]:
+    progress = Progress("sample of the pool", sum(entry.bytes() for entry in entries))
+    finished = 0
     for entry in entries:
         reader, skipped = entry.reader(), Counter[str]()
+        if entry.is_limited:
+            draws = random.Random(stable_hash("sample", seed, entry.name))
+            stream = RowStream(entry, entry.files)
+            for batch in stream.batches():
+                yield from (text for text in batch.texts if draws.random() < share)
+                progress.at(finished + stream.bytes_read())
+            finished += entry.bytes()
+            continue
         for path, short in entry.files.items():
             draws = random.Random(stable_hash("sample", seed, entry.name, short))
             try:
-                for name, row in _rows(path, short, share, draws):
-                    text = text_of(reader, name, row, skipped)
-                    if text is not None:
-                        yield text
+                with path.open("rb") as raw:
+                    for name, row in _rows(raw, short, path.stat().st_size, share, draws):
+                        text = text_of(reader, name, row, skipped)
+                        if text is not None:
+                            yield text
+                        progress.at(finished + (0 if raw.closed else raw.tell()))
             except UserError as mistake:
                 raise UserError(f"pool {entry.name}: {mistake}") from None
+            finished += path.stat().st_size
 
 
-def _unpacked_bytes(path: Path) -> float:
-    return path.stat().st_size * _UNPACKED.get(path.suffix, 1.0)
-
-
-def _rows(path: Path, short: str, share: float, draws: random.Random) -> _Rows:
+def _rows(raw: BinaryIO, short: str, size: int, share: float, draws: random.Random) -> _Rows:
+    """Named rows of a file, each taken with the probability `share`."""
     if share >= 1:
-        with path.open("rb") as raw:
-            yield from rows_of(raw, short)
-    elif short.endswith(".jsonl"):
-        yield from _entered(path, short, share, draws)
-    elif short.endswith(".jsonl.gz"):
-        with path.open("rb") as raw, told_in_one_line(short):
-            for number, line in enumerate(text_lines(raw, short), start=1):
-                if draws.random() < share and line.strip():
-                    yield short, json_row(line, short, f"line {number}")
+        yield from rows_of(raw, short)
+        return
+    part = min(_READ_PER_SAMPLED * share, 1.0)
+    if short.endswith(".jsonl"):
+        yield from _entered(raw, short, size, share, draws)
     elif short.endswith(".parquet"):
-        with told_in_one_line(short), pq.ParquetFile(path, page_checksum_verification=True) as file:
-            for rows in file.iter_batches(batch_size=_SLICE_ROWS):
-                if draws.random() < share:
+        with told_in_one_line(short), pq.ParquetFile(raw, page_checksum_verification=True) as file:
+            groups = [number for number in range(file.num_row_groups) if draws.random() < part]
+            for rows in file.iter_batches(batch_size=_SLICE_ROWS, row_groups=groups):
+                if draws.random() < share / part:
                     yield from ((short, row) for row in rows.to_pylist())
     elif short.endswith(".txt"):
         if draws.random() < share:
-            with path.open("rb") as raw:
-                yield from rows_of(raw, short)
+            yield from rows_of(raw, short)
     else:
-        with path.open("rb") as raw:
-            yield from (row for row in rows_of(raw, short) if draws.random() < share)
+        for name, row in _thinned(raw, short, share / part, draws):
+            yield name, row
+            if raw.tell() > part * size:
+                return
 
 
-def _entered(path: Path, short: str, share: float, draws: random.Random) -> _Rows:
+def _thinned(raw: BinaryIO, short: str, share: float, draws: random.Random) -> _Rows:
+    """Lines of JSON are drawn before they are parsed."""
+    if not short.endswith(".jsonl.gz"):
+        yield from (row for row in rows_of(raw, short) if draws.random() < share)
+        return
+    with told_in_one_line(short):
+        for number, line in enumerate(text_lines(raw, short), start=1):
+            if draws.random() < share and line.strip():
+                yield short, json_row(line, short, f"line {number}")
+
+
+def _entered(raw: BinaryIO, short: str, size: int, share: float, draws: random.Random) -> _Rows:
     """Rows that begin in some blocks of a file of JSON lines, each block taken with the probability `share`."""
-    with path.open("rb") as raw, told_in_one_line(short):
-        for start in range(0, path.stat().st_size, _BLOCK):
+    with told_in_one_line(short):
+        for start in range(0, size, _BLOCK):
             if draws.random() >= share:
                 continue
             # The line that began before the block is passed over; one that begins with the block is not.

@@ -56,7 +56,7 @@ def survey(entry: PoolEntry, target: Target, seed: int) -> dict[str, Any]:
         leaking_rows += len({text for text, _ in found})
         for text, row in found[: MOST_PAIRS - len(pairs)]:
             pairs.append({"doc_id": target.doc_ids[row], "row_id": batch.names[text]})
-        examples.add(batch, *scorer.sums(words))
+        examples.add(batch, scorer.scores(batch.texts, words), words.counts())
         progress.at(stream.bytes_read())
     if not tally.rows:
         raise UserError(f"pool {entry.name}: {why_empty(stream.skipped)}")
@@ -131,16 +131,15 @@ class _Tally:
 
 
 class _Examples:
-    """The rows nearest to the target and farthest from it, by their score per n-gram."""
+    """The rows nearest to the target and farthest from it, by their score."""
 
     def __init__(self) -> None:
         self._nearest: list[tuple[float, str, str]] = []
         self._farthest: list[tuple[float, str, str]] = []
 
-    def add(self, batch: Batch, sums: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
-        # A text of n words has n words and n - 1 pairs of words.
-        long_enough = np.flatnonzero(counts >= 2 * EXAMPLE_WORDS - 1)
-        scores = sums[long_enough] / (counts[long_enough] * importance.UNIT)
+    def add(self, batch: Batch, scores: NDArray[np.float64], lengths: NDArray[np.int64]) -> None:
+        long_enough = np.flatnonzero(lengths >= EXAMPLE_WORDS)
+        scores = scores[long_enough]
         order = np.argsort(scores, kind="stable")
         for sign, best, places in ((-1, self._nearest, order[::-1]), (1, self._farthest, order)):
             for place in places[:EXAMPLES].tolist():

@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -41,11 +41,15 @@ def write_table(table: pa.Table | pd.DataFrame, path: str | Path) -> None:
     if isinstance(table, pd.DataFrame):
         table = pa.Table.from_pandas(table, preserve_index=False)
     table = table.replace_schema_metadata(None)
+    write_portions([table], table.schema, path)
+
+
+def write_portions(portions: Iterable[pa.Table], schema: pa.Schema, path: str | Path) -> None:
+    """Write a table with a seal that need not fit into memory; `schema` has no metadata."""
     with replaced_whole(path) as temporary:
-        with pq.ParquetWriter(
-            temporary, table.schema, compression="zstd", write_page_checksum=True
-        ) as writer:
-            writer.write_table(table, row_group_size=1 << 16)
+        with pq.ParquetWriter(temporary, schema, compression="zstd", write_page_checksum=True) as writer:
+            for table in portions:
+                writer.write_table(table, row_group_size=1 << 16)
             writer.add_key_value_metadata(seal_of(path))
         stamp(temporary)
 

@@ -1,0 +1,161 @@
+"""Rows that mostly repeat a better row, found by the word 5-grams they share.
+
+The rule is that of `corpora/near_duplicates.py`, containment (Broder 1997), row by row: a row goes when at least half
+of its distinct word 5-grams (all of them, where there are fewer than 8) are in one row that was kept, or nine tenths in
+all rows that were kept. A 5-gram belongs to the first row that has it. So a row whose only likeness to another is
+boilerplate of a third stays.
+
+The 5-grams lie in a hash table that grows up to 2^26 places, 0.8 GB. When it is full, those 5-grams go whose hash ends
+in a one, later those that end in 10, and so on: what stays is a sample by hash, the same for all rows ("mod m" in
+Broder 1997), of which a copy shares at least two. Up to about 40 million 5-grams, 200 MB of kept text, the rule is
+exact.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workflow_scripts.corpora.near_duplicates import THRESHOLD
+from workflow_scripts.pool.leaks import FEWEST_SHINGLES
+from workflow_scripts.pool.words import SHINGLE_WORDS, Hashes, Words, compiled, shingles
+
+NEARLY_ALL = 0.9
+RULE = (
+    f"at least {THRESHOLD} of a row's distinct word 5-grams (all of them, where there are fewer than "
+    f"{FEWEST_SHINGLES}) in one better row, or {NEARLY_ALL} in all better rows together"
+)
+
+MOST_BITS = 26
+_FEWEST_BITS = 16
+_FULL = 0.6
+_FREE = -1
+# Of a sample of 5-grams one may be common to many rows.
+_FEWEST_SAMPLED = 2
+
+
+@compiled
+def _place(value, mask):
+    """Where a 5-gram is looked for first."""
+    return (value * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20) & mask
+
+
+@compiled
+def _judge(hashes, starts, needed, nearly_all, first_row, keys, owners, is_kept):
+    """Decide on rows in order and enter the 5-grams of those kept; how many were entered."""
+    mask = np.uint64(len(keys) - 1)
+    one = np.uint64(1)
+    entered = 0
+    for row in range(len(starts) - 1):
+        count = starts[row + 1] - starts[row]
+        places = np.empty(count, dtype=np.int64)
+        seen_in = np.empty(count, dtype=np.int64)
+        seen = 0
+        for number in range(count):
+            value = hashes[starts[row] + number]
+            place = _place(value, mask)
+            while owners[place] != _FREE and keys[place] != value:
+                place = (place + one) & mask
+            places[number] = place
+            if owners[place] != _FREE:
+                seen_in[seen] = owners[place]
+                seen += 1
+        most, run = 0, 0
+        ordered = np.sort(seen_in[:seen])
+        for number in range(seen):
+            run = run + 1 if number and ordered[number] == ordered[number - 1] else 1
+            most = max(most, run)
+        is_kept[row] = not count or (most < needed[row] and (seen < nearly_all * count or seen < needed[row]))
+        if not is_kept[row]:
+            continue
+        for number in range(count):
+            value = hashes[starts[row] + number]
+            place = np.uint64(places[number])
+            # The 5-grams of this row that were entered since may have taken the place.
+            while owners[place] != _FREE and keys[place] != value:
+                place = (place + one) & mask
+            if owners[place] == _FREE:
+                keys[place] = value
+                owners[place] = first_row + row
+                entered += 1
+    return entered
+
+
+@compiled
+def _enter(hashes, hash_owners, keys, owners):
+    """Enter different 5-grams into a table that has none of them."""
+    mask = np.uint64(len(keys) - 1)
+    one = np.uint64(1)
+    for number in range(len(hashes)):
+        place = _place(hashes[number], mask)
+        while owners[place] != _FREE:
+            place = (place + one) & mask
+        keys[place] = hashes[number]
+        owners[place] = hash_owners[number]
+
+
+class NearCopies:
+    """Decides row by row, best first, which rows stay."""
+
+    def __init__(self, most_bits: int = MOST_BITS):
+        self._most_bits = most_bits
+        self._bits = min(_FEWEST_BITS, most_bits)
+        self._keys, self._owners = _empty(self._bits)
+        self._entered = 0
+        self._sampled = np.uint64(0)  # bits of a hash that are zero in the sample
+        self._rows = 0
+
+    @property
+    def sampled_share(self) -> float:
+        """Of all 5-grams, those that are looked at."""
+        return 1 / (int(self._sampled) + 1)
+
+    def keep(self, words: Words) -> NDArray[np.bool_]:
+        """Whether each of some more rows stays."""
+        hashes, starts, needed = self._distinct(words)
+        while self._entered + len(hashes) > _FULL * len(self._keys):
+            self._make_room()
+            hashes, starts, needed = self._distinct(words)
+        is_kept = np.zeros(len(starts) - 1, dtype=np.bool_)
+        self._entered += _judge(
+            hashes, starts, needed, NEARLY_ALL, self._rows, self._keys, self._owners, is_kept
+        )
+        self._rows += len(is_kept)
+        return is_kept
+
+    def _distinct(self, words: Words) -> tuple[Hashes, NDArray[np.int64], NDArray[np.float64]]:
+        """The different 5-grams of each row that are in the sample, where each row begins, how many make a copy.
+
+        A row of fewer words is one 5-gram, which no longer row has.
+        """
+        hashes, rows = shingles(words)
+        short = np.flatnonzero(words.counts() < SHINGLE_WORDS)
+        hashes, rows = np.concatenate([hashes, words.texts[short]]), np.concatenate([rows, short])
+        order = np.lexsort((hashes, rows))
+        hashes, rows = hashes[order], rows[order]
+        is_new = np.ones(len(hashes), dtype=np.bool_)
+        is_new[1:] = (hashes[1:] != hashes[:-1]) | (rows[1:] != rows[:-1])
+        hashes, rows = hashes[is_new], rows[is_new]
+        count = len(words.starts) - 1
+        is_short = np.bincount(rows, minlength=count) < FEWEST_SHINGLES
+        is_sampled = (hashes & self._sampled) == 0
+        hashes, rows = hashes[is_sampled], rows[is_sampled]
+        looked_at = np.bincount(rows, minlength=count)
+        needed = np.where(is_short, looked_at, THRESHOLD * looked_at)
+        if self._sampled:
+            needed = np.maximum(needed, _FEWEST_SAMPLED)
+        return hashes, np.searchsorted(rows, np.arange(count + 1)), needed
+
+    def _make_room(self) -> None:
+        if self._bits < self._most_bits:
+            self._bits += 1
+        else:
+            self._sampled = self._sampled << np.uint64(1) | np.uint64(1)
+        stays = (self._owners != _FREE) & ((self._keys & self._sampled) == 0)
+        hashes, hash_owners = self._keys[stays], self._owners[stays]
+        self._keys, self._owners = _empty(0)  # freed before the new table is made
+        self._keys, self._owners = _empty(self._bits)
+        _enter(hashes, hash_owners, self._keys, self._owners)
+        self._entered = len(hashes)
+
+
+def _empty(bits: int) -> tuple[Hashes, NDArray[np.int32]]:
+    return np.zeros(1 << bits, dtype=np.uint64), np.full(1 << bits, _FREE, dtype=np.int32)

@@ -1,0 +1,82 @@
+"""Choose the rows of a pool that are nearest to a target, until a budget of tokens is full.
+
+The pool is read once and may be far larger than memory. Rows that repeat the target are never chosen, and of rows that
+repeat each other the best one is. docs/method/selecting.md says how.
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from workflow_scripts.command_line import parser_for, run
+from workflow_scripts.errors import UserError
+from workflow_scripts.storage.tables import replaced_whole, write_json
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = parser_for(__doc__)
+    parser.add_argument(
+        "--pool",
+        required=True,
+        action="append",
+        help="NAME=SPEC, a corpus entry of source files as JSON; repeated",
+    )
+    parser.add_argument("--target", required=True, help="documents table of the target")
+    parser.add_argument("--split", required=True, help="side of the target's table that counts")
+    parser.add_argument("--tokens", type=int, required=True, help="how many to choose")
+    parser.add_argument("--bytes-per-token", type=float, required=True, help="as measured with the tokenizer")
+    parser.add_argument(
+        "--seed", type=int, required=True, help="of the sample that the pool's words are known from"
+    )
+    parser.add_argument("--processes", type=int, required=True, help="that read, each some of the files")
+    parser.add_argument(
+        "--scratch", type=Path, required=True, help="folder for about four times the chosen rows"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="output: the rows, .parquet or .jsonl")
+    parser.add_argument("--card", type=Path, required=True, help="output: README.md beside them")
+    parser.add_argument("--summary", type=Path, required=True, help="output: what was done, JSON")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = build_parser().parse_args(argv)
+    from workflow_scripts.pool.card import card
+    from workflow_scripts.pool.chosen_table import write_chosen
+    from workflow_scripts.pool.rows import PoolEntry
+    from workflow_scripts.pool.selection import select
+    from workflow_scripts.pool.target import read_target
+
+    if arguments.tokens < 1 or not arguments.bytes_per_token > 0 or arguments.processes < 1:
+        raise UserError("tokens, bytes per token and processes must be greater than 0")
+    if not arguments.output.name.endswith((".parquet", ".jsonl")):
+        raise UserError(f"{arguments.output}: chosen rows are written as .parquet or .jsonl")
+    named = [entry.partition("=") for entry in arguments.pool]
+    entries = [PoolEntry.opened(name, json.loads(spec)) for name, _, spec in named]
+    if len({entry.name for entry in entries}) < len(entries):
+        raise UserError("two entries of the pool have the same name; give each its own")
+    target = read_target(arguments.target, arguments.split)
+    arguments.scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=arguments.scratch, prefix="select-") as folder:
+        chosen, summary = select(
+            entries,
+            target,
+            arguments.tokens,
+            arguments.bytes_per_token,
+            arguments.seed,
+            arguments.processes,
+            Path(folder),
+        )
+        ordered = sorted(entries, key=lambda entry: entry.name)
+        files = [list(entry.files.values()) for entry in ordered]
+        as_text = write_chosen(chosen, [entry.name for entry in ordered], files, arguments.output)
+    if as_text:
+        summary["notes"].append(f"Columns whose types differ between rows are text: {', '.join(as_text)}.")
+    with replaced_whole(arguments.card) as temporary:
+        temporary.write_text(card(summary, arguments.output, arguments.card), encoding="utf-8")
+    write_json(summary, arguments.summary)
+
+
+if __name__ == "__main__":
+    run(main)
