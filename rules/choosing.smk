@@ -143,3 +143,80 @@ rule show_ranking:
         " --answer {input.answer:q}"
         " --output {output:q}"
         " 2> {log:q}"
+
+
+rule select_rows:
+    """The rows of a pool that are nearest to the target, in one pass over files of any size."""
+    input:
+        target=lambda w: plan.choosing.target_documents(w.question),
+        sizes=rules.measure_sizes.output,
+        files=lambda w: plan.choosing.pool_files(w.question),
+    output:
+        chosen="<results>/answers/{question}/chosen.{format}",
+        card="<results>/answers/{question}/README.{format}.md",
+        summary="<results>/answers/{question}/summary.{format}.json",
+    log:
+        "<results>/logs/select_rows/{question}.{format}.log",
+    benchmark:
+        "<results>/benchmarks/select_rows/{question}.{format}.tsv"
+    wildcard_constraints:
+        question=one_of(plan.choosing.named("select")),
+        format="parquet|jsonl",
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.cpus("select_rows")
+    resources:
+        **ask.all("select_rows"),
+    params:
+        question=lambda w: plan.choosing.questions[w.question],
+        pool=lambda w: plan.choosing.pool(w.question),
+        seed=plan.config["seed"],
+        processes=ask.threads("select_rows"),
+        scratch=f"{plan.root}/store/selecting",
+        code=code_hash("workflow_scripts.select_rows"),
+    shell:
+        "python -m workflow_scripts.select_rows"
+        " {params.pool:q}"
+        " --target {input.target:q}"
+        " --split eval"
+        " --tokens {params.question[tokens]}"
+        " --sizes {input.sizes:q}"
+        " --size-of {params.question[target]}.eval"
+        " --seed {params.seed}"
+        " --processes {params.processes}"
+        " --scratch {params.scratch:q}"
+        " --output {output.chosen:q}"
+        " --card {output.card:q}"
+        " --summary {output.summary:q}"
+        " 2> {log:q}"
+
+
+rule show_selection:
+    """The page of a selection."""
+    input:
+        lambda w: plan.choosing.summary(w.question),
+    output:
+        "<results>/answers/{question}/index.html",
+    log:
+        "<results>/logs/show_selection/{question}.log",
+    benchmark:
+        "<results>/benchmarks/show_selection/{question}.tsv"
+    wildcard_constraints:
+        question=one_of(plan.choosing.named("select")),
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.cpus("show_selection")
+    resources:
+        **ask.all("show_selection"),
+    params:
+        question=lambda w: plan.choosing.questions[w.question],
+        labels=lambda w: plan.choosing.labels(w.question),
+        code=code_hash("workflow_scripts.show_selection"),
+        templates=text_hash("workflow_scripts/report", "*.j2", "*.css"),
+    shell:
+        "python -m workflow_scripts.show_selection"
+        " --summary {input:q}"
+        " --target {params.question[target]:q}"
+        " {params.labels:q}"
+        " --output {output:q}"
+        " 2> {log:q}"

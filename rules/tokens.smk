@@ -16,7 +16,7 @@ rule tokens:
 
 
 rule make_tokenizer:
-    """Byte-level BPE trained on the train sides of the tokenizer's corpora, or a pretrained tokenizer."""
+    """Byte-level BPE trained on the tokenizer's corpora (their train sides, where they have one), or a pretrained tokenizer."""
     input:
         documents=[plan.tokens.documents(corpus) for corpus in plan.corpora.of_tokenizer],
     output:

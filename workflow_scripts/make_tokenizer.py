@@ -1,9 +1,13 @@
-"""Make the tokenizer of a run: train one on the train sides of some corpora, or take a pretrained one."""
+"""Make the tokenizer of a run: train one on some corpora, or take a pretrained one."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from workflow_scripts.command_line import parser_for, run
 from workflow_scripts.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def build_parser():
@@ -34,14 +38,16 @@ def main(argv: Sequence[str] | None = None) -> None:
             ) from problem
     else:
         frames = [read_frame(path, ["text", "split"]) for path in arguments.documents]
-        texts = [text for frame in frames for text in frame.loc[frame["split"] == "train", "text"]]
-        if not texts:
-            raise UserError(
-                "tokenizer.corpora: no document on the train side of any of them, so nothing to train on"
-            )
+        texts = [text for frame in frames for text in _own_texts(frame)]
         tokenizer = train_tokenizer(texts, arguments.vocabulary)
     tokenizer.save_pretrained(arguments.output)
     seal_folder(arguments.output)
+
+
+def _own_texts(documents: "pd.DataFrame") -> "pd.Series[str]":
+    """The train side; the whole of a corpus that has none, such as the target of a question."""
+    train: pd.Series[str] = documents.loc[documents["split"] == "train", "text"]
+    return train if len(train) else documents["text"]
 
 
 if __name__ == "__main__":

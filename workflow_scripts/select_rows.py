@@ -12,7 +12,7 @@ from pathlib import Path
 
 from workflow_scripts.command_line import parser_for, run
 from workflow_scripts.errors import UserError
-from workflow_scripts.storage.tables import replaced_whole, write_json
+from workflow_scripts.storage.tables import read_json, replaced_whole, write_json
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -26,7 +26,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--target", required=True, help="documents table of the target")
     parser.add_argument("--split", required=True, help="side of the target's table that counts")
     parser.add_argument("--tokens", type=int, required=True, help="how many to choose")
-    parser.add_argument("--bytes-per-token", type=float, required=True, help="as measured with the tokenizer")
+    parser.add_argument("--sizes", type=Path, required=True, help="output of measure_sizes")
+    parser.add_argument(
+        "--size-of", required=True, metavar="NAME.SIDE", help="set whose bytes a token count for the budget"
+    )
     parser.add_argument(
         "--seed", type=int, required=True, help="of the sample that the pool's words are known from"
     )
@@ -48,8 +51,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     from workflow_scripts.pool.selection import select
     from workflow_scripts.pool.target import read_target
 
-    if arguments.tokens < 1 or not arguments.bytes_per_token > 0 or arguments.processes < 1:
-        raise UserError("tokens, bytes per token and processes must be greater than 0")
+    if arguments.tokens < 1 or arguments.processes < 1:
+        raise UserError("tokens and processes must be greater than 0")
+    bytes_per_token = read_json(arguments.sizes)[arguments.size_of]["bytes_per_token"]
     if not arguments.output.name.endswith((".parquet", ".jsonl")):
         raise UserError(f"{arguments.output}: chosen rows are written as .parquet or .jsonl")
     named = [entry.partition("=") for entry in arguments.pool]
@@ -63,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             entries,
             target,
             arguments.tokens,
-            arguments.bytes_per_token,
+            bytes_per_token,
             arguments.seed,
             arguments.processes,
             Path(folder),

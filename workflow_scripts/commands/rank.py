@@ -72,4 +72,4 @@ def rank_files(
     }
     config = question_config(question, [looked_at], chosen_from, metrics, seed, tokenizer)
     run_workflow("rank", config, output, cores, for_snakemake)
-    take(output, "rank", ANSWERS)
+    take(output, "rank", {name: output / name for name in ANSWERS})

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,10 +77,10 @@ def answers_of(output: Path, question: str) -> Path:
     return output / RUN / "answers" / question
 
 
-def take(output: Path, question: str, names: Sequence[str]) -> None:
-    """Put the files of an answer where the user looks for them."""
-    for name in names:
-        shutil.copyfile(answers_of(output, question) / name, output / name)
+def take(output: Path, question: str, places: Mapping[str, Path]) -> None:
+    """Copy the files of an answer to where the user looks for them."""
+    for name, place in places.items():
+        shutil.copyfile(answers_of(output, question) / name, place)
 
 
 def _show(line: str) -> None:

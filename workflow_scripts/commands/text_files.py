@@ -31,9 +31,8 @@ class TextFile:
     words_seen: int
     is_seen_whole: bool
 
-    @property
-    def is_too_short(self) -> bool:
-        return self.is_seen_whole and self.words_seen < FEWEST_WORDS
+    def is_shorter_than(self, words: int) -> bool:
+        return self.is_seen_whole and self.words_seen < words
 
 
 def look_at(paths: Sequence[str], text: str | None, taken: Iterable[str] = ()) -> list[TextFile]:
@@ -47,10 +46,12 @@ def look_at(paths: Sequence[str], text: str | None, taken: Iterable[str] = ()) -
     return found
 
 
-def usable(targets: Sequence[TextFile], candidates: Sequence[TextFile]) -> list[TextFile]:
+def usable(
+    targets: Sequence[TextFile], candidates: Sequence[TextFile], fewest_words: int = FEWEST_WORDS
+) -> list[TextFile]:
     """The candidates that can be measured and are no repetition; what is left out is said."""
     for target in targets:
-        if target.is_too_short:
+        if target.is_shorter_than(FEWEST_WORDS):
             raise UserError(
                 f"{target.path} has {target.words_seen} words, and at least {FEWEST_WORDS} are needed to compare "
                 "with; give more text of its kind"
@@ -62,9 +63,9 @@ def usable(targets: Sequence[TextFile], candidates: Sequence[TextFile]) -> list[
         twin = next((other for other in kept if same_content(one.path, other.path)), None)
         if twin:
             _say(f"{one.path} is left out: it is the same as {twin.path}")
-        elif one.is_too_short:
+        elif one.is_shorter_than(fewest_words):
             _say(
-                f"{one.path} is left out: it has {one.words_seen} words, and {FEWEST_WORDS} are needed to measure it"
+                f"{one.path} is left out: it has {one.words_seen} words, and {fewest_words} are needed to measure it"
             )
         else:
             kept.append(one)

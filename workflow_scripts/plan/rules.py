@@ -52,6 +52,8 @@ RULES: dict[str, Rule] = {
     "survey_pool": Rule("choosing", runtime=120, start_up=3.0),
     "rank_candidates": Rule("choosing"),
     "show_ranking": Rule("choosing"),
+    "select_rows": Rule("choosing", threads=2, runtime=480, start_up=5.0),
+    "show_selection": Rule("choosing"),
     "describe_run": Rule("report", once=True),
     "render_report": Rule("report", start_up=15.0, once=True),
 }

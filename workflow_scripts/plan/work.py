@@ -71,12 +71,18 @@ def text_seconds(plan: RunPlan) -> dict[str, float]:
         for name in plan.choosing.surveyed(question)
     )
     tokenized = sum(text_bytes(plan, path.split("/")[-2]) for path in rows_files(plan))
+    selected = sum(
+        read_bytes(plan, name)
+        for question in plan.choosing.named("select")
+        for name in plan.choosing.questions[question]["pool"]
+    )
     pairs = len(plan.sets.names) * (len(plan.sets.names) + 1) / 2
     of_estimators = [e for m in plan.alignment.metrics if (e := metric_class(m).estimator())]
     compared = sum(plan.fisher.settings(estimator)["batches"] ** 2 for estimator in of_estimators)
     return {
         "build_corpus": built / _BUILT_PER_SECOND,
         "survey_pool": surveyed / _SURVEYED_PER_SECOND,
+        "select_rows": selected / _SURVEYED_PER_SECOND,
         "tokenize_corpus": tokenized / _TOKENIZED_PER_SECOND,
         "compare_sets": pairs * compared * coordinates(plan) * _SECONDS_PER_COORDINATE,
     }
@@ -139,6 +145,7 @@ def planned_jobs(plan: RunPlan) -> dict[str, int]:
         "evaluate_models": len(plan.training.evaluations),
         "survey_pool": sum(len(plan.choosing.surveyed(question)) for question in ranked),
         **dict.fromkeys(("rank_candidates", "show_ranking"), len(ranked)),
+        **dict.fromkeys(("select_rows", "show_selection"), len(plan.choosing.named("select"))),
         **{name: 1 for name, rule in RULES.items() if rule.once and name not in left_out},
     }
 

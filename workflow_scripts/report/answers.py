@@ -42,6 +42,23 @@ def ranking_page(ranking: pd.DataFrame, answer: Mapping[str, Any]) -> str:
     )
 
 
+def selection_page(summary: Mapping[str, Any], target: str, labels: Mapping[str, str]) -> str:
+    """HTML of a selection: how much of what was chosen, and what was never chosen."""
+    sources = sorted(summary["sources"].items(), key=lambda item: -item[1]["chosen_tokens"])
+    return _page(
+        "selection.html.j2",
+        sentence=selection_sentence(summary, labels.get(target, target)),
+        target=labels.get(target, target),
+        sources=[(labels.get(name, name), source) for name, source in sources],
+        summary=summary,
+    )
+
+
+def selection_sentence(summary: Mapping[str, Any], target: str) -> str:
+    chosen = summary["chosen"]
+    return f"{amount(chosen['tokens'])} tokens for {target}: {chosen['rows']:,} rows chosen from {summary['rows']:,}."
+
+
 def _page(template: str, **values: Any) -> str:
     environment = Environment(
         loader=FileSystemLoader(HERE),

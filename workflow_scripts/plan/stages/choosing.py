@@ -63,6 +63,18 @@ class Choosing:
         (target,) = targets_of(self.questions[question])
         return self.tokens.documents(target)
 
+    def pool(self, question: str) -> list[str]:
+        """Options that name the entries of a pool of rows."""
+        names = self.questions[question]["pool"]
+        return options("--pool", names, [self.corpora.spec_json(name) for name in names])
+
+    def pool_files(self, question: str) -> list[str]:
+        return [path for name in self.questions[question]["pool"] for path in self.corpora.files_read(name)]
+
+    def summary(self, question: str) -> str:
+        """What is said of a selection; its name has the format of the rows, as all that is made with them."""
+        return f"{self.folder(question)}/summary.{self.questions[question]['format']}.json"
+
     def labels(self, question: str) -> list[str]:
         """Options that say what corpora are called in the answer."""
         labels = self.questions[question]["labels"]

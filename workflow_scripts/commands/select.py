@@ -1,0 +1,89 @@
+"""Which rows of some files to train on, for a file that says what the model is for.
+
+  plumbline select target.jsonl pool/*.jsonl.gz --tokens 5M --output chosen.parquet
+
+The pool may be larger than memory: it is read once. The rows are written with their columns, their source, a score and a
+rank; `datasets.load_dataset` reads them. Rows of the target that recur in the pool are never chosen, nor are near-copies.
+docs/OWN_DATA.md explains every output.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from workflow_scripts.commands.config import selection_config
+from workflow_scripts.commands.options import add_common_options, number
+from workflow_scripts.commands.run import answers_of, prepared_folder, run_workflow, take
+from workflow_scripts.commands.text_files import look_at, usable
+
+FORMATS = ("parquet", "jsonl")
+ROWS = "chosen.parquet"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", help="file of text that the model is for")
+    parser.add_argument("pool", nargs="+", help="files to choose rows from")
+    parser.add_argument("--tokens", required=True, type=number, help="how many to choose, such as 5M")
+    add_common_options(
+        parser,
+        "plumbline_select",
+        f"folder of the answer, or the file of its rows, .parquet or .jsonl; {ROWS} in a folder",
+    )
+
+
+def main(given: argparse.Namespace, for_snakemake: list[str]) -> None:
+    from workflow_scripts.report.answers import selection_sentence
+    from workflow_scripts.storage.tables import read_json
+
+    rows, folder = select_rows(
+        given.target,
+        given.pool,
+        tokens=given.tokens,
+        output=given.output,
+        text=given.text,
+        cores=given.cores,
+        seed=given.seed,
+        tokenizer=given.tokenizer,
+        for_snakemake=for_snakemake,
+    )
+    summary = read_json(answers_of(folder, "select") / f"summary{rows.suffix}.json")
+    print(selection_sentence(summary, Path(given.target).name))
+    for note in summary["notes"]:
+        print(note)
+    print(f"\n{rows} has them; {folder / 'index.html'} says where they come from")
+
+
+def select_rows(
+    target: str,
+    pool: Sequence[str],
+    *,
+    tokens: int,
+    output: Path,
+    text: str | None,
+    cores: int | None,
+    seed: int,
+    tokenizer: str | None,
+    for_snakemake: Sequence[str] = (),
+) -> tuple[Path, Path]:
+    """Write the chosen rows; returned are their file and the folder of all else."""
+    rows, folder = places(output)
+    looked_at, *files = look_at([target, *pool], text)
+    pool_files = usable([looked_at], files, fewest_words=0)
+    prepared_folder(folder)
+    form = rows.suffix.removeprefix(".")
+    config = selection_config(looked_at, pool_files, tokens, form, seed, tokenizer)
+    run_workflow("select", config, folder, cores, for_snakemake)
+    taken = {
+        f"chosen.{form}": rows,
+        f"README.{form}.md": folder / "README.md",
+        "index.html": folder / "index.html",
+    }
+    take(folder, "select", taken)
+    return rows, folder
+
+
+def places(output: Path) -> tuple[Path, Path]:
+    """The file of the rows and the folder of all else, which has the same name without its ending."""
+    if output.suffix.removeprefix(".") in FORMATS:
+        return output, output.with_suffix("")
+    return output / ROWS, output
