@@ -4,7 +4,8 @@ It reads docs/results/regmix and published/regmix, and no text. Measure: n-gram 
 tau as recorded, chosen on 512 models of 1M parameters. Studied are 256 models of 60M and 64 of 1B. One JSON line each:
 
 `--part choices`: the mixture with the most effective tokens among those that were trained, against other rules, for
-all 13 targets, each target, and random subsets of 2 to 5 (`benchmarks/mixture_choices.py` says how).
+all 13 targets, each target, and random subsets of 2 to 5 (`benchmarks/mixture_choices.py` says how), and once more
+among the mixtures without the targets' own parts. `effective_tokens_unnamed` is not told which part is a target's own.
 `--part free`: the shares that the optimiser proposes for all 13 targets, how far they are from any mixture that was
 trained, and what a law and a regression that are fitted to all runs predict for them. This is extrapolation.
 `--part intervals`: how often the 95% interval of the predicted gain of the chosen mixture over another one holds the
@@ -54,7 +55,11 @@ def rules(regmix: RegMix, threads: int) -> dict[str, dict[str, Array]]:
     found: dict[str, dict[str, Array]] = {}
     for name in STUDIED:
         runs = regmix.runs[name]
-        found[name] = {OURS: score(runs, regmix.worth)[None], OWN: own_share_score(runs)[None]}
+        found[name] = {
+            OURS: score(runs, regmix.worth)[None],
+            "effective_tokens_unnamed": score(runs, regmix.unnamed_worth)[None],
+            OWN: own_share_score(runs)[None],
+        }
         for rule, values in blind_to_targets(regmix, runs).items():
             found[name][rule] = np.repeat(values[None, :, None], len(runs.targets), axis=2)
     studied = [regmix.runs[name] for name in STUDIED]

@@ -3,9 +3,10 @@
 A rule gives every mixture a score for every target; for a set of targets it chooses the mixture of the highest mean
 score. Regret: the mean loss of the chosen mixture over these targets above the least. Rank: 1 is the best mixture.
 
-Resamples draw mixtures and targets again, independently, the same ones for every rule: a rule then chooses among the
-mixtures drawn, and a set of targets counts as often as the product of the draws of its targets. The variance over
-draws of the proxies that a regression learns from is added. Intervals are normal, 1.96 standard deviations each side.
+Resamples draw the mixtures again and give the targets random weights (the Bayesian bootstrap, Rubin 1981), the same
+ones for every rule: a rule then chooses among the mixtures drawn, and a set of targets counts by the product of the
+weights of its targets. The variance over draws of the proxies that a regression learns from is added. Intervals are
+normal, 1.96 standard deviations each side.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -90,8 +91,8 @@ def outcomes(
     judged = [_judge(orders, loss, sets.allowed.astype(float), np.ones(len(sets.members)))]
     for _ in range(resamples):
         mixtures = rng.multinomial(n, np.full(n, 1 / n)).astype(float)[:, None] * sets.allowed
-        targets = rng.multinomial(n_targets, np.full(n_targets, 1 / n_targets))
-        # The set of all targets is one choice, whichever targets are drawn.
+        targets = rng.dirichlet(np.ones(n_targets)) * n_targets
+        # The set of all targets is one choice, whatever its targets count.
         counted = np.where(sets.members, targets, 1).prod(axis=1) if len(sets.members) > 1 else np.ones(1)
         judged.append(_judge(orders, loss, mixtures, counted * mixtures.any(axis=0)))
     return {

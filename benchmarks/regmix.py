@@ -54,6 +54,18 @@ class RegMix:
         return self.gaps.worth(KERNEL, self.tau)
 
     @property
+    def unnamed_worth(self) -> Array:
+        """Worths as for corpora that are no target's own by name: every gap is from the target with itself."""
+        table = self.alignment.set_index(["source", "target"])["alignment"]
+        gaps = np.array(
+            [
+                [table[f"{j}.eval", f"{j}.eval"] - table[f"{d}.train", f"{j}.eval"] for j in self.targets]
+                for d in self.parts
+            ]
+        )
+        return Gaps(gaps, np.zeros_like(gaps)).worth(KERNEL, self.tau)
+
+    @property
     def parts(self) -> tuple[str, ...]:
         return self.runs[PROXIES].parts
 

@@ -102,6 +102,12 @@ def test_a_minimum_share_is_kept(run_job):
         ({"candidates": ["a", "a"]}, "named twice"),
         ({"targets": ["t", "v"]}, r"alignment of a\.train with v\.eval is missing"),
         ({"metric": "n"}, "no alignments by n; it has m, other"),
+        ({"kernel": "square"}, "kernel square is unknown: it is one of exponential, root"),
+        ({"tau": 0}, "tau is 0"),
+        ({"log-worth-sd": -1}, "neither may be below 0"),
+        ({"slope": 0}, "slope must be above 0"),
+        ({"draws": 0}, "at least one"),
+        ({"targets": ["t", "t"]}, "target is named twice"),
         ({"weights": [1]}, "2 targets and 1 weights"),
     ],
 )

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from workflow_scripts.choosing.allocation import Allocation, Planner, mean_log_tokens
 from workflow_scripts.choosing.limits import Limits, filled
 from workflow_scripts.choosing.worths import Worths
+from workflow_scripts.errors import UserError
 
 Array = NDArray[np.float64]
 ENDS = (0.025, 0.975)
@@ -53,6 +54,13 @@ class UncertainSlope:
     value: float
     log_sd: float
 
+    def __post_init__(self) -> None:
+        if not self.value > 0 or not self.log_sd >= 0:
+            raise UserError(
+                f"the slope is {self.value:g} and its spread {self.log_sd:g}: the slope must be above 0, "
+                "its spread not below"
+            )
+
     def drawn(self, draws: int, targets: int, seed: int) -> Array:
         """(draws, targets)"""
         rng = np.random.default_rng([seed, draws, targets])
@@ -69,6 +77,8 @@ class Proposal:
 
 
 def propose(limits: Limits, weights: Array, worths: Worths) -> Proposal:
+    if not len(worths.drawn):
+        raise UserError("no draws of worths were asked for: intervals need at least one")
     planner = Planner(limits, weights)
     best = planner.best(worths.expected)
     drawn = np.array([planner.best(worth).shares for worth in worths.drawn])

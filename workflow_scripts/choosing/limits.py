@@ -138,6 +138,8 @@ def check_weights(targets: Sequence[str], weights: Sequence[float]) -> Array:
         raise UserError(
             f"there are {len(targets)} targets and {len(weights)} weights: give one weight per target"
         )
+    if len(set(targets)) < len(targets):
+        raise UserError(f"a target is named twice ({', '.join(targets)}): name it once, with a larger weight")
     for target, weight in zip(targets, weights, strict=True):
         if not (np.isfinite(weight) and weight > 0):
             raise UserError(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from workflow_scripts.errors import UserError
 from workflow_scripts.outside.runs import HALF_WIDTH
-from workflow_scripts.statistics.effective_tokens import Gaps
+from workflow_scripts.statistics.effective_tokens import KERNELS, Gaps
 
 Array = NDArray[np.float64]
 # Worth below this is as good as none; a kernel may underflow to 0, which has no logarithm.
@@ -29,6 +29,17 @@ class UncertainKernel:
     tau: float
     log_tau_sd: float
     log_worth_sd: float
+
+    def __post_init__(self) -> None:
+        if self.shape not in KERNELS:
+            raise UserError(f"the kernel {self.shape} is unknown: it is one of {', '.join(KERNELS)}")
+        if not self.tau > 0:
+            raise UserError(f"the kernel's tau is {self.tau:g}: it must be above 0")
+        if not (self.log_tau_sd >= 0 and self.log_worth_sd >= 0):
+            raise UserError(
+                f"the spreads of tau and of worth are {self.log_tau_sd:g} and {self.log_worth_sd:g}: "
+                "neither may be below 0"
+            )
 
 
 @dataclass(frozen=True)
