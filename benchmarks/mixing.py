@@ -5,12 +5,13 @@ tau as recorded, chosen on 512 models of 1M parameters. Studied are 256 models o
 
 `--part choices`: the mixture with the most effective tokens among those that were trained, against other rules, for
 all 13 targets, each target, and random subsets of 2 to 5 (`benchmarks/mixture_choices.py` says how), and once more
-among the mixtures without the targets' own parts. `effective_tokens_unnamed` is not told which part is a target's own.
+among the mixtures without the targets' own parts. `effective_tokens_unnamed` is what the command computes: it is not
+told which part is a target's own, and has the constants that are shipped (`choosing/worth.py`).
 `--part free`: the shares that the optimiser proposes for all 13 targets, how far they are from any mixture that was
 trained, and what a law and a regression that are fitted to all runs predict for them. This is extrapolation.
 `--part intervals`: how often the 95% interval of the predicted gain of the chosen mixture over another one holds the
 real difference of losses.
-`--part defaults`: tau, its spread, the spread of worth about the kernel, and the slope of the law, by model size.
+`--part slopes`: the slope of the law by model size.
 """
 
 import json
@@ -22,18 +23,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.mixture_choices import WITHOUT_OWN, lines, outcomes, target_sets
-from benchmarks.regmix import KERNEL, PROXIES, RegMix, read_regmix
+from benchmarks.regmix import METRIC, PROXIES, RegMix, read_regmix
 from workflow_scripts.choosing.allocation import Planner
 from workflow_scripts.choosing.gains import ENDS, UncertainSlope
 from workflow_scripts.choosing.limits import Limits
-from workflow_scripts.choosing.worths import UncertainKernel, worths_of
+from workflow_scripts.choosing.worth import constants_of, worths_of
 from workflow_scripts.command_line import parser_for, set_threads
 from workflow_scripts.outside.predictors import Fitted, boosting_fit, from_proxies, linear_fit
 from workflow_scripts.statistics.effective_tokens import (
-    TAU_GRID,
-    Gaps,
     Runs,
-    choose_tau,
     own_share_score,
     score,
 )
@@ -138,18 +136,22 @@ def free_lines(regmix: RegMix) -> Iterator[dict[str, Any]]:
 def interval_lines(regmix: RegMix, draws: int) -> Iterator[dict[str, Any]]:
     """Coverage of the interval of the gain over the most uniform mixture and the one nearest to the Pile.
 
-    Spreads of worth and slope are as found on the proxies and, for comparison, left out.
+    The constants are those that the command uses; the spread of what they leave open is left out for comparison, and
+    that of the slope.
     """
-    known = spreads(regmix)
-    for spread in (known, {**known, "log_worth_sd": 0.0}, {**known, "log_slope_sd": 0.0}):
-        kernel = UncertainKernel(KERNEL, regmix.tau, spread["log_tau_sd"], spread["log_worth_sd"])
-        worths = worths_of(regmix.alignment, regmix.parts, regmix.targets, kernel, draws, SEED)
+    shipped, spread_of_slope = constants_of(METRIC), spread_of_slopes(regmix)
+    for constants, slope_sd in (
+        (shipped, spread_of_slope),
+        (replace(shipped, scatter=0.0), spread_of_slope),
+        (shipped, 0.0),
+    ):
+        worths = worths_of(regmix.alignment, regmix.parts, regmix.targets, constants, draws, SEED)
         for name in STUDIED:
             runs = regmix.runs[name]
-            slope = UncertainSlope(_median_slope(regmix, runs), spread["log_slope_sd"])
+            slope = UncertainSlope(_median_slope(regmix, runs), slope_sd)
             nats = slope.drawn(draws, len(runs.targets), SEED)[:, None] * np.log(runs.shares @ worths.drawn)
             for sets in target_sets(runs.own_shares, SUBSETS, SUBSET_SIZES, SEED)[:3]:
-                loss, scores = runs.losses @ sets.weights, score(runs, regmix.worth) @ sets.weights
+                loss, scores = runs.losses @ sets.weights, score(runs, regmix.unnamed_worth) @ sets.weights
                 chosen, columns = np.argmax(scores, axis=0), np.arange(len(sets.members))
                 for against, values in blind_to_targets(regmix, runs).items():
                     other = int(np.argmax(values))
@@ -161,7 +163,7 @@ def interval_lines(regmix: RegMix, draws: int) -> Iterator[dict[str, Any]]:
                         "model": regmix.models[name],
                         "sets": sets.name,
                         "against": against,
-                        "log_worth_sd": round(kernel.log_worth_sd, 2),
+                        "scatter": constants.scatter,
                         "log_slope_sd": round(slope.log_sd, 2),
                         "predicted": round(float(expected.mean()), 3),
                         "real": round(float(real.mean()), 3),
@@ -170,60 +172,27 @@ def interval_lines(regmix: RegMix, draws: int) -> Iterator[dict[str, Any]]:
                     }
 
 
-def default_lines(regmix: RegMix) -> Iterator[dict[str, Any]]:
-    """What a config may carry for other corpora, and where each number is from."""
+def slope_lines(regmix: RegMix) -> Iterator[dict[str, Any]]:
+    """Slopes of the law at each size: what turns effective tokens into nats."""
     for name, runs in regmix.runs.items():
-        laws = fitted_laws(regmix, runs, Prior())
-        left_out = [_tau_without(regmix, runs, j) for j in range(len(runs.targets))]
-        slopes = np.array([law.slope for law in laws])
-        tau = choose_tau(runs, regmix.gaps, KERNEL)
-        spread, count = worth_spread(regmix, runs)
+        slopes = np.array([law.slope for law in fitted_laws(regmix, runs, Prior())])
         yield {
             "experiment": name,
             "model": regmix.models[name],
             "runs": len(runs.losses),
-            "tau": round(tau, 4),
-            "tau_in_median_gaps": round(tau / regmix.gaps.median, 4),
-            "tau_without_one_target": [round(min(left_out), 4), round(max(left_out), 4)],
             "slope": round(float(np.median(slopes)), 3),
             "slope_of_targets": [round(float(slopes.min()), 3), round(float(slopes.max()), 3)],
             "log_slope_sd": round(float(np.std(np.log(slopes), ddof=1)), 2),
-            "log_worth_sd": round(spread, 2) if count > 1 else None,
-            "well_known_worths": count,
         }
-    yield {"defaults": {"tau": round(regmix.tau, 4), **{k: round(v, 2) for k, v in spreads(regmix).items()}}}
 
 
-def spreads(regmix: RegMix) -> dict[str, float]:
-    """Spreads of log tau over model sizes and targets left out, of log worth about the kernel on the proxies, and of
-    log slope over targets at the size where they differ most."""
-    taus = [
-        np.log(_tau_without(regmix, regmix.runs[name], j))
-        for name in (PROXIES, *STUDIED)
-        for j in range(len(regmix.targets))
-    ]
+def spread_of_slopes(regmix: RegMix) -> float:
+    """Standard deviation of log slope over targets, at the size where they differ most."""
     slopes = [
         np.log([law.slope for law in fitted_laws(regmix, regmix.runs[name], Prior())])
         for name in (PROXIES, *STUDIED)
     ]
-    return {
-        "log_tau_sd": float(np.std(taus, ddof=1)),
-        "log_worth_sd": worth_spread(regmix, regmix.runs[PROXIES])[0],
-        "log_slope_sd": float(np.std(slopes, axis=1, ddof=1).max()),
-    }
-
-
-def worth_spread(regmix: RegMix, runs: Runs) -> tuple[float, int]:
-    """Root mean square of log worth by the law about the kernel, and of how many pairs.
-
-    Counted are pairs of a part and another one's target of which the losses tell the worth to within WELL_KNOWN.
-    """
-    deviations, errors = [], []
-    for j, law in enumerate(fitted_laws(regmix, runs, Prior())):
-        deviations.append(np.log(law.worth[law.free]) - np.log(regmix.worth[law.free, j]))
-        errors.append(law.log_worth_error[law.free])
-    known = np.concatenate(deviations)[np.concatenate(errors) < WELL_KNOWN]
-    return float(np.sqrt(np.mean(known**2))) if len(known) > 1 else float("nan"), len(known)
+    return float(np.std(slopes, axis=1, ddof=1).max())
 
 
 def fitted_laws(regmix: RegMix, runs: Runs, prior: Prior) -> list[Law]:
@@ -232,15 +201,6 @@ def fitted_laws(regmix: RegMix, runs: Runs, prior: Prior) -> list[Law]:
         fit_law(runs.shares, runs.tokens, runs.losses[:, j], regmix.worth[:, j], runs.own_part(target), prior)
         for j, target in enumerate(runs.targets)
     ]
-
-
-def _tau_without(regmix: RegMix, runs: Runs, j: int) -> float:
-    """The tau that ranks runs best with one target left out, on the grid of all targets' gaps."""
-    targets = tuple(target for i, target in enumerate(runs.targets) if i != j)
-    fewer = replace(runs, targets=targets, losses=np.delete(runs.losses, j, axis=1))
-    gaps = Gaps(*(np.delete(values, j, axis=1) for values in (regmix.gaps.values, regmix.gaps.errors)))
-    scale = regmix.gaps.median / gaps.median
-    return choose_tau(fewer, gaps, KERNEL, [scale * multiple for multiple in TAU_GRID])
 
 
 def _median_slope(regmix: RegMix, runs: Runs) -> float:
@@ -257,7 +217,7 @@ def _typical_distance(runs: Runs) -> float:
 
 def main() -> None:
     parser = parser_for(__doc__)
-    parser.add_argument("--part", choices=("choices", "free", "intervals", "defaults"), help="one of them")
+    parser.add_argument("--part", choices=("choices", "free", "intervals", "slopes"), help="one of them")
     parser.add_argument("--resamples", type=int, default=1_000, help="of mixtures and targets")
     parser.add_argument("--draws", type=int, default=1_000, help="of worths, for intervals of gains")
     parser.add_argument("--threads", type=int, default=2, help="processes that fit regressions")
@@ -268,7 +228,7 @@ def main() -> None:
         "choices": lambda: choice_lines(regmix, arguments.resamples, arguments.threads),
         "free": lambda: free_lines(regmix),
         "intervals": lambda: interval_lines(regmix, arguments.draws),
-        "defaults": lambda: default_lines(regmix),
+        "slopes": lambda: slope_lines(regmix),
     }
     for part in [arguments.part] if arguments.part else list(parts):
         for line in parts[part]():

@@ -26,8 +26,14 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
-from workflow_scripts.choosing.ranking import standard_error
-from workflow_scripts.choosing.worth import CONSTANTS, Array, Constants, drawn_log_worth, log_worth
+from workflow_scripts.choosing.worth import (
+    CONSTANTS,
+    Array,
+    Constants,
+    drawn_log_worth,
+    log_worth,
+    standard_error,
+)
 from workflow_scripts.outside.runs import gaps_of, runs_of
 from workflow_scripts.outside.tables import read
 from workflow_scripts.statistics.effective_tokens import Runs, flat_worth

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from workflow_scripts.choosing.worth import constants_of, worths_of
 from workflow_scripts.outside.runs import gaps_of, runs_of
 from workflow_scripts.outside.tables import read
 from workflow_scripts.statistics.effective_tokens import Gaps, Runs
@@ -55,15 +56,8 @@ class RegMix:
 
     @property
     def unnamed_worth(self) -> Array:
-        """Worths as for corpora that are no target's own by name: every gap is from the target with itself."""
-        table = self.alignment.set_index(["source", "target"])["alignment"]
-        gaps = np.array(
-            [
-                [table[f"{j}.eval", f"{j}.eval"] - table[f"{d}.train", f"{j}.eval"] for j in self.targets]
-                for d in self.parts
-            ]
-        )
-        return Gaps(gaps, np.zeros_like(gaps)).worth(KERNEL, self.tau)
+        """Worths as the command has them, which knows of no part that it is a target's own."""
+        return worths_of(self.alignment, self.parts, self.targets, constants_of(METRIC), 1, 0).expected
 
     @property
     def parts(self) -> tuple[str, ...]:

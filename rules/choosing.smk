@@ -220,3 +220,86 @@ rule show_selection:
         " {params.labels:q}"
         " --output {output:q}"
         " 2> {log:q}"
+
+
+rule mix_candidates:
+    """Shares of the candidates for a budget of tokens, what they gain, and what more text would be worth."""
+    input:
+        alignment="<results>/alignment/alignment.parquet",
+        sizes=rules.measure_sizes.output,
+    output:
+        table="<results>/answers/{question}/mix.parquet",
+        gains="<results>/answers/{question}/gains.parquet",
+        shares="<results>/answers/{question}/weights.json",
+        mixture="<results>/answers/{question}/mixture.yaml",
+    log:
+        "<results>/logs/mix_candidates/{question}.log",
+    benchmark:
+        "<results>/benchmarks/mix_candidates/{question}.tsv"
+    wildcard_constraints:
+        question=one_of(plan.choosing.named("mix")),
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.cpus("mix_candidates")
+    resources:
+        **ask.all("mix_candidates"),
+    params:
+        question=lambda w: plan.choosing.questions[w.question],
+        metric=plan.choosing.metrics[0],
+        weights=lambda w: plan.choosing.weights(w.question),
+        minimum_shares=lambda w: plan.choosing.minimum_shares(w.question),
+        labels=lambda w: plan.choosing.labels(w.question),
+        seed=plan.config["seed"],
+        # CVXPY loads its solver by name.
+        code=code_hash("workflow_scripts.mix_candidates", packages=("clarabel",)),
+        constants=text_hash("workflow_scripts/choosing", "*.csv"),
+    shell:
+        "python -m workflow_scripts.mix_candidates"
+        " --alignment {input.alignment:q}"
+        " --metric {params.metric:q}"
+        " --sizes {input.sizes:q}"
+        " --candidates {params.question[candidates]:q}"
+        " --targets {params.question[targets]:q}"
+        " --weights {params.weights}"
+        " --tokens {params.question[tokens]}"
+        " --epochs {params.question[epochs]}"
+        " {params.minimum_shares:q}"
+        " {params.labels:q}"
+        " --slope {params.question[slope]}"
+        " --log-slope-sd {params.question[log_slope_sd]}"
+        " --draws {params.question[draws]}"
+        " --seed {params.seed}"
+        " --output {output.table:q}"
+        " --gains {output.gains:q}"
+        " --shares {output.shares:q}"
+        " --mixture {output.mixture:q}"
+        " 2> {log:q}"
+
+
+rule show_mix:
+    """The page of the shares."""
+    input:
+        table=rules.mix_candidates.output.table,
+        gains=rules.mix_candidates.output.gains,
+    output:
+        "<results>/answers/{question}/index.html",
+    log:
+        "<results>/logs/show_mix/{question}.log",
+    benchmark:
+        "<results>/benchmarks/show_mix/{question}.tsv"
+    wildcard_constraints:
+        question=one_of(plan.choosing.named("mix")),
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.cpus("show_mix")
+    resources:
+        **ask.all("show_mix"),
+    params:
+        code=code_hash("workflow_scripts.show_mix"),
+        templates=text_hash("workflow_scripts/report", "*.j2", "*.css"),
+    shell:
+        "python -m workflow_scripts.show_mix"
+        " --mix {input.table:q}"
+        " --gains {input.gains:q}"
+        " --output {output:q}"
+        " 2> {log:q}"

@@ -23,33 +23,30 @@ def run_job(tmp_path):
         ("c", "t"): -4,
         ("c", "u"): -4,
     }
-    rows = [("m", f"{c}.train", f"{t}.eval", value) for (c, t), value in values.items()]
+    rows = [("unigram_js", f"{c}.train", f"{t}.eval", value) for (c, t), value in values.items()]
     rows += [
-        ("m", "t.eval", "t.eval", -2.0),
-        ("m", "u.eval", "u.eval", -3.0),
+        ("unigram_js", "t.eval", "t.eval", -2.0),
+        ("unigram_js", "u.eval", "u.eval", -3.0),
         ("other", "a.train", "t.eval", 9.0),
     ]
     table = pd.DataFrame(rows, columns=["metric", "source", "target", "alignment"])
     table = table.assign(ci_low=table["alignment"] - 0.02, ci_high=table["alignment"] + 0.02)
     write_table(table, tmp_path / "alignment.parquet")
     write_json(
-        {name: {"tokens": size} for name, size in zip("abc", (20, 80, 900), strict=True)}, tmp_path / "s.json"
+        {f"{name}.train": {"tokens": size} for name, size in zip("abc", (20, 80, 900), strict=True)},
+        tmp_path / "s.json",
     )
 
     def run(**changes):
         options = {
             "alignment": tmp_path / "alignment.parquet",
-            "metric": "m",
+            "metric": "unigram_js",
             "sizes": tmp_path / "s.json",
             "candidates": ["a", "b", "c"],
             "targets": ["t", "u"],
             "weights": [2, 1],
             "tokens": 100,
             "epochs": 4,
-            "kernel": "root",
-            "tau": 0.03,
-            "log-tau-sd": 0.3,
-            "log-worth-sd": 1.5,
             "slope": 0.15,
             "log-slope-sd": 0.25,
             "draws": 50,

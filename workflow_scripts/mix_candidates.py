@@ -18,26 +18,21 @@ def build_parser() -> argparse.ArgumentParser:
     parser = parser_for(__doc__)
     parser.add_argument("--alignment", required=True, type=Path, help="alignments of candidates and targets")
     parser.add_argument("--metric", required=True, help="the measure in this table")
-    parser.add_argument(
-        "--sizes", required=True, type=Path, help='JSON: {candidate: {"tokens": how many it has}}'
-    )
+    parser.add_argument("--sizes", required=True, type=Path, help="output of measure_sizes")
     parser.add_argument("--candidates", required=True, nargs="+", help="corpora whose train sides are mixed")
     parser.add_argument("--targets", required=True, nargs="+", help="corpora whose eval sides are mixed for")
     parser.add_argument("--weights", required=True, nargs="+", type=float, help="one per target")
     parser.add_argument("--tokens", required=True, type=int, help="the budget")
     parser.add_argument("--epochs", required=True, type=float, help="how often a candidate may be read")
     parser.add_argument("--minimum-share", action="append", default=[], metavar="NAME=SHARE", help="repeated")
-    parser.add_argument("--kernel", required=True, help="exponential or root")
-    parser.add_argument("--tau", required=True, type=float, help="scale of the kernel")
-    parser.add_argument("--log-tau-sd", required=True, type=float, help="standard deviation of log tau")
-    parser.add_argument(
-        "--log-worth-sd", required=True, type=float, help="standard deviation of log worth about the kernel"
-    )
     parser.add_argument(
         "--slope", required=True, type=float, help="b of the law: nats per log effective tokens"
     )
     parser.add_argument(
         "--log-slope-sd", required=True, type=float, help="standard deviation of log slope over targets"
+    )
+    parser.add_argument(
+        "--label", action="append", default=[], metavar="NAME=TEXT", help="what a corpus is called; repeated"
     )
     parser.add_argument("--draws", required=True, type=int, help="for intervals")
     parser.add_argument("--seed", required=True, type=int, help="of the draws")
@@ -62,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         propose,
     )
     from workflow_scripts.choosing.limits import check_weights, limits_of
-    from workflow_scripts.choosing.worths import UncertainKernel, worths_of
+    from workflow_scripts.choosing.worth import constants_of, worths_of
     from workflow_scripts.storage.tables import (
         read_frame,
         read_json,
@@ -72,7 +67,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
 
     weights = check_weights(arguments.targets, arguments.weights)
-    sizes = {name: entry["tokens"] for name, entry in read_json(arguments.sizes).items()}
+    sizes = {name: size["tokens"] for name, size in read_json(arguments.sizes).items()}
+    sizes = {name.removesuffix(".train"): size for name, size in sizes.items() if name.endswith(".train")}
     limits = limits_of(
         arguments.candidates,
         sizes,
@@ -87,24 +83,23 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"{arguments.alignment} has no alignments by {arguments.metric}; it has "
             f"{', '.join(sorted(table['metric'].unique()))}"
         )
-    kernel = UncertainKernel(arguments.kernel, arguments.tau, arguments.log_tau_sd, arguments.log_worth_sd)
     worths = worths_of(
         alignment,
         arguments.candidates,
         arguments.targets,
-        kernel,
+        constants_of(arguments.metric),
         arguments.draws,
         arguments.seed,
     )
     proposal = propose(limits, weights, worths)
     mix = mix_table(limits, proposal)
     slope = UncertainSlope(arguments.slope, arguments.log_slope_sd)
-    write_table(mix, arguments.output)
-    write_table(
-        gain_table(arguments.targets, weights, worths, proposal, slope, arguments.seed), arguments.gains
-    )
+    gains = gain_table(arguments.targets, weights, worths, proposal, slope, arguments.seed)
     shares = decimal_shares(mix)
-    write_plain_json(shares, arguments.shares)
+    labels = dict(label.split("=", 1) for label in arguments.label)
+    write_table(mix.replace({"candidate": labels}), arguments.output)
+    write_table(gains.replace({"target": labels}), arguments.gains)
+    write_plain_json({labels.get(name, name): share for name, share in shares.items()}, arguments.shares)
     with replaced_whole(arguments.mixture) as temporary:
         temporary.write_text(
             yaml.safe_dump(mixture_entry(shares), sort_keys=False, allow_unicode=True), encoding="utf-8"

@@ -1,6 +1,7 @@
 """The command `plumbline` of an installed package.
 
-`plumbline rank` says which of your files to train on, `plumbline select` which rows of them.
+`plumbline rank` says which of your files to train on, `plumbline select` which rows of them, `plumbline mix` in which
+shares.
 
 `plumbline run` is `snakemake` with the Snakefile of this package: it takes the targets and options of Snakemake, writes
 its results below the working directory, and lays what `--configfile` names over the default run. `plumbline where`
@@ -13,11 +14,11 @@ import sys
 from collections.abc import Sequence
 
 from workflow_scripts.command_line import parser_for
-from workflow_scripts.commands import rank, select
+from workflow_scripts.commands import mix, rank, select
 from workflow_scripts.errors import UserError
 from workflow_scripts.workflow_files import ROOT, snakefile
 
-QUESTIONS = {"rank": rank, "select": select}
+QUESTIONS = {"rank": rank, "select": select, "mix": mix}
 
 
 def main(argv: Sequence[str] | None = None) -> None:

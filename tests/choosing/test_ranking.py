@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
 
-from workflow_scripts.choosing.ranking import alike, beats, rank, sentence, standard_error, what_would_settle
+from workflow_scripts.choosing.ranking import alike, beats, rank, sentence, what_would_settle
 from workflow_scripts.choosing.worth import (
     Constants,
     all_constants,
     constants_of,
     drawn_log_worth,
     log_worth,
+    standard_error,
 )
 from workflow_scripts.errors import UserError
 from workflow_scripts.metrics.registry import metric_names

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from workflow_scripts.choosing.allocation import Allocation, Planner, mean_log_tokens
 from workflow_scripts.choosing.limits import Limits, filled
-from workflow_scripts.choosing.worths import Worths
+from workflow_scripts.choosing.worth import Worths
 from workflow_scripts.errors import UserError
 
 Array = NDArray[np.float64]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from workflow_scripts.choosing.ranking import standard_error
+from workflow_scripts.choosing.worth import standard_error
 
 
 @dataclass(frozen=True)

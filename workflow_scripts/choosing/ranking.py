@@ -120,11 +120,6 @@ def what_would_settle(ranking: Ranking) -> str:
     return f"Short training runs on {named} would settle it; more text would not."
 
 
-def standard_error(low: Sequence[float], high: Sequence[float]) -> Array:
-    """Of an alignment, from the ends of its 95% interval."""
-    return (np.asarray(high, dtype=float) - np.asarray(low, dtype=float)) / (2 * 1.96)
-
-
 def _listed(names: Sequence[str]) -> str:
     if len(names) == 1:
         return names[0]

@@ -14,15 +14,19 @@ import csv
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from workflow_scripts.errors import UserError
 
 Array = NDArray[np.float64]
 
+# Worth below this is as good as none; a kernel may underflow to 0, which has no logarithm.
+LEAST_WORTH = 1e-300
 CONSTANTS = Path(__file__).parent / "worth.csv"
 
 
@@ -54,6 +58,38 @@ def constants_of(metric: str) -> Constants:
     return known[metric]
 
 
+@dataclass(frozen=True)
+class Worths:
+    """Worths of candidates x targets, and draws of them: (draws, candidates, targets)."""
+
+    expected: Array
+    drawn: Array
+
+
+def worths_of(
+    alignment: pd.DataFrame,
+    candidates: Sequence[str],
+    targets: Sequence[str],
+    constants: Constants,
+    draws: int,
+    seed: int,
+) -> Worths:
+    """Worths by one metric's rows of an alignment table; a UserError names a pair that is missing."""
+    table = alignment.set_index(["source", "target"])
+    values, errors = np.zeros((2, len(targets), len(candidates)))
+    for (j, target), (d, candidate) in product(enumerate(targets), enumerate(candidates)):
+        key = (f"{candidate}.train", f"{target}.eval")
+        if key not in table.index or not np.isfinite(table.loc[key, "alignment"]):
+            raise UserError(
+                f"the alignment of {' with '.join(key)} is missing: measure it, or leave one of them out"
+            )
+        row = table.loc[key]
+        values[j, d], errors[j, d] = row["alignment"], standard_error(row["ci_low"], row["ci_high"])
+    drawn = np.exp(drawn_log_worth(values, errors, constants, draws, seed))
+    expected = np.exp(log_worth(values, constants.tau))
+    return Worths(np.maximum(expected.T, LEAST_WORTH), np.maximum(np.moveaxis(drawn, 1, 2), LEAST_WORTH))
+
+
 def log_worth(alignments: Array, tau: Array | float) -> Array:
     """log k along the last axis, one entry a candidate."""
     gaps = alignments.max(axis=-1, keepdims=True) - alignments
@@ -67,9 +103,16 @@ def drawn_log_worth(
     draws: int,
     seed: int,
 ) -> Array:
-    """Draws of log k, (draws, candidates): of the alignments, of tau, and of what is left."""
+    """Draws of log k, (draws, ..., candidates): of the alignments, of tau, one for all of them, and of what is left."""
     generator = np.random.default_rng(seed)
-    shape = (draws, len(alignments))
-    drawn = np.asarray(alignments) + np.asarray(errors) * generator.standard_normal(shape)
-    tau = constants.tau * np.exp(constants.log_tau_sd * generator.standard_normal((draws, 1)))
-    return log_worth(drawn, tau) + constants.scatter * generator.standard_normal(shape)
+    values = np.asarray(alignments, dtype=float)
+    shape = (draws, *values.shape)
+    drawn = values + np.asarray(errors) * generator.standard_normal(shape)
+    tau_factor = np.exp(constants.log_tau_sd * generator.standard_normal((draws, *(1 for _ in values.shape))))
+    left = constants.scatter * generator.standard_normal(shape)
+    return log_worth(drawn, constants.tau * tau_factor) + left
+
+
+def standard_error(low: ArrayLike, high: ArrayLike) -> Array:
+    """Of an alignment, from the ends of its 95% interval."""
+    return (np.asarray(high, dtype=float) - np.asarray(low, dtype=float)) / (2 * 1.96)

@@ -2,7 +2,10 @@
 
 import argparse
 import re
+from collections.abc import Sequence
 from pathlib import Path
+
+from workflow_scripts.errors import UserError
 
 UNITS = {"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9, "T": 1e12}
 
@@ -29,3 +32,17 @@ def number(text: str) -> int:
     if count < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of tokens; write 5000000, 5e6 or 5M")
     return count
+
+
+def named_numbers(option: str, values: Sequence[str]) -> dict[str, float]:
+    """NAME=NUMBER, repeated."""
+    found = {}
+    for value in values:
+        name, _, amount = value.rpartition("=")
+        try:
+            found[name] = float(amount)
+        except ValueError:
+            name = ""
+        if not name:
+            raise UserError(f"{option} {value}: write it as NAME=NUMBER")
+    return found

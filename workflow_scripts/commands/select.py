@@ -2,12 +2,13 @@
 
   plumbline select target.jsonl pool/*.jsonl.gz --tokens 5M --output chosen.parquet
 
-The pool may be larger than memory: it is read once. The rows are written with their columns, their source, a score and a
-rank; `datasets.load_dataset` reads them. Rows of the target that recur in the pool are never chosen, nor are near-copies.
-docs/OWN_DATA.md explains every output.
+The pool may be larger than memory: it is read once. The rows are written with their columns, their source, a score and
+a rank; `datasets.load_dataset` reads them. Rows that repeat the target are never chosen, nor are near-copies of better
+rows. docs/OWN_DATA.md explains every output.
 """
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -73,12 +74,10 @@ def select_rows(
     form = rows.suffix.removeprefix(".")
     config = selection_config(looked_at, pool_files, tokens, form, seed, tokenizer)
     run_workflow("select", config, folder, cores, for_snakemake)
-    taken = {
-        f"chosen.{form}": rows,
-        f"README.{form}.md": folder / "README.md",
-        "index.html": folder / "index.html",
-    }
-    take(folder, "select", taken)
+    take(folder, "select", {f"chosen.{form}": rows, "index.html": folder / "index.html"})
+    card = (answers_of(folder, "select") / f"README.{form}.md").read_text(encoding="utf-8")
+    beside = os.path.relpath(rows, folder)
+    (folder / "README.md").write_text(card.replace(f"chosen.{form}", beside), encoding="utf-8")
     return rows, folder
 
 

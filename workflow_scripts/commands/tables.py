@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from workflow_scripts.report.answers import amount, share
+from workflow_scripts.report.answers import amount, mix_sentence, share
 
 
 def ranking_lines(ranking: pd.DataFrame, answer: Mapping[str, Any]) -> Iterator[str]:
@@ -40,6 +40,25 @@ def ranking_lines(ranking: pd.DataFrame, answer: Mapping[str, Any]) -> Iterator[
     for name, warnings in answer["warnings"].items():
         for warning in warnings:
             yield f"{name}: {warning}"
+
+
+def mix_lines(mix: pd.DataFrame, gains: pd.DataFrame) -> Iterator[str]:
+    yield mix_sentence(mix, gains)
+    yield ""
+    rows = [
+        [
+            row["candidate"],
+            share(row["share"]),
+            f"{share(row['share_low'])} to {share(row['share_high'])}",
+            amount(row["tokens"]),
+            f"{row['epochs']:.2f}",
+            f"{row['price']:.2f}",
+        ]
+        for row in mix.sort_values("share", ascending=False, kind="stable").to_dict("records")
+    ]
+    yield from aligned(
+        [["candidate", "share", "95% interval", "tokens", "epochs", "price"], *rows], left=(0,)
+    )
 
 
 def aligned(rows: Sequence[Sequence[str]], left: tuple[int, ...]) -> Iterator[str]:

@@ -54,6 +54,8 @@ RULES: dict[str, Rule] = {
     "show_ranking": Rule("choosing"),
     "select_rows": Rule("choosing", threads=2, runtime=480, start_up=5.0),
     "show_selection": Rule("choosing"),
+    "mix_candidates": Rule("choosing", start_up=5.0),
+    "show_mix": Rule("choosing"),
     "describe_run": Rule("report", once=True),
     "render_report": Rule("report", start_up=15.0, once=True),
 }

@@ -146,6 +146,7 @@ def planned_jobs(plan: RunPlan) -> dict[str, int]:
         "survey_pool": sum(len(plan.choosing.surveyed(question)) for question in ranked),
         **dict.fromkeys(("rank_candidates", "show_ranking"), len(ranked)),
         **dict.fromkeys(("select_rows", "show_selection"), len(plan.choosing.named("select"))),
+        **dict.fromkeys(("mix_candidates", "show_mix"), len(plan.choosing.named("mix"))),
         **{name: 1 for name, rule in RULES.items() if rule.once and name not in left_out},
     }
 

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 HERE = Path(__file__).parent
+OF_ALL_TARGETS = "mean"
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,33 @@ def selection_page(summary: Mapping[str, Any], target: str, labels: Mapping[str,
 def selection_sentence(summary: Mapping[str, Any], target: str) -> str:
     chosen = summary["chosen"]
     return f"{amount(chosen['tokens'])} tokens for {target}: {chosen['rows']:,} rows chosen from {summary['rows']:,}."
+
+
+def mix_page(mix: pd.DataFrame, gains: pd.DataFrame) -> str:
+    """HTML of proposed shares, largest first."""
+    return _page(
+        "mix.html.j2",
+        sentence=mix_sentence(mix, gains),
+        targets=[name for name in gains["target"].unique() if name != OF_ALL_TARGETS],
+        rows=mix.sort_values("share", ascending=False, kind="stable").to_dict("records"),
+        gains=gains.to_dict("records"),
+        budget_price=mix["budget_price"].iloc[0],
+        tokens=int(mix["tokens"].sum()),
+    )
+
+
+def mix_sentence(mix: pd.DataFrame, gains: pd.DataFrame) -> str:
+    """The shares in words, and what they gain over equal ones; an interval that holds 1 is no gain."""
+    largest = mix[mix["tokens"] > 0].sort_values("share", ascending=False, kind="stable")
+    shares = ", ".join(
+        f"{share(row['share'])} {row['candidate']}" for row in largest.head(4).to_dict("records")
+    )
+    more = f" and {len(largest) - 4} more" if len(largest) > 4 else ""
+    mean = gains[(gains["against"] == "uniform") & (gains["target"] == OF_ALL_TARGETS)].iloc[0]
+    times = f"{mean['effective_token_ratio']:.2g} times the effective tokens of equal shares"
+    interval = f"95% interval {mean['low']:.2g} to {mean['high']:.2g}"
+    verdict = "" if mean["low"] > 1 else ", so perhaps none"
+    return f"{shares}{more}: {times} ({interval}{verdict})."
 
 
 def _page(template: str, **values: Any) -> str:

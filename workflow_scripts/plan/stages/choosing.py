@@ -75,6 +75,15 @@ class Choosing:
         """What is said of a selection; its name has the format of the rows, as all that is made with them."""
         return f"{self.folder(question)}/summary.{self.questions[question]['format']}.json"
 
+    def weights(self, question: str) -> list[float]:
+        """Of the targets, in their order."""
+        asked = self.questions[question]
+        return [asked["weights"].get(target, 1) for target in asked["targets"]]
+
+    def minimum_shares(self, question: str) -> list[str]:
+        shares = self.questions[question]["minimum_shares"]
+        return options("--minimum-share", shares, map(str, shares.values()))
+
     def labels(self, question: str) -> list[str]:
         """Options that say what corpora are called in the answer."""
         labels = self.questions[question]["labels"]

@@ -1,0 +1,117 @@
+"""In which shares to mix some files, for one or several files that say what the model is for.
+
+  plumbline mix target.jsonl other_target.jsonl --from a.jsonl b.jsonl --tokens 100M --epochs 4
+
+Writes the shares (mix.parquet, weights.json), what they gain over simpler choices (gains.parquet), a page, and
+mixture.yaml, the entry of a corpus for a config of Plumbline. docs/OWN_DATA.md explains every output.
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from workflow_scripts.commands.config import METRICS, question_config
+from workflow_scripts.commands.options import add_common_options, named_numbers, number
+from workflow_scripts.commands.run import answers_of, prepared_folder, run_workflow, take
+from workflow_scripts.commands.text_files import TextFile, look_at, usable
+from workflow_scripts.errors import UserError
+
+ANSWERS = ("mix.parquet", "gains.parquet", "weights.json", "mixture.yaml", "index.html")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("targets", nargs="+", help="files of text that the model is for")
+    parser.add_argument("--from", dest="candidates", nargs="+", required=True, help="files to mix")
+    parser.add_argument("--tokens", required=True, type=number, help="to train on, such as 100M")
+    parser.add_argument(
+        "--epochs", type=float, default=4, help="how often a token may be read at most (default: 4)"
+    )
+    parser.add_argument(
+        "--weights", nargs="+", default=[], metavar="TARGET=WEIGHT", help="of a target; 1 where none is given"
+    )
+    parser.add_argument(
+        "--minimum-shares",
+        nargs="+",
+        default=[],
+        metavar="CANDIDATE=SHARE",
+        help="least share of a candidate",
+    )
+    add_common_options(parser, "plumbline_mix")
+    parser.add_argument(
+        "--metrics", nargs="+", default=list(METRICS), help="measures of alignment; the first decides"
+    )
+
+
+def main(given: argparse.Namespace, for_snakemake: list[str]) -> None:
+    from workflow_scripts.commands.tables import mix_lines
+    from workflow_scripts.storage.tables import read_frame
+
+    mix_files(
+        given.targets,
+        given.candidates,
+        tokens=given.tokens,
+        epochs=given.epochs,
+        weights=named_numbers("--weights", given.weights),
+        minimum_shares=named_numbers("--minimum-shares", given.minimum_shares),
+        output=given.output,
+        text=given.text,
+        metrics=given.metrics,
+        cores=given.cores,
+        seed=given.seed,
+        tokenizer=given.tokenizer,
+        for_snakemake=for_snakemake,
+    )
+    answers = answers_of(given.output, "mix")
+    for line in mix_lines(read_frame(answers / "mix.parquet"), read_frame(answers / "gains.parquet")):
+        print(line)
+    print(f"\n{given.output / 'index.html'} shows it; {given.output / 'mix.parquet'} has every number")
+
+
+def mix_files(
+    targets: Sequence[str],
+    candidates: Sequence[str],
+    *,
+    tokens: int,
+    epochs: float,
+    weights: Mapping[str, float],
+    minimum_shares: Mapping[str, float],
+    output: Path,
+    text: str | None,
+    metrics: Sequence[str],
+    cores: int | None,
+    seed: int,
+    tokenizer: str | None,
+    for_snakemake: Sequence[str] = (),
+) -> None:
+    """Make the shares in the folder `output`."""
+    looked_at = look_at([*targets, *candidates], text)
+    of_targets = looked_at[: len(targets)]
+    mixed = usable(of_targets, looked_at[len(targets) :])
+    if len(mixed) < 2:
+        raise UserError("there is nothing to mix: name at least two candidates that can be measured")
+    prepared_folder(output)
+    question = {
+        "name": "mix",
+        "kind": "mix",
+        "targets": [one.name for one in of_targets],
+        "candidates": [one.name for one in mixed],
+        "tokens": tokens,
+        "epochs": epochs,
+        "weights": _by_config_name("--weights", weights, of_targets),
+        "minimum_shares": _by_config_name("--minimum-shares", minimum_shares, mixed),
+    }
+    config = question_config(question, of_targets, mixed, metrics, seed, tokenizer)
+    run_workflow("mix", config, output, cores, for_snakemake)
+    take(output, "mix", {name: output / name for name in ANSWERS})
+
+
+def _by_config_name(option: str, numbers: Mapping[str, float], files: Sequence[TextFile]) -> dict[str, float]:
+    """Numbers by the name in the config; users name a file, or what it is called."""
+    found = {}
+    for name, value in numbers.items():
+        matching = [one for one in files if name in (one.label, one.path.name, str(one.path))]
+        if not matching:
+            known = ", ".join(one.label for one in files)
+            raise UserError(f"{option} {name}={value:g}: there is no {name}; there are {known}")
+        found[matching[0].name] = value
+    return found
