@@ -3,7 +3,9 @@
 import datetime
 import gzip
 import json
+import os
 import random
+from concurrent.futures import ProcessPoolExecutor
 
 import pandas as pd
 import pytest
@@ -12,7 +14,7 @@ from datasets import load_dataset
 
 from tests.pool.conftest import legal, medical, write_lines, write_target
 from workflow_scripts.errors import UserError
-from workflow_scripts.pool import best_rows, selection
+from workflow_scripts.pool import best_rows, reading, selection
 from workflow_scripts.select_rows import main
 from workflow_scripts.storage.tables import read_frame, read_json
 
@@ -199,6 +201,17 @@ def test_a_line_that_only_a_process_sees_is_one_sentence(tmp_path, pool, target,
     with pytest.raises(UserError, match=r"pool both: files corpus: a.jsonl line 41 is not JSON"):
         choose(tmp_path, pool, target, processes=2)
     assert not (tmp_path / "chosen.parquet").exists() and not list(tmp_path.glob("scratch/*"))
+
+
+def test_a_killed_process_is_one_sentence(tmp_path, pool, target, monkeypatch):
+    class Killed(ProcessPoolExecutor):
+        def submit(self, *arguments):
+            return super().submit(os._exit, 9)
+
+    monkeypatch.setattr(reading, "ProcessPoolExecutor", Killed)
+    with pytest.raises(UserError, match="a process that read the pool was killed"):
+        choose(tmp_path, pool, target, processes=2)
+    assert not list(tmp_path.glob("scratch/*"))
 
 
 def test_what_makes_no_sense_is_refused(tmp_path, pool, target):
