@@ -84,6 +84,12 @@ def test_all_rows_but_copies_and_leaks_are_chosen_from_a_small_pool(tmp_path, po
     assert len(rows) == 113 - 1 - 2 and summary["duplicates"] == {"equal": 1, "near": 1}
     assert not summary["is_full"] and "fewer than the 1,000,000 asked for" in summary["notes"][0]
     assert summary["notes"][0] in caplog.text
+    nearer = rows[rows["score"] > 0]
+    tokens = nearer["text"].fillna(nearer["body"]).str.len().sum() / 4.5
+    assert summary["notes"][1].startswith(
+        f"{len(rows) - len(nearer)} of the chosen rows have a score of 0 or less"
+    )
+    assert f"a budget of {round(tokens):,} tokens leaves them out" in summary["notes"][1]
     at_end = rows[rows["source"] == "table"].sort_values("source_row")
     assert at_end["year"].tolist() == [str(n) for n in range(30)] and at_end["kind"].isna().all()
     assert at_end["row_id"].tolist() == [f"c.csv#{n}" for n in range(30)]

@@ -70,6 +70,13 @@ def select(
             f"The pool has {round(held / bytes_per_token):,} tokens that can be chosen, fewer than the {tokens:,} "
             "asked for: all of them are chosen."
         )
+    is_nearer = chosen.index["score"] > 0
+    if not is_nearer.all():
+        nearer = round(int(chosen.index["bytes"][is_nearer].sum()) / bytes_per_token)
+        notes.append(
+            f"{int((~is_nearer).sum()):,} of the chosen rows have a score of 0 or less: their words are likelier in "
+            f"the pool than in the target; a budget of {nearer:,} tokens leaves them out."
+        )
     if chosen.sampled_share < 1:
         notes.append(
             f"Near-copies were looked for with a sample of {chosen.sampled_share:.2%} of all word 5-grams."
