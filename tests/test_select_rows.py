@@ -159,7 +159,7 @@ def test_the_pool_is_read_again_where_most_of_the_best_are_copies(tmp_path, targ
     pool = {"all": {"source": "files", "paths": [str(tmp_path / "a.jsonl")]}}
     summary = choose(tmp_path, pool, target, tokens=1000)
     assert summary["passes"] > 1 and summary["is_full"] and summary["duplicates"]["near"] == 29
-    assert "read again for 4 times the budget" in caplog.text
+    assert "read again, keeping 8 times the budget" in caplog.text
 
 
 def test_rows_of_a_limited_entry_are_those_of_the_corpus(tmp_path, pool, target):
