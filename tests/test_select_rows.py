@@ -3,7 +3,9 @@
 import datetime
 import gzip
 import json
+import os
 import random
+from concurrent.futures import ProcessPoolExecutor
 
 import pandas as pd
 import pytest
@@ -12,9 +14,9 @@ from datasets import load_dataset
 
 from tests.pool.conftest import legal, medical, write_lines, write_target
 from workflow_scripts.errors import UserError
-from workflow_scripts.pool import best_rows, selection
+from workflow_scripts.pool import best_rows, reading, selection
 from workflow_scripts.select_rows import main
-from workflow_scripts.storage.tables import read_frame, read_json
+from workflow_scripts.storage.tables import read_frame, read_json, write_json
 
 OWN = ["row_id", "source", "source_row", "source_file", "score", "rank"]
 TARGET = medical(40, seed=7)
@@ -46,13 +48,16 @@ def choose(folder, pool, target, tokens=2000, output="chosen.parquet", processes
     budget = [
         "--tokens",
         str(tokens),
-        "--bytes-per-token",
-        "4.5",
+        "--sizes",
+        str(folder / "sizes.json"),
+        "--size-of",
+        "goal.eval",
         "--seed",
         "0",
         "--processes",
         str(processes),
     ]
+    write_json({"goal.eval": {"bytes_per_token": 4.5}}, folder / "sizes.json")
     outputs = ["--output", str(folder / output), "--card", str(folder / "README.md")]
     outputs += ["--summary", str(folder / "summary.json"), "--scratch", str(folder / "scratch")]
     main([*entries, "--target", str(target), "--split", split, *budget, *outputs])
@@ -82,6 +87,12 @@ def test_all_rows_but_copies_and_leaks_are_chosen_from_a_small_pool(tmp_path, po
     assert len(rows) == 113 - 1 - 2 and summary["duplicates"] == {"equal": 1, "near": 1}
     assert not summary["is_full"] and "fewer than the 1,000,000 asked for" in summary["notes"][0]
     assert summary["notes"][0] in caplog.text
+    nearer = rows[rows["score"] > 0]
+    tokens = nearer["text"].fillna(nearer["body"]).str.len().sum() / 4.5
+    assert summary["notes"][1].startswith(
+        f"{len(rows) - len(nearer)} of the chosen rows have a score of 0 or less"
+    )
+    assert f"a budget of {round(tokens):,} tokens leaves them out" in summary["notes"][1]
     at_end = rows[rows["source"] == "table"].sort_values("source_row")
     assert at_end["year"].tolist() == [str(n) for n in range(30)] and at_end["kind"].isna().all()
     assert at_end["row_id"].tolist() == [f"c.csv#{n}" for n in range(30)]
@@ -151,7 +162,7 @@ def test_the_pool_is_read_again_where_most_of_the_best_are_copies(tmp_path, targ
     pool = {"all": {"source": "files", "paths": [str(tmp_path / "a.jsonl")]}}
     summary = choose(tmp_path, pool, target, tokens=1000)
     assert summary["passes"] > 1 and summary["is_full"] and summary["duplicates"]["near"] == 29
-    assert "read again for 4 times the budget" in caplog.text
+    assert "read again, keeping 8 times the budget" in caplog.text
 
 
 def test_rows_of_a_limited_entry_are_those_of_the_corpus(tmp_path, pool, target):
@@ -185,7 +196,7 @@ def test_a_pool_that_cannot_be_read_is_one_sentence(tmp_path, target, spec, cont
     with pytest.raises(UserError, match=message) as caught:
         choose(tmp_path, pool, target)
     assert "\n" not in str(caught.value)
-    left = {path.name for path in tmp_path.iterdir()} - {"a.jsonl", "documents.parquet"}
+    left = {path.name for path in tmp_path.iterdir()} - {"a.jsonl", "documents.parquet", "sizes.json"}
     assert left <= {"scratch"} and not list(tmp_path.glob("scratch/*"))
 
 
@@ -199,6 +210,17 @@ def test_a_line_that_only_a_process_sees_is_one_sentence(tmp_path, pool, target,
     with pytest.raises(UserError, match=r"pool both: files corpus: a.jsonl line 41 is not JSON"):
         choose(tmp_path, pool, target, processes=2)
     assert not (tmp_path / "chosen.parquet").exists() and not list(tmp_path.glob("scratch/*"))
+
+
+def test_a_killed_process_is_one_sentence(tmp_path, pool, target, monkeypatch):
+    class Killed(ProcessPoolExecutor):
+        def submit(self, *arguments):
+            return super().submit(os._exit, 9)
+
+    monkeypatch.setattr(reading, "ProcessPoolExecutor", Killed)
+    with pytest.raises(UserError, match="a process that read the pool was killed"):
+        choose(tmp_path, pool, target, processes=2)
+    assert not list(tmp_path.glob("scratch/*"))
 
 
 def test_what_makes_no_sense_is_refused(tmp_path, pool, target):

@@ -6,6 +6,7 @@ repeat each other the best one is. docs/method/selecting.md says how.
 
 import argparse
 import json
+import logging
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 from workflow_scripts.command_line import parser_for, run
 from workflow_scripts.errors import UserError
 from workflow_scripts.storage.tables import read_json, replaced_whole, write_json
+
+logger = logging.getLogger(__name__)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -48,33 +51,28 @@ def main(argv: Sequence[str] | None = None) -> None:
     from workflow_scripts.pool.card import card
     from workflow_scripts.pool.chosen_table import write_chosen
     from workflow_scripts.pool.rows import PoolEntry
-    from workflow_scripts.pool.selection import select
+    from workflow_scripts.pool.selection import Request, select
+    from workflow_scripts.pool.summary import summary_of
     from workflow_scripts.pool.target import read_target
 
-    if arguments.tokens < 1 or arguments.processes < 1:
-        raise UserError("tokens and processes must be greater than 0")
     bytes_per_token = read_json(arguments.sizes)[arguments.size_of]["bytes_per_token"]
+    request = Request(arguments.tokens, bytes_per_token, arguments.seed, arguments.processes)
+    if request.tokens < 1 or request.processes < 1:
+        raise UserError("tokens and processes must be greater than 0")
     if not arguments.output.name.endswith((".parquet", ".jsonl")):
         raise UserError(f"{arguments.output}: chosen rows are written as .parquet or .jsonl")
-    named = [entry.partition("=") for entry in arguments.pool]
-    entries = [PoolEntry.opened(name, json.loads(spec)) for name, _, spec in named]
+    named = sorted(entry.partition("=")[::2] for entry in arguments.pool)
+    entries = [PoolEntry.opened(name, json.loads(spec)) for name, spec in named]
     if len({entry.name for entry in entries}) < len(entries):
         raise UserError("two entries of the pool have the same name; give each its own")
     target = read_target(arguments.target, arguments.split)
     arguments.scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=arguments.scratch, prefix="select-") as folder:
-        chosen, summary = select(
-            entries,
-            target,
-            arguments.tokens,
-            bytes_per_token,
-            arguments.seed,
-            arguments.processes,
-            Path(folder),
-        )
-        ordered = sorted(entries, key=lambda entry: entry.name)
-        files = [list(entry.files.values()) for entry in ordered]
-        as_text = write_chosen(chosen, [entry.name for entry in ordered], files, arguments.output)
+        selection = select(entries, target, request, Path(folder))
+        summary = summary_of(selection, entries, target, request)
+        for note in summary["notes"]:
+            logger.warning(note)
+        as_text = write_chosen(selection.chosen, entries, arguments.output)
     if as_text:
         summary["notes"].append(f"Columns whose types differ between rows are text: {', '.join(as_text)}.")
     with replaced_whole(arguments.card) as temporary:

@@ -63,7 +63,7 @@ def test_every_format_is_looked_at(tmp_path, texts):
     write(tmp_path / "j.jsonl.gz", texts)
     files = look_at([str(path) for path in sorted(tmp_path.iterdir())], None)
     assert len({one.words_seen for one in files}) == 1
-    assert all(one.is_seen_whole and not one.is_too_short for one in files)
+    assert all(one.is_seen_whole and not one.is_shorter_than(1500) for one in files)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from workflow_scripts.pool.choosing import Chosen
+from workflow_scripts.pool.rows import PoolEntry
 from workflow_scripts.pool.spill import unpack
 from workflow_scripts.storage.tables import replaced_whole, write_portions
 
@@ -28,20 +29,15 @@ PREFIX = "original_"
 _Columns = dict[str, list[Any]]
 
 
-def write_chosen(
-    chosen: Chosen, sources: Sequence[str], files: Sequence[Sequence[str]], path: Path
-) -> list[str]:
-    """Write Parquet, or JSON lines where the name ends so; which columns became text because their types differ.
-
-    `sources` are the names of the entries, `files` those of their files.
-    """
+def write_chosen(chosen: Chosen, entries: Sequence[PoolEntry], path: Path) -> list[str]:
+    """Write Parquet, or JSON lines where the name ends so; which columns became text because their types differ."""
     schema, as_text = _schema_of(chosen)
     whole = pa.schema(
         [*OWN, *(field.with_name(name) for field, name in zip(schema, _free_names(schema), strict=True))]
     )
     tables = (
         pa.table([*ours, *_arrays(columns, schema, as_text)], schema=whole)
-        for ours, columns in zip(_own_columns(chosen, sources, files), _portions(chosen), strict=True)
+        for ours, columns in zip(_own_columns(chosen, entries), _portions(chosen), strict=True)
     )
     if path.name.endswith(".jsonl"):
         _write_lines(tables, path)
@@ -58,16 +54,15 @@ def _portions(chosen: Chosen) -> Iterator[_Columns]:
         yield {name: [row.get(name) for row in rows] for name in names}
 
 
-def _own_columns(
-    chosen: Chosen, sources: Sequence[str], files: Sequence[Sequence[str]]
-) -> Iterator[list[pa.Array]]:
+def _own_columns(chosen: Chosen, entries: Sequence[PoolEntry]) -> Iterator[list[pa.Array]]:
+    files = [list(entry.files.values()) for entry in entries]
     done = 0
     for portion in chosen.rows.portions():
         index = chosen.index[done : done + len(portion)]
         places = zip(index["source"].tolist(), index["file"].tolist(), strict=True)
         columns: list[Any] = [
             [unpack(packed)[0] for _, packed in portion],
-            [sources[source] for source in index["source"]],
+            [entries[source].name for source in index["source"]],
             index["row"],
             [files[source][file] for source, file in places],
             index["score"],

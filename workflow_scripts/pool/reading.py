@@ -4,6 +4,7 @@ import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from workflow_scripts.errors import UserError
 from workflow_scripts.pool.best_rows import FIELDS, BestRows, Index
 from workflow_scripts.pool.leaks import LeakFinder
 from workflow_scripts.pool.progress import Progress
@@ -20,7 +22,6 @@ from workflow_scripts.pool.spill import pack
 from workflow_scripts.pool.words import find_words
 
 NO_WORDS = "without words"
-LEAKING = "rows that repeat the target"
 
 # Scores are counted in steps of 1/1000 between -20 and 20, so that quantiles of any number of rows need 320 kB.
 _STEP, _LARGEST = 1e-3, 20.0
@@ -134,6 +135,10 @@ def read_pool(
                 for job in done:
                     job.result()
                 progress.at(sum(bytes_read[:]))
+        except BrokenProcessPool:
+            raise UserError(
+                "a process that read the pool was killed, mostly because memory ran out; read it with fewer processes"
+            ) from None
         finally:
             is_stopped.value = 1
     return [job.result() for job in jobs]

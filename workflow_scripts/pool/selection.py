@@ -5,13 +5,11 @@ import math
 import shutil
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from workflow_scripts.errors import UserError
-from workflow_scripts.pool import importance, leaks, near_copies
+from workflow_scripts.pool import importance
 from workflow_scripts.pool.choosing import Chosen, choose
 from workflow_scripts.pool.leaks import LeakFinder
 from workflow_scripts.pool.reading import Part, Tally, read_pool
@@ -23,91 +21,63 @@ from workflow_scripts.pool.target import Target
 logger = logging.getLogger(__name__)
 
 _FIRST_SLACK = 2
-"""Bytes of text that are kept for each byte wanted, since some are near-copies. Doubled where it was too little."""
+"""Bytes of text that are kept for each byte wanted, since some are near-copies."""
 
-_QUANTILES = (0.01, 0.1, 0.5, 0.9, 0.99)
+_MORE_SLACK = 4
+"""Times as many are kept where that was too little."""
 
 
-def select(
-    entries: Sequence[PoolEntry],
-    target: Target,
-    tokens: int,
-    bytes_per_token: float,
-    seed: int,
-    processes: int,
-    folder: Path,
-) -> tuple[Chosen, dict[str, Any]]:
-    """The chosen rows and the summary; `folder` is for what is kept on the way."""
+@dataclass(frozen=True)
+class Request:
+    tokens: int
+    bytes_per_token: float
+    seed: int
+    processes: int
+
+    @property
+    def bytes(self) -> int:
+        return math.ceil(self.tokens * self.bytes_per_token)
+
+    def tokens_of(self, text_bytes: int) -> int:
+        return round(text_bytes / self.bytes_per_token)
+
+
+@dataclass(frozen=True)
+class Selection:
+    chosen: Chosen
+    tally: Tally
+    score_rule: str
+    passes: int
+    seconds: dict[str, float]
+
+
+def select(entries: Sequence[PoolEntry], target: Target, request: Request, folder: Path) -> Selection:
+    """`entries` are in the order of their names; `folder` is for what is kept on the way."""
     started = time.perf_counter()
-    entries = sorted(entries, key=lambda entry: entry.name)
-    budget = math.ceil(tokens * bytes_per_token)
-    scorer = importance.fit(target.texts, sampled_texts(entries, seed))
+    scorer = importance.fit(target.texts, sampled_texts(entries, request.seed))
     finder = LeakFinder(target.words)
-    fitted = time.perf_counter()
-    slack, passes, reading_seconds = _FIRST_SLACK, 0, 0.0
+    seconds = {"fit": time.perf_counter() - started, "read": 0.0}
+    passes, limit = 0, _FIRST_SLACK * request.bytes
     while True:
         passes += 1
         own = folder / f"pass-{passes}"
         own.mkdir()
         pass_started = time.perf_counter()
-        parts = read_pool(entries, scorer, finder, slack * budget, processes, own)
-        reading_seconds = time.perf_counter() - pass_started
+        parts = read_pool(entries, scorer, finder, limit, request.processes, own)
+        seconds["read"] += time.perf_counter() - pass_started
         tally = _together(parts)
         _refuse_nothing(parts, tally)
-        chosen = choose(parts, entries, budget, slack * budget, own)
+        chosen = choose(parts, entries, request.bytes, limit, own)
         if chosen.is_full or not chosen.is_cut:
             break
+        limit *= _MORE_SLACK
         logger.warning(
-            "near-copies are more than half of the best rows, so the pool is read again for %d times the budget",
-            2 * slack,
+            "most of the best rows are near-copies: the pool is read again, keeping %d times the budget",
+            limit // request.bytes,
         )
         shutil.rmtree(own)
-        slack *= 2
-    held = int(chosen.index["bytes"].sum())
-    notes = []
-    if not chosen.is_full:
-        notes.append(
-            f"The pool has {round(held / bytes_per_token):,} tokens that can be chosen, fewer than the {tokens:,} "
-            "asked for: all of them are chosen."
-        )
-    if chosen.sampled_share < 1:
-        notes.append(
-            f"Near-copies were looked for with a sample of {chosen.sampled_share:.2%} of all word 5-grams."
-        )
-    seconds = time.perf_counter() - started
-    summary = {
-        "rows": tally.rows.total(),
-        "bytes": tally.bytes.total(),
-        "words": tally.words,
-        "files": sum(len(entry.files) for entry in entries),
-        "skipped": {why: count for why, count in tally.skipped.items() if count},
-        "target": {"rows": len(target.texts), "words": len(target.words.hashes)},
-        "budget": tokens,
-        "bytes_per_token": bytes_per_token,
-        "is_full": chosen.is_full,
-        "chosen": {"rows": len(chosen.index), "tokens": round(held / bytes_per_token), "bytes": held},
-        "duplicates": {"equal": int((chosen.index["copies"] - 1).sum()), "near": chosen.near_copies},
-        "leaks": {"rows": tally.leaking_rows, "target_rows": len(tally.leaked)},
-        "scores": {
-            "pool": {str(share): tally.score_quantile(share) for share in _QUANTILES},
-            "chosen": {str(share): float(np.quantile(chosen.index["score"], share)) for share in _QUANTILES},
-        },
-        "sources": _sources(entries, tally, chosen, bytes_per_token),
-        "rules": {"score": scorer.rule, "leaks": leaks.RULE, "near_copies": near_copies.RULE},
-        "notes": notes,
-        "seed": seed,
-        "processes": processes,
-        "passes": passes,
-        "seconds": {
-            "fit": round(fitted - started, 3),
-            "read": round(reading_seconds, 3),
-            "total": round(seconds, 3),
-        },
-        "mb_per_second": round(tally.bytes.total() / seconds / 1e6, 3),
-    }
-    for note in notes:
-        logger.warning(note)
-    return chosen, summary
+    seconds["total"] = time.perf_counter() - started
+    return Selection(chosen, tally, scorer.rule, passes, seconds)
 
 
 def _together(parts: Sequence[Part]) -> Tally:
@@ -125,21 +95,3 @@ def _refuse_nothing(parts: Sequence[Part], tally: Tally) -> None:
             "every row of the pool repeats a row of the target, so none may be chosen; give other text to choose from"
         )
     raise UserError(f"pool: {why_empty(+tally.skipped)}")
-
-
-def _sources(
-    entries: Sequence[PoolEntry], tally: Tally, chosen: Chosen, bytes_per_token: float
-) -> dict[str, dict[str, Any]]:
-    total = max(int(chosen.index["bytes"].sum()), 1)
-    described = {}
-    for number, entry in enumerate(entries):
-        sizes = chosen.index["bytes"][chosen.index["source"] == number]
-        described[entry.name] = {
-            "rows": tally.rows[entry.name],
-            "bytes": tally.bytes[entry.name],
-            "chosen_rows": len(sizes),
-            "chosen_tokens": round(int(sizes.sum()) / bytes_per_token),
-            "share": int(sizes.sum()) / total,
-            "licence": str(entry.spec.get("licence", "not stated")),
-        }
-    return described
