@@ -52,6 +52,19 @@ def add_metric_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=1)
 
 
+def named_paths(option: str, values: Sequence[str]) -> dict[str, Path]:
+    """NAME=PATH, each name once."""
+    named: dict[str, Path] = {}
+    for value in values:
+        name, separator, path = value.partition("=")
+        if not (name and separator and path):
+            raise UserError(f"--{option} {value}: write it as NAME=PATH")
+        if name in named:
+            raise UserError(f"--{option} names {name} twice")
+        named[name] = Path(path)
+    return named
+
+
 def set_threads(count: int) -> None:
     """Fix the threads of every numerical library, so that sums are made in one order whatever --cores is.
 

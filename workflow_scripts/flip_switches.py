@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workflow_scripts.command_line import parser_for, run, set_threads
+from workflow_scripts.command_line import named_paths, parser_for, run, set_threads
 from workflow_scripts.errors import UserError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
     set_threads(arguments.threads)
-    from workflow_scripts.metrics.inputs import check_batches, named_paths
+    from workflow_scripts.metrics.inputs import check_batches
     from workflow_scripts.training.devices import claimed_device
 
     check_batches(arguments.batches)

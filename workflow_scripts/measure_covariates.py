@@ -13,7 +13,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from workflow_scripts.command_line import parser_for, run, set_threads
+from workflow_scripts.command_line import named_paths, parser_for, run, set_threads
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     import numpy as np
 
     from workflow_scripts.metrics.covariates import covariate_table, facts_of, probe_losses
-    from workflow_scripts.metrics.inputs import compared_indices, named_paths, read_set_rows
+    from workflow_scripts.metrics.inputs import compared_indices, read_set_rows
     from workflow_scripts.storage.content_store import ContentStore
     from workflow_scripts.storage.tables import write_table
 

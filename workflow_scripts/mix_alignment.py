@@ -18,7 +18,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from workflow_scripts.command_line import add_metric_options, parser_for, run, set_threads
+from workflow_scripts.command_line import add_metric_options, named_paths, parser_for, run, set_threads
 from workflow_scripts.errors import UserError
 
 
@@ -42,7 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
     set_threads(arguments.threads)
-    from workflow_scripts.metrics.inputs import check_same_length, named_paths, rows_that_all_have, whole_set
+    from workflow_scripts.metrics.inputs import check_same_length, rows_that_all_have, whole_set
     from workflow_scripts.metrics.mixtures import align_mixtures, read_mixtures
     from workflow_scripts.metrics.opening import open_metric
     from workflow_scripts.metrics.pieces import Pieces

@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from workflow_scripts.command_line import parser_for, run
+from workflow_scripts.command_line import named_paths, parser_for, run
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -37,7 +37,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
     from workflow_scripts.choosing.answer import ranking_answer
     from workflow_scripts.choosing.measured import Measured
-    from workflow_scripts.metrics.inputs import named_paths
     from workflow_scripts.storage.tables import read_frame, read_json, write_json, write_table
 
     measured = Measured(

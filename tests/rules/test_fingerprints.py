@@ -20,6 +20,8 @@ OF_NO_JOB = (
     "records",
     "importable",
     "plumbline_command",
+    "commands",
+    "api",
 )
 NO_PROGRAMS = ("__init__", "command_line", "errors", "workflow_files")
 
@@ -28,8 +30,10 @@ BY_NAME = {"build_corpus": "corpus", "compare_sets": "metric", "mix_alignment": 
 
 # The rules that an edit below a folder may run again.
 RULES_OF = {
-    "corpora": {"build_corpus"},
-    "report": {"render_report"},
+    "corpora": {"build_corpus", "select_rows", "survey_pool"},
+    "pool": {"select_rows", "survey_pool"},
+    "choosing": {"measure_sizes", "mix_candidates", "rank_candidates"},
+    "report": {"render_report", "show_mix", "show_ranking", "show_selection"},
     "statistics": {
         "analyse_published",
         "choose_data",
@@ -75,7 +79,7 @@ def job_modules(config, folder) -> list[dict]:
         [
             sys.executable,
             str(LIST_JOB_MODULES),
-            "report,one_sentence",
+            "report,one_sentence,answers",
             str(root / "configs" / "quick.yaml"),
             str(folder / "run.yaml"),
         ],
@@ -107,7 +111,19 @@ def all_jobs(quick, tmp_path_factory) -> list[dict]:
     first = {**first, "train_sets": [*first["train_sets"], *corpora, "shuffled_docstrings"]}
     experiments = [first, *others, recorded_experiment(folder)]
     alignment = {"metrics": metric_names(), "encoder": "somebody/encoder"}
-    return job_modules({"experiments": experiments, "corpora": corpora, "alignment": alignment}, folder)
+    config = {"experiments": experiments, "corpora": corpora, "alignment": alignment}
+    return job_modules(config | {"questions": questions()}, folder)
+
+
+def questions() -> list[dict]:
+    """One of each kind."""
+    candidates = {"candidates": ["of_files", "cpp_headers"]}
+    target = {"target": "scientific_docstrings"}
+    return [
+        {"name": "which", "kind": "rank", **target, **candidates},
+        {"name": "rows", "kind": "select", **target, "pool": ["of_files"], "tokens": 1000},
+        {"name": "shares", "kind": "mix", "targets": list(target.values()), **candidates, "tokens": 1000},
+    ]
 
 
 def recorded_experiment(folder) -> dict:
@@ -156,7 +172,11 @@ def test_every_module_is_in_the_fingerprint_of_some_job(root, all_jobs):
 def test_a_source_is_in_the_fingerprint_of_its_own_corpora_alone(all_jobs):
     by_module = jobs_by_module(all_jobs)
     corpora = {
-        source: {job["wildcards"]["corpus"] for job in by_module[f"corpora.sources.{source}"]}
+        source: {
+            job["wildcards"]["corpus"]
+            for job in by_module[f"corpora.sources.{source}"]
+            if job["rule"] == "build_corpus"
+        }
         for source in ("environment", "files", "hub")
     }
     assert corpora["files"] == {"of_files"}

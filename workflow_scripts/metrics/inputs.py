@@ -24,19 +24,6 @@ def check_batches(batches: int) -> None:
         raise UserError(f"--batches is {batches}: at least {FEWEST_BATCHES} are needed for an interval")
 
 
-def named_paths(option: str, values: Sequence[str]) -> dict[str, Path]:
-    """NAME=PATH, each name once."""
-    named: dict[str, Path] = {}
-    for value in values:
-        name, separator, path = value.partition("=")
-        if not (name and separator and path):
-            raise UserError(f"--{option} {value}: write it as NAME=PATH")
-        if name in named:
-            raise UserError(f"--{option} names {name} twice")
-        named[name] = Path(path)
-    return named
-
-
 def rows_that_all_have(paths: Iterable[Path], batches: int, rows_per_batch: int) -> int:
     """Rows of a batch, if every set is to fill its batches: those asked for, or what the smallest set allows."""
     for path in paths:
