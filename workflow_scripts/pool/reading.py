@@ -16,10 +16,10 @@ from workflow_scripts.errors import UserError
 from workflow_scripts.pool.best_rows import FIELDS, BestRows, Index
 from workflow_scripts.pool.leaks import LeakFinder
 from workflow_scripts.pool.progress import Progress
-from workflow_scripts.pool.rows import PoolEntry, RowStream, row_number
+from workflow_scripts.pool.rows import Batch, PoolEntry, RowStream, row_number
 from workflow_scripts.pool.scoring import Scorer
 from workflow_scripts.pool.spill import pack
-from workflow_scripts.pool.words import find_words
+from workflow_scripts.pool.words import Words, find_words
 
 NO_WORDS = "without words"
 
@@ -175,18 +175,24 @@ def read_share(
             tally.leaked.update(row for _, row in found)
             tally.count_scores(scores[has_words])
             chosen = np.flatnonzero(has_words & ~is_leak & (scores >= kept.threshold))
-            rows = np.zeros(len(chosen), dtype=FIELDS)
-            rows["bytes"] = [len(batch.texts[place]) for place in chosen]
-            rows["score"], rows["text"] = scores[chosen], words.texts[chosen]
-            rows["text"] ^= rows["bytes"].astype(np.uint64) * _ODD
+            rows = _indexed(batch, words, scores, chosen)
             rows["source"], rows["file"] = unit.source, files[batch.file]
-            rows["row"] = [row_number(batch.names[place]) for place in chosen]
             kept.add(rows, (pack((batch.names[place], dict(batch.rows[place]))) for place in chosen))
             tell(finished + stream.bytes_read())
         tally.skipped += stream.skipped
         finished += unit.bytes
     index, path = kept.finish()
     return Part(index, path, kept.is_cut, tally)
+
+
+def _indexed(batch: Batch, words: Words, scores: NDArray[np.float64], chosen: NDArray[np.int64]) -> Index:
+    rows = np.zeros(len(chosen), dtype=FIELDS)
+    rows["score"] = scores[chosen]
+    rows["row"] = [row_number(batch.names[place]) for place in chosen]
+    rows["bytes"] = [len(batch.texts[place]) for place in chosen]
+    # Rows with the same words may differ in white space, and then count as near-copies.
+    rows["text"] = words.texts[chosen] ^ rows["bytes"].astype(np.uint64) * _ODD
+    return rows
 
 
 _shared: dict[str, Any] = {}
