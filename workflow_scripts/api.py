@@ -1,4 +1,4 @@
-"""Plumbline in a notebook: `from workflow_scripts.api import rank`.
+"""Plumbline in a notebook: `from workflow_scripts.api import rank, select, mix`.
 
 Texts are given as the name of a file, as a list of strings, or as a `datasets.Dataset` with the text in a column. What
 is in memory is written to files first. Then everything is as with the command `plumbline`, and gives its numbers.
@@ -10,20 +10,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pandas as pd
 
 from workflow_scripts.commands.config import METRICS
+from workflow_scripts.commands.mix import mix_files
 from workflow_scripts.commands.rank import rank_files
 from workflow_scripts.commands.run import INPUTS, answers_of
+from workflow_scripts.commands.select import places, select_rows
 from workflow_scripts.errors import UserError
-from workflow_scripts.storage.tables import read_frame, read_json
+from workflow_scripts.report.answers import mix_sentence
+from workflow_scripts.storage.tables import read_frame, read_json, read_plain_json
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 Texts: TypeAlias = "str | PathLike[str] | Sequence[str] | Dataset"
+Named: TypeAlias = "Mapping[str, Texts] | Sequence[str | PathLike[str]]"
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,37 @@ class Ranking:
         return f"<p><b>{self.sentence}</b> {self.what_would_settle_it}</p>{self.table.to_html(index=False)}"
 
 
+@dataclass(frozen=True)
+class Selection:
+    """An answer of `select`: the file of the rows, and what was counted."""
+
+    rows: Path
+    summary: Mapping[str, Any]
+    folder: Path
+
+    def table(self) -> pd.DataFrame:
+        """All rows, in memory."""
+        return (
+            pd.read_parquet(self.rows)
+            if self.rows.suffix == ".parquet"
+            else pd.read_json(self.rows, lines=True)
+        )
+
+
+@dataclass(frozen=True)
+class Mix:
+    """An answer of `mix`: shares of the candidates, the table of shares and prices, that of gains."""
+
+    shares: Mapping[str, float]
+    table: pd.DataFrame
+    gains: pd.DataFrame
+    sentence: str
+    folder: Path
+
+
 def rank(
     target: Texts,
-    candidates: Mapping[str, Texts] | Sequence[str | PathLike[str]],
+    candidates: Named,
     *,
     output: str | PathLike[str] | None = None,
     text: str | None = None,
@@ -59,12 +91,9 @@ def rank(
     of alignment, of which the first decides. A mistake in the input is a `UserError` of one sentence.
     """
     folder = _folder(output)
-    named = candidates if isinstance(candidates, Mapping) else {}
-    files = [_file(one, name, text, folder) for name, one in named.items()]
-    files += [] if named else [str(one) for one in candidates]
     rank_files(
-        _file(target, "target", text, folder),
-        files,
+        _file(target, "target", text, folder / INPUTS),
+        _files(candidates, text, folder / INPUTS / "candidates"),
         output=folder,
         text=text,
         metrics=metrics,
@@ -83,12 +112,88 @@ def rank(
     )
 
 
+def select(
+    target: Texts,
+    pool: Named,
+    *,
+    tokens: int,
+    output: str | PathLike[str] | None = None,
+    text: str | None = None,
+    cores: int | None = None,
+    seed: int = 0,
+    tokenizer: str | None = None,
+) -> Selection:
+    """Choose the rows of a pool that are nearest to a target, `tokens` of them.
+
+    output: a folder, or the file of the rows, .parquet or .jsonl. The rest as for `rank`.
+    """
+    given = _folder(output)
+    _, folder = places(given)
+    rows, folder = select_rows(
+        _file(target, "target", text, folder / INPUTS),
+        _files(pool, text, folder / INPUTS / "candidates"),
+        tokens=tokens,
+        output=given,
+        text=text,
+        cores=cores,
+        seed=seed,
+        tokenizer=tokenizer,
+    )
+    return Selection(rows, read_json(answers_of(folder, "select") / f"summary{rows.suffix}.json"), folder)
+
+
+def mix(
+    targets: Named,
+    candidates: Named,
+    *,
+    tokens: int,
+    epochs: float = 4,
+    weights: Mapping[str, float] | None = None,
+    minimum_shares: Mapping[str, float] | None = None,
+    output: str | PathLike[str] | None = None,
+    text: str | None = None,
+    metrics: Sequence[str] = METRICS,
+    cores: int | None = None,
+    seed: int = 0,
+    tokenizer: str | None = None,
+) -> Mix:
+    """Shares of the candidates for some targets and a budget of `tokens`, none read more than `epochs` times.
+
+    weights: of targets, 1 where none is given. minimum_shares: of candidates. The rest as for `rank`.
+    """
+    folder = _folder(output)
+    mix_files(
+        _files(targets, text, folder / INPUTS),
+        _files(candidates, text, folder / INPUTS / "candidates"),
+        tokens=tokens,
+        epochs=epochs,
+        weights=weights or {},
+        minimum_shares=minimum_shares or {},
+        output=folder,
+        text=text,
+        metrics=metrics,
+        cores=cores,
+        seed=seed,
+        tokenizer=tokenizer,
+    )
+    answers = answers_of(folder, "mix")
+    table, gains = read_frame(answers / "mix.parquet"), read_frame(answers / "gains.parquet")
+    return Mix(read_plain_json(answers / "weights.json"), table, gains, mix_sentence(table, gains), folder)
+
+
 def _folder(output: str | PathLike[str] | None) -> Path:
     return Path(tempfile.mkdtemp(prefix="plumbline_")) if output is None else Path(output)
 
 
+def _files(named: Named, text: str | None, folder: Path) -> list[str]:
+    """Files that are called as they are, or texts by name."""
+    if isinstance(named, Mapping):
+        return [_file(texts, name, text, folder) for name, texts in named.items()]
+    return [str(one) for one in named]
+
+
 def _file(texts: Texts, name: str, text: str | None, folder: Path) -> str:
-    """The file that holds some texts; texts in memory are written to one that is called `name`."""
+    """The file that holds some texts; those in memory are written to one in `folder`, called `name`."""
     if isinstance(texts, (str, PathLike)):
         return str(texts)
     column = text or "text"
@@ -98,7 +203,7 @@ def _file(texts: Texts, name: str, text: str | None, folder: Path) -> str:
         if column not in texts.column_names:
             raise UserError(f"{name} has no column {column}; its columns are {', '.join(texts.column_names)}")
         rows = texts[column]
-    path = folder / INPUTS / f"{name}.jsonl"
+    path = folder / f"{name}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as stream:
         for row in rows:
