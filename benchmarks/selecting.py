@@ -159,7 +159,6 @@ def main(argv: Sequence[str] | None = None) -> None:
             "processes": arguments.processes,
             **ours,
             "mb_per_cpu_second": round(held / 1e6 / ours["cpu_seconds"], 1),
-            "pass_mb_per_second": round(held / 1e6 / summary["seconds"]["read"], 1),
             "chosen_rows": summary["chosen"]["rows"],
         }
         if arguments.dsir_python:

@@ -41,7 +41,7 @@ def test_a_candidate_is_counted_and_its_examples_are_shown(tmp_path, target):
     assert found["nearest"][0]["score"] >= found["nearest"][1]["score"] > 0 > found["farthest"][0]["score"]
     assert max(len(row["opening"]) for row in found["nearest"]) <= 300
     assert found["main_script"] == "Latin" and found["damaged_rows"] == pytest.approx(1 / 43)
-    assert found["target"]["rows"] == 40 and found["bytes_per_second"] > 0
+    assert found["target"]["rows"] == 40
 
 
 def test_another_script_is_named(tmp_path, target):

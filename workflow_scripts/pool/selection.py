@@ -48,7 +48,6 @@ class Selection:
     tally: Tally
     score_rule: str
     passes: int
-    seconds: dict[str, float]
 
 
 def select(entries: Sequence[PoolEntry], target: Target, request: Request, folder: Path) -> Selection:
@@ -56,15 +55,12 @@ def select(entries: Sequence[PoolEntry], target: Target, request: Request, folde
     started = time.perf_counter()
     scorer = importance.fit(target.texts, sampled_texts(entries, request.seed))
     finder = LeakFinder(target.words)
-    seconds = {"fit": time.perf_counter() - started, "read": 0.0}
     passes, limit = 0, _FIRST_SLACK * request.bytes
     while True:
         passes += 1
         own = folder / f"pass-{passes}"
         own.mkdir()
-        pass_started = time.perf_counter()
         parts = read_pool(entries, scorer, finder, limit, request.processes, own)
-        seconds["read"] += time.perf_counter() - pass_started
         tally = _together(parts)
         _refuse_nothing(parts, tally)
         chosen = choose(parts, entries, request.bytes, limit, own)
@@ -76,8 +72,8 @@ def select(entries: Sequence[PoolEntry], target: Target, request: Request, folde
             limit // request.bytes,
         )
         shutil.rmtree(own)
-    seconds["total"] = time.perf_counter() - started
-    return Selection(chosen, tally, scorer.rule, passes, seconds)
+    logger.info("%.1f MB a second", tally.bytes.total() / (time.perf_counter() - started) / 1e6)
+    return Selection(chosen, tally, scorer.rule, passes)
 
 
 def _together(parts: Sequence[Part]) -> Tally:

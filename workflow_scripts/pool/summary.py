@@ -43,10 +43,7 @@ def summary_of(
         "rules": {"score": selection.score_rule, "leaks": leaks.RULE, "near_copies": near_copies.RULE},
         "notes": _notes(selection, request),
         "seed": request.seed,
-        "processes": request.processes,
         "passes": selection.passes,
-        "seconds": {what: round(seconds, 3) for what, seconds in selection.seconds.items()},
-        "mb_per_second": round(total_bytes / selection.seconds["total"] / 1e6, 3),
     }
 
 

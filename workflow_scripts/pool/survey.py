@@ -64,6 +64,7 @@ def survey(entry: PoolEntry, target: Target, seed: int) -> dict[str, Any]:
     if leaking_rows == tally.rows:
         logger.warning("candidate %s: every row repeats a row of the target", entry.name)
     seconds = time.perf_counter() - started
+    logger.info("candidate %s: %.1f MB a second", entry.name, tally.bytes / seconds / 1e6)
     of_target = _Tally()
     of_target.add(target.words, sum(map(len, target.texts)))
     return {
@@ -81,8 +82,6 @@ def survey(entry: PoolEntry, target: Target, seed: int) -> dict[str, Any]:
         "overlap": overlap.shares(),
         **examples.described(),
         "target": of_target.described(),
-        "seconds": round(seconds, 3),
-        "bytes_per_second": round(tally.bytes / seconds),
     }
 
 
