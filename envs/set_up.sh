@@ -4,8 +4,20 @@
 set -eu
 venv=$1
 python=${PYTHON:-python3}
+
+# The command of this checkout, which an edit of the code reaches at once.
+write_command() {
+    cat > "$venv/bin/plumbline" <<EOF
+#!/bin/sh
+exec "$PWD/$venv/bin/python" -c 'import sys; sys.path.insert(0, sys.argv.pop(1))
+from workflow_scripts.plumbline_command import main; main()' "$PWD" "\$@"
+EOF
+    chmod +x "$venv/bin/plumbline"
+}
+
 if [ -x "$venv/bin/python" ] && "$venv/bin/python" -c "" 2>/dev/null \
     && cmp -s requirements.lock "$venv/requirements.lock"; then
+    write_command
     exit 0
 fi
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
@@ -17,4 +29,5 @@ rm -rf "$venv"
 "$python" -m venv "$venv"
 "$venv/bin/python" -m pip install --quiet --requirement requirements.lock
 "$venv/bin/python" -m pip check
+write_command
 cp requirements.lock "$venv/requirements.lock"

@@ -23,6 +23,7 @@ QUESTIONS = {"rank": rank, "select": select, "mix": mix}
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = parser_for(__doc__)
+    parser.prog = "plumbline"
     commands = parser.add_subparsers(dest="command", required=True)
     for name, question in QUESTIONS.items():
         summary, _, _ = (question.__doc__ or "").partition("\n")
