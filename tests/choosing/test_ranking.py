@@ -101,3 +101,12 @@ def test_constants_are_of_metrics_that_exist_and_an_unknown_one_is_named():
 
 def test_standard_error_of_an_interval():
     assert standard_error([-1.96], [1.96]) == pytest.approx([1.0])
+
+
+def test_many_names_are_counted():
+    names = [f"c{i}" for i in range(9)]
+    ranking = rank(
+        dict.fromkeys(names, (0.0, 0.0)), dict.fromkeys(names, 1e6), Constants(0.1, 0.0, 1.0), 2000, 0
+    )
+    listed = ", ".join(ranking.table["candidate"][:4])
+    assert sentence(ranking).startswith(f"{listed} and 5 others cannot be told apart;")

@@ -10,6 +10,7 @@ from workflow_scripts.choosing.worth import Array, Constants, drawn_log_worth
 
 # Two candidates are told apart where the better one is better in this share of draws.
 SURE = 0.95
+MOST_NAMED = 5
 RANKING_COLUMNS = (
     "candidate",
     "rank",
@@ -123,6 +124,8 @@ def what_would_settle(ranking: Ranking) -> str:
 def _listed(names: Sequence[str]) -> str:
     if len(names) == 1:
         return names[0]
+    if len(names) > MOST_NAMED:
+        names = [*names[: MOST_NAMED - 1], f"{len(names) - MOST_NAMED + 1} others"]
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
