@@ -2,7 +2,7 @@
 
 in:  tables that the config names, embeddings/ or tokens/ of the parts and targets
 out: outside/<experiment>.losses.parquet, outside/<experiment>.shares.parquet, alignment/mixtures/<metric>.parquet,
-     analysis/effective_tokens.parquet and four tables beside it
+     analysis/effective_tokens.parquet and five tables beside it
 """
 
 
@@ -109,6 +109,7 @@ rule rank_mixtures:
         worth="<results>/analysis/token_worth.parquet",
         laws="<results>/analysis/token_laws.parquet",
         points="<results>/analysis/effective_token_points.parquet",
+        predicted="<results>/analysis/predicted_losses.parquet",
     log:
         "<results>/logs/rank_mixtures.log",
     benchmark:
@@ -145,4 +146,5 @@ rule rank_mixtures:
         " --worth {output.worth:q}"
         " --laws {output.laws:q}"
         " --points {output.points:q}"
+        " --predicted {output.predicted:q}"
         " 2> {log:q}"

@@ -11,7 +11,7 @@ from workflow_scripts.storage.tables import read_frame, write_table
 
 PARTS, TARGETS = ["x", "y", "z"], ["x", "t"]
 GAPS = np.array([[0.0, 0.4], [0.5, 0.02], [0.1, 0.3]])
-OUTPUTS = ("output", "differences", "worth", "laws", "points")
+OUTPUTS = ("output", "differences", "worth", "laws", "points", "predicted")
 
 
 def alignments():
@@ -45,7 +45,7 @@ def run_job(tmp_path):
         long = table.melt(ignore_index=False, var_name="eval_set", value_name="loss").reset_index()
         write_table(long.assign(tokens=0, seed=0), tmp_path / f"{name}.losses.parquet")
 
-    def run(*experiments):
+    def run(*experiments, threads=1):
         files = []
         for one in experiments:
             files += ["--losses", f"{one['name']}={tmp_path / one['name']}.losses.parquet"]
@@ -53,7 +53,7 @@ def run_job(tmp_path):
         outputs = [word for name in OUTPUTS for word in (f"--{name}", str(tmp_path / f"{name}.parquet"))]
         told = ["--experiments", json.dumps([*experiments, {"name": "trained", "kind": "pretraining"}])]
         told += ["--alignment", str(tmp_path / "alignment.parquet"), *files, "--proxies", "8", "100"]
-        told += ["--draws", "2", "--resamples", "50", "--seed", "0"]
+        told += ["--draws", "2", "--resamples", "50", "--seed", "0", "--threads", str(threads)]
         main([*told, *outputs])
         return {name: read_frame(tmp_path / f"{name}.parquet") for name in OUTPUTS}
 
@@ -80,3 +80,27 @@ def test_with_proxies_as_many_are_drawn_as_there_are(run_job):
     assert set(mine["proxies"]) == {8}  # there are no 100
     assert set(tables["worth"]["experiment"]) == {"cheap"}
     assert set(tables["laws"]["experiment"]) == {"mine"}  # of the same model, so its intervals can be checked
+
+
+def test_predicted_losses_are_those_that_the_law_is_judged_by(run_job):
+    tables = run_job(experiment("cheap"), experiment("mine", proxies="cheap"))
+    predicted = tables["predicted"]
+    mine = predicted[predicted["experiment"] == "mine"]
+    assert len(mine) == 10 * 2 and set(mine["proxies"]) == {8}  # the first of two draws alone
+    assert np.abs(mine["predicted"] - mine["loss"]).mean() < 0.1
+    # Each of these runs is predicted from the other folds, so there is one draw, and it must rank as the table says.
+    folds = predicted[predicted["experiment"] == "cheap"]
+    assert set(folds["proxies"]) == {27} and folds["note"].str.contains("of 10 folds").all()
+    ranking = tables["output"].query(
+        "experiment == 'cheap' and predictor == 'law' and metric == 'm' and scope == 'all'"
+    )
+    for target, rows in folds.groupby("eval_set"):
+        expected = ranking.set_index("eval_set").loc[target, "spearman"]
+        assert rows["predicted"].corr(rows["loss"], method="spearman") == pytest.approx(expected)
+
+
+def test_tables_do_not_depend_on_how_many_processes_work(run_job):
+    studied = [experiment("cheap"), experiment("mine", proxies="cheap")]
+    one, two = run_job(*studied), run_job(*studied, threads=2)
+    for name, table in one.items():
+        pd.testing.assert_frame_equal(table, two[name], check_exact=True)

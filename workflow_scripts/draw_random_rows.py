@@ -22,9 +22,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     from workflow_scripts.storage.content_store import content_key
     from workflow_scripts.tokens.mixture import random_rows
     from workflow_scripts.tokens.rows import write_rows
-    from workflow_scripts.tokens.tokenizer import load_tokenizer
+    from workflow_scripts.tokens.text_tokenizer import open_tokenizer
 
-    tokenizer = load_tokenizer(arguments.tokenizer)
+    tokenizer = open_tokenizer(arguments.tokenizer)
     prefix = f"{arguments.name}.{arguments.split}"
     # The two sides, and two corpora of this kind, must not be the same rows.
     seed = int(content_key(seed=arguments.seed, name=prefix)[:12], 16)

@@ -2,8 +2,9 @@
 
 Tables: rank correlations with loss of every predictor (`--output`), paired differences between predictors
 (`--differences`), what a token of each corpus is worth for each target (`--worth`), the law that joins alignment and
-size, with how its intervals cover runs that it was not fitted to (`--laws`), and effective tokens and loss of every
-run by the best measure (`--points`). docs/method/outside.md defines them.
+size, with how its intervals cover runs that it was not fitted to (`--laws`), effective tokens and loss of every run by
+the best measure (`--points`), and the loss that the law predicts with that measure (`--predicted`).
+docs/method/outside.md defines them.
 """
 
 import argparse
@@ -50,6 +51,9 @@ def build_parser() -> argparse.ArgumentParser:
         type=Path,
         help="Parquet: effective tokens and loss of every run, best measure",
     )
+    parser.add_argument(
+        "--predicted", required=True, type=Path, help="Parquet: predicted and real loss of every run"
+    )
     parser.add_argument("--laws", required=True, type=Path, help="Parquet: the law of each target")
     return parser
 
@@ -57,19 +61,20 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
     set_threads(1)  # of each process
+    from joblib import Parallel, delayed
+
     from workflow_scripts.outside.ranking import (
         LAW_TYPES,
         POINT_TYPES,
+        PREDICTED_TYPES,
         WORTH_TYPES,
         Effort,
         best_metrics,
-        judged,
-        law_rows,
         point_rows,
+        predicted_rows,
         proxy_predictions,
+        rows_of,
         table_of,
-        text_predictions,
-        worth_rows,
     )
     from workflow_scripts.outside.runs import gaps_of, mixture_scores
     from workflow_scripts.statistics.mixture_ranking import DIFFERENCE_TYPES, RANKING_TYPES
@@ -80,10 +85,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     alignment = read_frame(arguments.alignment)
     mixed = [read_frame(path) for path in arguments.mixtures]
-    rankings: list[dict[str, Any]] = []
-    differences: list[dict[str, Any]] = []
-    worths: list[dict[str, Any]] = []
-    laws: list[dict[str, Any]] = []
     studies = _studies(arguments)
     gaps = {
         study.name: {
@@ -93,25 +94,29 @@ def main(argv: Sequence[str] | None = None) -> None:
         for study in studies
     }
     learned = proxy_predictions(studies, gaps, effort)
-    for study in studies:
-        own_gaps = gaps[study.name]
-        text = text_predictions(study, own_gaps, mixture_scores(mixed, study.runs))
-        ranked, compared = judged(study, [*text, *learned[study.name]], effort)
-        rankings += ranked
-        differences += compared
-        worths += worth_rows(study, own_gaps) if study.proxies is None else []
-        laws += law_rows(study, own_gaps, effort)
-    best = best_metrics(studies, rankings)
+    found = Parallel(n_jobs=arguments.threads)(
+        delayed(rows_of)(
+            study, gaps[study.name], mixture_scores(mixed, study.runs), learned[study.name], effort
+        )
+        for study in studies
+    )
+    best = best_metrics(studies, [row for rows in found for row in rows.rankings])
     points = [
         row
         for study in studies
         for row in point_rows(study, best[study.name], gaps[study.name][best[study.name]])
     ]
-    write_table(table_of(rankings, RANKING_TYPES), arguments.output)
-    write_table(table_of(differences, DIFFERENCE_TYPES), arguments.differences)
-    write_table(table_of(worths, WORTH_TYPES), arguments.worth)
-    write_table(table_of(laws, LAW_TYPES), arguments.laws)
+    predicted = [
+        row for study in studies for row in predicted_rows(study, best[study.name], learned[study.name])
+    ]
+    write_table(table_of([row for rows in found for row in rows.rankings], RANKING_TYPES), arguments.output)
+    write_table(
+        table_of([row for rows in found for row in rows.differences], DIFFERENCE_TYPES), arguments.differences
+    )
+    write_table(table_of([row for rows in found for row in rows.worths], WORTH_TYPES), arguments.worth)
+    write_table(table_of([row for rows in found for row in rows.laws], LAW_TYPES), arguments.laws)
     write_table(table_of(points, POINT_TYPES), arguments.points)
+    write_table(table_of(predicted, PREDICTED_TYPES), arguments.predicted)
 
 
 def _studies(arguments: argparse.Namespace) -> "list[Study]":

@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from workflow_scripts.tokens.encode import encode_documents
     from workflow_scripts.tokens.layouts import one_row_each, pack
     from workflow_scripts.tokens.rows import write_rows
-    from workflow_scripts.tokens.tokenizer import load_tokenizer
+    from workflow_scripts.tokens.text_tokenizer import open_tokenizer
 
     documents = read_frame(arguments.documents)
     documents = documents[documents["split"] == arguments.split]
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
     if arguments.order == "shuffled":
         documents = documents.sample(frac=1, random_state=arguments.seed)
-    tokenizer = load_tokenizer(arguments.tokenizer)
+    tokenizer = open_tokenizer(arguments.tokenizer)
     encoded = encode_documents(tokenizer, documents)
     prefix = f"{arguments.name}.{arguments.split}"
     if arguments.layout == "packed":

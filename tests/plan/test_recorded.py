@@ -91,6 +91,18 @@ def test_only_what_exists_is_asked_for_after_a_failure(recorded):
     assert plan.outside.losses == plan.outside.alignments == []
 
 
+def test_a_record_that_is_older_than_a_table_is_shown_without_it(recorded, tmp_path):
+    recorded |= {"only_existing": True, "pathvars": {"results": str(tmp_path / "run")}}
+    kept = tmp_path / "run/analysis/effective_tokens.parquet"
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    assert RunPlan(checked(recorded)).outside.tables == {"effective_tokens": str(kept)}
+    losses = tmp_path / "run/outside/cheap.losses.parquet"
+    losses.parent.mkdir()
+    losses.touch()  # from them every table can be made
+    assert "predicted_losses" in RunPlan(checked(recorded)).outside.tables
+
+
 def test_a_run_without_recorded_experiments_has_none_of_their_files(config):
     plan = RunPlan(checked(config))
     assert plan.outside.tables == {} and plan.outside.alignments == []

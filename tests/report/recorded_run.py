@@ -34,6 +34,7 @@ OUTSIDE = {
     "--worth": "token_worth",
     "--laws": "token_laws",
     "--points": "effective_token_points",
+    "--predicted": "predicted_losses",
 }
 
 

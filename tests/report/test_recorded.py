@@ -174,6 +174,36 @@ def test_points_are_a_few_of_the_runs_from_end_to_end(figures: dict[str, Figure]
     assert len(figure.panels) == len(recorded_run.TARGETS)
 
 
+def test_predicted_and_real_losses_are_less_their_means(figures: dict[str, Figure], recorded: Frames) -> None:
+    figure = figures["predicted_and_real_loss"]
+    assert [panel.title for panel in figure.panels] == [
+        "Large"
+    ]  # in `small` the law was fitted to the same runs
+    data = figure.data
+    assert list(data["fitted_to"].unique()) == ["8 proxies", "16 proxies"]
+    assert len(data) == 2 * recorded_run.SIZES["large"]
+    table = recorded["predicted_losses"]
+    chosen = table[(table["train_set"] == "large_03") & (table["proxies"] == 16)]
+    row = data[(data["train_set"] == "large_03") & (data["fitted_to"] == "16 proxies")].iloc[0]
+    assert row["predicted"] == pytest.approx(chosen["predicted"].mean())
+    assert row["loss"] == pytest.approx(chosen["loss"].mean())
+    means = data.groupby("fitted_to")[["predicted_above", "loss_above"]].mean().to_numpy()
+    assert means == pytest.approx(0, abs=1e-12)
+    spread = data["predicted"] - data["predicted_above"]
+    assert spread.groupby(data["fitted_to"]).std().to_numpy() == pytest.approx(0, abs=1e-12)
+    expected = ranking_row(recorded, metric=BEST.metric, predictor="law", proxies=16, eval_set="all")
+    assert f"{expected['spearman']:.2f} (16 proxies)" in figure.panels[0].subtitle
+    assert "2." in figure.panels[0].subtitle and "nats below the predicted one" in figure.panels[0].subtitle
+
+
+def test_of_one_experiment_each_run_is_predicted_from_the_other_folds(one_experiment: Frames) -> None:
+    sections, _ = draw_figures(one_experiment)
+    figure = next(one for one in sections[0].figures if one.name == "predicted_and_real_loss")
+    assert [panel.title for panel in figure.panels] == ["Small"]
+    assert set(figure.data["fitted_to"]) == {"63 proxies"}
+    assert len(figure.data) == recorded_run.SIZES["small"]
+
+
 def test_hundreds_of_training_sets_get_no_legend_and_no_axis(figures: dict[str, Figure]) -> None:
     assert recorded_run.SIZES["large"] <= MOST_TRAIN_SETS < recorded_run.SIZES["small"]
     assert "alignment_and_loss_large" in figures
@@ -204,7 +234,7 @@ def test_correlations_near_one_are_spread_and_labelled_as_they_are(figures: dict
 def test_every_figure_without_an_own_share(recorded: Frames) -> None:
     sections, _ = draw_figures(without_own_share(recorded))
     worth = sections[0]
-    assert worth.question == WORTH and len(worth.figures) == 4
+    assert worth.question == WORTH and len(worth.figures) == 5
     for figure in worth.figures:
         specification = json.dumps(paper_specification(figure))
         assert "nan" not in figure.summary.lower() and "NaN" not in specification
@@ -264,6 +294,7 @@ def test_where_tau_was_chosen_on_the_losses_that_are_ranked_the_answer_says_so(
         "token_worth",
         "mixture_ranking",
         "proxies_and_skill",
+        "predicted_and_real_loss",
         "effective_tokens_and_loss",
     ]
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,9 +10,7 @@ from workflow_scripts.metrics.base import Batch
 from workflow_scripts.storage.tables import open_table, read_table
 from workflow_scripts.tokens.batches import batch_indices
 from workflow_scripts.tokens.rows import Rows, read_rows, token_portions
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+from workflow_scripts.tokens.text_tokenizer import TextTokenizer
 
 FEWEST_BATCHES = 4
 
@@ -58,7 +55,7 @@ def row_batches(
     batches: int,
     rows_per_batch: int,
     seed: int,
-    tokenizer: "PreTrainedTokenizerBase | None" = None,
+    tokenizer: TextTokenizer | None = None,
 ) -> list[Batch]:
     """Draw the batches of a set from its rows; with a tokenizer, decode them too."""
     rows = read_set_rows(path)
@@ -88,7 +85,7 @@ def read_set_rows(path: str | Path) -> Rows:
     return read_rows(path)
 
 
-def decoded(rows: Rows, tokenizer: "PreTrainedTokenizerBase") -> tuple[str, ...]:
+def decoded(rows: Rows, tokenizer: TextTokenizer) -> tuple[str, ...]:
     """The texts of rows; special tokens such as eos are left out."""
     ids = [row[:n].tolist() for row, n in zip(rows.input_ids, rows.n_tokens, strict=True)]
     return tuple(tokenizer.batch_decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))

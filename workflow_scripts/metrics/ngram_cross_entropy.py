@@ -1,15 +1,55 @@
 """A small language model of the source reads the target: minus the cross-entropy of a trigram model."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from workflow_scripts.metrics.base import Batch, Features, Metric
+from workflow_scripts.metrics.base import Batch, Features, Metric, Resources
 from workflow_scripts.metrics.ngram_mixtures import MixtureReader
 from workflow_scripts.metrics.token_counts import looked_up, shared_vocabulary, sparse_counts
 
 ORDER = 3
+
+
+@dataclass(frozen=True)
+class _SourceOrder:
+    """The n-grams of one order and their histories in some sources, sorted; counts have a row per source.
+
+    The last column of each is that of what no source holds: nothing.
+    """
+
+    grams: np.ndarray
+    histories: np.ndarray
+    counts: np.ndarray
+    totals: np.ndarray
+    followers: np.ndarray
+
+    @classmethod
+    def of(cls, sources: Sequence[Features], order: int) -> "_SourceOrder":
+        grams = shared_vocabulary(sources, f"grams{order}")
+        histories = shared_vocabulary(sources, f"histories{order}")
+
+        def dense(values: str, ids: str, columns: np.ndarray) -> np.ndarray:
+            table = np.zeros((len(sources), len(columns) + 1))
+            for row, source in zip(table, sources, strict=True):
+                row[np.searchsorted(columns, source[f"{ids}{order}"])] = source[f"{values}{order}"]
+            return table
+
+        return cls(
+            grams,
+            histories,
+            dense("counts", "grams", grams),
+            dense("totals", "histories", histories),
+            dense("followers", "histories", histories),
+        )
+
+    def place(self, wanted: np.ndarray, key: str) -> np.ndarray:
+        """Columns of some n-grams or histories."""
+        known = self.grams if key.startswith("grams") else self.histories
+        found = np.searchsorted(known, wanted)
+        return np.where(known[np.minimum(found, len(known) - 1)] == wanted, found, len(known))
 
 
 class NgramCrossEntropy(Metric):
@@ -29,6 +69,11 @@ class NgramCrossEntropy(Metric):
     needs = ("rows", "vocabulary")
     mixes = "exact"
     mixes_by = "rows"
+
+    def __init__(self, resources: Resources):
+        super().__init__(resources)
+        # The sources that were compared last: one set is compared with many.
+        self._read: tuple[Sequence[Features], list[_SourceOrder]] = ((), [])
 
     def parameters(self) -> dict[str, Any]:
         return {"vocabulary_size": self.resources.vocabulary_size}
@@ -80,6 +125,36 @@ class NgramCrossEntropy(Metric):
         counts = target[f"counts{ORDER}"]
         return float((counts * np.log(p)).sum() / counts.sum())
 
+    def table(self, sources: Sequence[Features], targets: Sequence[Features]) -> np.ndarray:
+        """What `compare` gives; where the targets' n-grams stand among the sources' is looked up once for all pairs."""
+        if self._read[0] is not sources:
+            self._read = (sources, [_SourceOrder.of(sources, order) for order in range(1, ORDER + 1)])
+        ends = {
+            key: np.cumsum([0, *(len(target[key]) for target in targets)])
+            for order in range(1, ORDER + 1)
+            for key in (f"grams{order}", f"histories{order}")
+        }
+        places = {
+            key: one.place(np.concatenate([target[key] for target in targets]), key)
+            for order, one in enumerate(self._read[1], 1)
+            for key in (f"grams{order}", f"histories{order}")
+        }
+        values = np.empty((len(sources), len(targets)))
+        for j, target in enumerate(targets):
+            place = {key: found[ends[key][j] : ends[key][j + 1]] for key, found in places.items()}
+            p = np.full((len(sources), len(target["grams1"])), 1 / self.resources.vocabulary_size)
+            for order, one in enumerate(self._read[1], 1):
+                lower = p[:, target[f"endings{order}"]] if order > 1 else p
+                history = np.repeat(place[f"histories{order}"], target[f"followers{order}"])
+                total, followers = one.totals[:, history], one.followers[:, history]
+                count = one.counts[:, place[f"grams{order}"]]
+                seen = total > 0
+                p = np.where(seen, (count + followers * lower) / np.where(seen, total + followers, 1), lower)
+            counts = target[f"counts{ORDER}"]
+            for i, logs in enumerate(np.log(p)):
+                values[i, j] = (counts * logs).sum() / counts.sum()
+        return values
+
     def mix(self, units: Sequence[Features], weights: np.ndarray) -> Features:
         base = self.resources.vocabulary_size + 1
         features: Features = {}
@@ -101,4 +176,4 @@ class NgramCrossEntropy(Metric):
         self, units: Sequence[Features], weights: np.ndarray, targets: Sequence[Features]
     ) -> np.ndarray:
         reader = MixtureReader(units, targets, ORDER, self.resources.vocabulary_size)
-        return np.array([reader.scores(row) for row in weights])
+        return reader.scores(weights)

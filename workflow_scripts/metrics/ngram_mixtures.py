@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from workflow_scripts.metrics.base import Features
+from workflow_scripts.metrics.base import MIXTURES_AT_ONCE, Features
 from workflow_scripts.metrics.token_counts import shared_vocabulary, sparse_counts
 
 
@@ -15,8 +15,7 @@ from workflow_scripts.metrics.token_counts import shared_vocabulary, sparse_coun
 class _Order:
     """The targets' n-grams of one order, and what the units know of them.
 
-    An n-gram is read at this order if some unit holds its history. Counts are sparse matrices with one column
-    per unit.
+    An n-gram is read at this order if some unit holds its history. Counts are sparse matrices with one row per unit.
     """
 
     lower: np.ndarray  # place of each n-gram, without its oldest token, in the next lower order
@@ -25,7 +24,7 @@ class _Order:
     found: np.ndarray  # places among `read` of the n-grams that some unit holds
     counts: sparse.csr_matrix  # of `found`
     followers: sparse.csr_matrix  # counts of every n-gram that follows one of the histories
-    by_history: sparse.csr_matrix  # sums over the n-grams of one history
+    by_history: sparse.csr_matrix  # n-grams x histories: adds up what follows one history
     totals: sparse.csr_matrix  # of the histories
     weights: sparse.csr_matrix  # targets x `read`: how often a target reads each of them at this order
 
@@ -73,32 +72,52 @@ class MixtureReader:
     ) -> dict[str, Any]:
         """What the units hold of some histories, and of the n-grams that are read after them."""
         known = known[np.isin(known // self.base, histories)]
-        followers = sparse_counts(units, f"counts{n}", known, f"grams{n}").T.tocsr()
+        followers = sparse_counts(units, f"counts{n}", known, f"grams{n}")
         owner = np.searchsorted(histories, known // self.base)
         by_history = sparse.csr_matrix(
-            (np.ones(len(known)), (owner, np.arange(len(known)))), shape=(len(histories), len(known))
+            (np.ones(len(known)), (np.arange(len(known)), owner)), shape=(len(known), len(histories))
         )
         found = np.flatnonzero(np.isin(read, known))
         return {
             "history": np.searchsorted(histories, read // self.base),
             "found": found,
-            "counts": followers[np.searchsorted(known, read[found])],
+            "counts": followers[:, np.searchsorted(known, read[found])],
             "followers": followers,
             "by_history": by_history,
-            "totals": (by_history @ followers).tocsr(),
+            "totals": followers @ by_history,
         }
 
     def scores(self, weights: np.ndarray) -> np.ndarray:
-        """Minus the cross-entropy of every target under the mixture with these weights, in nats per token."""
+        """Minus the cross-entropy of every target under each mixture (a row of weights), in nats per token."""
+        portions = np.split(weights, range(MIXTURES_AT_ONCE, len(weights), MIXTURES_AT_ONCE))
+        return np.concatenate([self._portion(sparse.csr_matrix(portion)) for portion in portions])
+
+    def _portion(self, weights: sparse.csr_matrix) -> np.ndarray:
+        """A mixture holds few of the units, so that what it knows is summed over these alone."""
+        known = [
+            [
+                (weights @ order.totals).toarray(),
+                ((weights @ order.followers).sign() @ order.by_history).toarray(),
+                (weights @ order.counts).toarray(),
+            ]
+            for order in self.orders
+        ]
+        return np.array(
+            [
+                self._score([[table[i] for table in of_order] for of_order in known])
+                for i in range(weights.shape[0])
+            ]
+        )
+
+    def _score(self, known: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
+        """Of one mixture, from totals and followers of histories and counts of n-grams for each order."""
         p, summed = np.array([self.uniform]), np.zeros(len(self.tokens))
-        for order in self.orders:
-            totals = order.totals @ weights
-            followers = order.by_history @ (order.followers @ weights > 0)
+        for order, (totals, followers, counts) in zip(self.orders, known, strict=True):
             is_seen = totals > 0
             scale = np.divide(1, totals + followers, out=np.zeros(len(totals)), where=is_seen)
             p = p[order.lower]
             read = p[order.read] * np.where(is_seen, followers * scale, 1)[order.history]
-            read[order.found] += (order.counts @ weights) * scale[order.history[order.found]]
+            read[order.found] += counts * scale[order.history[order.found]]
             p[order.read] = read
             summed += order.weights @ np.log(read)
         return summed / self.tokens

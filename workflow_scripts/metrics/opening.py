@@ -8,7 +8,7 @@ from workflow_scripts.errors import UserError
 from workflow_scripts.metrics.base import Batch, Metric, Resources
 from workflow_scripts.metrics.inputs import check_batches, embedding_batches, row_batches
 from workflow_scripts.metrics.registry import metric_class
-from workflow_scripts.tokens.tokenizer import load_tokenizer
+from workflow_scripts.tokens.text_tokenizer import open_tokenizer
 
 ReadBatches = Callable[[Path, int, int], list[Batch]]
 """Path of a set, batches, rows per batch."""
@@ -27,7 +27,7 @@ def open_metric(arguments: argparse.Namespace) -> tuple[Metric, ReadBatches]:
             raise UserError(f"metric {arguments.metric} needs --{option}")
 
     reads_tokenizer = {"text", "vocabulary"} & set(metric_type.needs)
-    tokenizer = load_tokenizer(arguments.tokenizer) if reads_tokenizer else None
+    tokenizer = open_tokenizer(arguments.tokenizer) if reads_tokenizer else None
 
     def read(path: Path, batches: int, rows_per_batch: int) -> list[Batch]:
         if metric_type.estimator():

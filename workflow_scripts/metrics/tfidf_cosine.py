@@ -78,18 +78,18 @@ class TfidfCosine(Metric):
             portion = slice(start, start + MIXTURES_AT_ONCE)
             a, df = counts @ weights[portion].T, rows_with @ weights[portion].T
             rows = weights[portion] @ np.concatenate([unit["rows"] for unit in units])
-            squares: dict[
-                int, np.ndarray
-            ] = {}  # of the weighted counts, where the target does not hold the word
+            # Squares of the weighted counts where the target does not hold the word, and their sums.
+            squares: dict[int, tuple[np.ndarray, np.ndarray]] = {}
             for j, (target, its) in enumerate(zip(targets, places, strict=True)):
                 target_rows = int(target["rows"][0])
                 n = rows + target_rows
                 if target_rows not in squares:
-                    squares[target_rows] = (a * _idf(n, df)) ** 2
-                elsewhere = squares[target_rows]
+                    of_words = (a * _idf(n, df)) ** 2
+                    squares[target_rows] = of_words, of_words.sum(axis=0)
+                elsewhere, sums = squares[target_rows]
                 idf = _idf(n, df[its] + target["rows_with"][:, None])
                 weighted, other = a[its] * idf, target["counts"][:, None] * idf
-                length = elsewhere.sum(axis=0) - elsewhere[its].sum(axis=0) + (weighted**2).sum(axis=0)
+                length = sums - elsewhere[its].sum(axis=0) + (weighted**2).sum(axis=0)
                 values[portion, j] = (weighted * other).sum(axis=0) / np.sqrt(length * (other**2).sum(axis=0))
         return values
 

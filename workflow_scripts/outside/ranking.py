@@ -48,6 +48,13 @@ POINT_TYPES = {
     **dict.fromkeys(("experiment", "model", "metric", "train_set", "eval_set"), "str"),
     **dict.fromkeys(("effective_tokens", "own_share", "loss"), "float64"),
 }
+PREDICTED_TYPES = {
+    **dict.fromkeys(("experiment", "model", "metric"), "str"),
+    "proxies": "int64",
+    **dict.fromkeys(("train_set", "eval_set"), "str"),
+    **dict.fromkeys(("predicted", "loss"), "float64"),
+    "note": "str",
+}
 LAW_TYPES = {
     **dict.fromkeys(("experiment", "model", "metric", "eval_set"), "str"),
     "proxies": "int64",
@@ -119,7 +126,7 @@ def proxy_predictions(
     found: dict[str, list[Prediction]] = {study.name: [] for study in studies}
     for study in (study for study in studies if study.proxies is None):
         for fitted in learners(study, gaps[study.name]):
-            found[study.name].append(cross_validated(fitted, study.runs, effort.seed))
+            found[study.name].append(cross_validated(fitted, study.runs, effort.seed, effort.threads))
     for name in dict.fromkeys(study.proxies_name for study in studies if study.proxies is not None):
         together = [study for study in studies if study.proxies_name == name]
         proxies, runs = together[0].fitted_to, [study.runs for study in together]
@@ -131,6 +138,29 @@ def proxy_predictions(
                 ):
                     found[study.name].append(one)
     return found
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of the tables that one experiment adds to."""
+
+    rankings: list[dict[str, Any]]
+    differences: list[dict[str, Any]]
+    worths: list[dict[str, Any]]
+    laws: list[dict[str, Any]]
+
+
+def rows_of(
+    study: Study,
+    gaps: Mapping[str, Gaps],
+    mixed: Mapping[str, np.ndarray],
+    learned: Sequence[Prediction],
+    effort: Effort,
+) -> Rows:
+    """All that is said of one experiment, from text and from what learned from runs."""
+    rankings, differences = judged(study, [*text_predictions(study, gaps, mixed), *learned], effort)
+    worths = worth_rows(study, gaps) if study.proxies is None else ()
+    return Rows(rankings, differences, list(worths), list(law_rows(study, gaps, effort)))
 
 
 def best_metrics(studies: Sequence[Study], rankings: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -231,6 +261,26 @@ def point_rows(study: Study, metric: str, gaps: Gaps) -> Iterator[dict[str, Any]
                 "own_share": own[i, j],
                 "loss": runs.losses[i, j],
             }
+
+
+def predicted_rows(study: Study, metric: str, learned: Sequence[Prediction]) -> Iterator[dict[str, Any]]:
+    """Loss of every run and target as the law predicts it with one metric's prior, beside the real one.
+
+    Of several draws of proxies it is the first: a mean over draws would be the prediction of more proxies.
+    """
+    for law in (one for one in learned if (one.predictor, one.metric) == ("law", metric)):
+        for i, train_set in enumerate(study.runs.train_sets):
+            for j, target in enumerate(study.runs.targets):
+                yield {
+                    **study.key,
+                    "metric": metric,
+                    "proxies": law.proxies,
+                    "train_set": train_set,
+                    "eval_set": target,
+                    "predicted": -law.scores[0, i, j],
+                    "loss": study.runs.losses[i, j],
+                    "note": law.note,
+                }
 
 
 def law_rows(study: Study, gaps: Mapping[str, Gaps], effort: Effort) -> Iterator[dict[str, Any]]:

@@ -38,6 +38,7 @@ OPTIONAL = (
     "analysis/effective_tokens.parquet",
     "analysis/effective_token_differences.parquet",
     "analysis/effective_token_points.parquet",
+    "analysis/predicted_losses.parquet",
     "analysis/token_worth.parquet",
     "analysis/token_laws.parquet",
 )

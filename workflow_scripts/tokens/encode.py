@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+from workflow_scripts.tokens.text_tokenizer import TextTokenizer
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,7 @@ class EncodedDocument:
 
 
 def encode_documents(
-    tokenizer: "PreTrainedTokenizerBase", documents: pd.DataFrame, chunk: int = 512
+    tokenizer: TextTokenizer, documents: pd.DataFrame, chunk: int = 512
 ) -> Iterator[EncodedDocument]:
     """Encode rows of a documents table in order.
 
@@ -34,7 +32,8 @@ def encode_documents(
     def ids_of(texts: list[str]) -> list[list[int]]:
         if not texts:
             return []
-        return tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
+        ids: list[list[int]] = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
+        return ids
 
     for start in range(0, len(documents), chunk):
         part = documents.iloc[start : start + chunk]

@@ -51,10 +51,14 @@ def load_tokenizer(name_or_folder: str, revision: str | None = None) -> "PreTrai
 
             tokenizer = AutoTokenizer.from_pretrained(name_or_folder, revision=revision)
     if tokenizer.eos_token_id is None:
-        raise UserError(f"the tokenizer {name_or_folder} has no end-of-text token, which ends documents here")
+        raise no_end_of_text(name_or_folder)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
+
+
+def no_end_of_text(name_or_folder: str) -> UserError:
+    return UserError(f"the tokenizer {name_or_folder} has no end-of-text token, which ends documents here")
 
 
 def end_of_text_of(tokenizer: str) -> int:

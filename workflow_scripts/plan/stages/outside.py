@@ -49,17 +49,24 @@ class Outside:
 
     @property
     def tables(self) -> dict[str, str]:
-        """Tables about recorded experiments by name; none without such an experiment."""
+        """Tables about recorded experiments by name; none without such an experiment.
+
+        Where the losses themselves are gone, as in a run restored from its record, those that are there: a record
+        may be older than a table.
+        """
         names = (
             "effective_tokens",
             "effective_token_differences",
             "effective_token_points",
+            "predicted_losses",
             "token_worth",
             "token_laws",
         )
-        return (
-            {name: f"{self.files.root}/analysis/{name}.parquet" for name in names} if self.experiments else {}
-        )
+        if not self.experiments:
+            return {}
+        paths = {name: f"{self.files.root}/analysis/{name}.parquet" for name in names}
+        there = paths.values() if self.losses else self.files.present(paths.values())
+        return {name: path for name, path in paths.items() if path in there}
 
     @property
     def parts(self) -> dict[str, str]:

@@ -14,6 +14,7 @@ from workflow_scripts.report.figures.metric_differences import metric_difference
 from workflow_scripts.report.figures.metric_league import metric_league
 from workflow_scripts.report.figures.mixture_curves import mixture_curves
 from workflow_scripts.report.figures.mixture_ranking import mixture_ranking
+from workflow_scripts.report.figures.predicted_and_real_loss import predicted_and_real_loss
 from workflow_scripts.report.figures.proxies_and_skill import proxies_and_skill
 from workflow_scripts.report.figures.published_and_ours import published_and_ours
 from workflow_scripts.report.figures.published_pairs import published_pairs
@@ -35,6 +36,13 @@ FIGURES = (
     FigureMaker(WORTH, "token_worth", ("token_worth", "effective_tokens"), token_worth, unasked=True),
     FigureMaker(WORTH, "mixture_ranking", RECORDED, mixture_ranking, unasked=True),
     FigureMaker(WORTH, "proxies_and_skill", RECORDED, proxies_and_skill, unasked=True),
+    FigureMaker(
+        WORTH,
+        "predicted_and_real_loss",
+        (*RECORDED, "predicted_losses"),
+        predicted_and_real_loss,
+        unasked=True,
+    ),
     FigureMaker(
         WORTH,
         "effective_tokens_and_loss",

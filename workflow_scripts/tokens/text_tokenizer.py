@@ -1,0 +1,86 @@
+"""The run's tokenizer for programs that have no model: without transformers, whose import takes most of their time."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from tokenizers import Tokenizer
+
+from workflow_scripts.storage.folders import checked_folder
+from workflow_scripts.tokens.tokenizer import load_tokenizer, no_end_of_text
+
+
+class TextTokenizer(Protocol):
+    """What turning documents into rows and rows into text asks of a tokenizer; those of transformers can do it."""
+
+    @property
+    def eos_token_id(self) -> int: ...
+    @property
+    def pad_token_id(self) -> int: ...
+    @property
+    def all_special_ids(self) -> list[int]: ...
+    def __len__(self) -> int: ...
+    def __call__(self, texts: list[str], /, *, add_special_tokens: bool, verbose: bool) -> Any: ...
+    def batch_decode(
+        self, rows: list[list[int]], /, *, skip_special_tokens: bool, clean_up_tokenization_spaces: bool
+    ) -> list[str]: ...
+
+
+@dataclass(frozen=True)
+class SavedTokenizer:
+    """The tokenizer of a folder that holds `tokenizer.json`; it gives what `load_tokenizer` would."""
+
+    backend: Tokenizer
+    eos_token_id: int
+    pad_token_id: int
+
+    @property
+    def all_special_ids(self) -> list[int]:
+        return sorted(
+            number for number, token in self.backend.get_added_tokens_decoder().items() if token.special
+        )
+
+    def __len__(self) -> int:
+        return int(self.backend.get_vocab_size(with_added_tokens=True))
+
+    def __call__(
+        self, texts: list[str], /, *, add_special_tokens: bool = True, verbose: bool = True
+    ) -> dict[str, list[list[int]]]:
+        encodings = self.backend.encode_batch_fast(texts, add_special_tokens=add_special_tokens)
+        return {"input_ids": [encoding.ids for encoding in encodings]}
+
+    def batch_decode(
+        self,
+        rows: list[list[int]],
+        /,
+        *,
+        skip_special_tokens: bool = False,
+        clean_up_tokenization_spaces: bool = False,
+    ) -> list[str]:
+        if clean_up_tokenization_spaces:
+            raise NotImplementedError("texts are decoded as they are")
+        return [self.backend.decode(row, skip_special_tokens=skip_special_tokens) for row in rows]
+
+
+def open_tokenizer(folder: str | Path) -> TextTokenizer:
+    """The tokenizer in a folder of the run; one that transformers alone can read is read by it."""
+    folder = Path(folder)
+    if not (folder / "tokenizer.json").is_file():
+        return load_tokenizer(str(folder))
+    with checked_folder(folder, "tokenizer"):
+        backend = Tokenizer.from_str((folder / "tokenizer.json").read_text())
+        named = json.loads((folder / "tokenizer_config.json").read_text())
+    backend.no_truncation()
+    backend.no_padding()
+    eos, pad = (_token_id(backend, named.get(key)) for key in ("eos_token", "pad_token"))
+    if eos is None:
+        raise no_end_of_text(str(folder))
+    return SavedTokenizer(backend, eos, eos if pad is None else pad)
+
+
+def _token_id(backend: Tokenizer, token: Any) -> int | None:
+    """Of a token as `tokenizer_config.json` names it: its text, or an object with it."""
+    text = token.get("content") if isinstance(token, dict) else token
+    number: int | None = None if text is None else backend.token_to_id(text)
+    return number
