@@ -78,6 +78,7 @@ rule rank_candidates:
         alignment="<results>/alignment/alignment.parquet",
         sizes=rules.measure_sizes.output,
         surveys=lambda w: plan.choosing.surveys(w.question),
+        losses=lambda w: plan.choosing.losses(w.question),
     output:
         table="<results>/answers/{question}/ranking.parquet",
         answer="<results>/answers/{question}/answer.json",
@@ -97,6 +98,7 @@ rule rank_candidates:
         metrics=plan.choosing.metrics,
         labels=lambda w: plan.choosing.labels(w.question),
         surveys=lambda w, input: options("--survey", plan.choosing.surveyed(w.question), input.surveys),
+        runs=lambda w: plan.choosing.runs(w.question),
         seed=plan.config["seed"],
         code=code_hash("workflow_scripts.rank_candidates"),
         constants=text_hash("workflow_scripts/choosing", "*.csv"),
@@ -108,6 +110,7 @@ rule rank_candidates:
         " --metrics {params.metrics:q}"
         " --sizes {input.sizes:q}"
         " {params.surveys:q}"
+        " {params.runs:q}"
         " {params.labels:q}"
         " --draws {params.question[draws]}"
         " --seed {params.seed}"

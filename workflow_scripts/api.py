@@ -80,6 +80,7 @@ def rank(
     output: str | PathLike[str] | None = None,
     text: str | None = None,
     metrics: Sequence[str] = METRICS,
+    verify: int = 0,
     cores: int | None = None,
     seed: int = 0,
     tokenizer: str | None = None,
@@ -88,7 +89,8 @@ def rank(
 
     candidates: by name, or files, which are called as they are. text: column of the text in files and data sets, where
     it is not `text`. output: folder of the answer; the same folder again computes only what is new. metrics: measures
-    of alignment, of which the first decides. A mistake in the input is a `UserError` of one sentence.
+    of alignment, of which the first decides. verify: so many of the best candidates are trained on, which takes minutes
+    each. A mistake in the input is a `UserError` of one sentence.
     """
     folder = _folder(output)
     rank_files(
@@ -97,6 +99,7 @@ def rank(
         output=folder,
         text=text,
         metrics=metrics,
+        verify=verify,
         cores=cores,
         seed=seed,
         tokenizer=tokenizer,

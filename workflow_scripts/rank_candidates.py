@@ -6,6 +6,7 @@ The first of --metrics decides; of the others the table has the alignment and th
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from workflow_scripts.command_line import named_paths, parser_for, run
@@ -23,6 +24,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--survey", action="append", default=[], metavar="NAME=FILE", help="output of survey_pool; repeated"
     )
+    parser.add_argument("--losses", type=Path, help="summary of losses, where short runs were made")
+    parser.add_argument("--experiment", help="the experiment of these runs")
     parser.add_argument(
         "--label", action="append", default=[], metavar="NAME=TEXT", help="what a corpus is called; repeated"
     )
@@ -37,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
     from workflow_scripts.choosing.answer import ranking_answer
     from workflow_scripts.choosing.measured import Measured
+    from workflow_scripts.choosing.verification import read_short_runs
     from workflow_scripts.storage.tables import read_frame, read_json, write_json, write_table
 
     measured = Measured(
@@ -48,7 +52,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         {name: read_json(path) for name, path in named_paths("survey", arguments.survey).items()},
     )
     labels = dict(label.split("=", 1) for label in arguments.label)
-    table, answer = ranking_answer(measured.called(labels), arguments.draws, arguments.seed)
+    runs = None
+    if arguments.losses:
+        runs = read_short_runs(read_frame(arguments.losses), arguments.experiment, arguments.target)
+        runs = replace(runs, candidates=tuple(labels.get(name, name) for name in runs.candidates))
+    table, answer = ranking_answer(measured.called(labels), arguments.draws, arguments.seed, runs)
     write_table(table, arguments.output)
     write_json(answer, arguments.answer)
 

@@ -11,6 +11,7 @@ def ranking():
         "probability_best": 0.7, "as_good_as_best": True, "worth": 1.0, "worth_low": 0.5, "worth_high": 2.0,
         "tokens": 1e6, "overlap_words": 0.5, "overlap_trigrams": 0.1, "duplicates": 3, "leaked_target_rows": 2,
         "unigram_js": 0.6, "unigram_js_low": 0.5, "unigram_js_high": 0.7, "unigram_js_rank": 1,
+        "loss": 4.5, "loss_se": 0.1,
     }  # fmt: skip
     other = row | {"candidate": "<b>", "rank": 2, "effective_tokens": 2e4, "low": 1e3, "high": 1e6}
     return pd.DataFrame([row | {"candidate": "a", "rank": 1}, other | {"as_good_as_best": False}])
@@ -31,7 +32,17 @@ def answer():
 
 def test_everything_of_the_answer_is_on_the_page(ranking, answer):
     html = ranking_page(ranking, answer)
-    for text in ("<h1>Use a.</h1>", "Beware.", "goal: Short.", "a#1", "t#1", "a#9", "70%", "100k to 10M"):
+    for text in (
+        "<h1>Use a.</h1>",
+        "Beware.",
+        "goal: Short.",
+        "a#1",
+        "t#1",
+        "a#9",
+        "70%",
+        "100k to 10M",
+        "4.500 ± 0.196",
+    ):
         assert text in html
 
 

@@ -2,23 +2,27 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from workflow_scripts.choosing.measured import Measured
 from workflow_scripts.choosing.ranking import Ranking, rank, sentence, what_would_settle
+from workflow_scripts.choosing.verification import ShortRuns
 from workflow_scripts.choosing.warnings import of_candidate, of_target
 from workflow_scripts.choosing.worth import constants_of
 
 
-def ranking_answer(measured: Measured, draws: int, seed: int) -> tuple[pd.DataFrame, dict[str, Any]]:
+def ranking_answer(
+    measured: Measured, draws: int, seed: int, runs: ShortRuns | None = None
+) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The table, a row a candidate; and the sentence, what would settle it, the warnings."""
     deciding = measured.metrics[0]
-    ranking = rank(measured.alignments(deciding), measured.tokens, constants_of(deciding), draws, seed)
+    ranking = rank(measured.alignments(deciding), measured.tokens, constants_of(deciding), draws, seed, runs)
     warnings = {name: of_candidate(measured, name) for name in measured.candidates}
     answer = {
         "target": measured.target,
         "sentence": sentence(ranking),
-        "what_would_settle_it": what_would_settle(ranking),
+        "what_would_settle_it": what_would_settle(ranking, runs.candidates if runs else ()),
         "deciding_metric": deciding,
         "warnings": {
             name: found for name, found in {measured.target: of_target(measured), **warnings}.items() if found
@@ -29,7 +33,15 @@ def ranking_answer(measured: Measured, draws: int, seed: int) -> tuple[pd.DataFr
         },
         "leaks": {name: survey["leaks"]["pairs"] for name, survey in measured.surveys.items()},
     }
-    return _with_measures(ranking, measured), answer
+    table = _with_measures(ranking, measured)
+    losses = (
+        dict(zip(runs.candidates, zip(runs.losses, runs.loss_errors, strict=True), strict=True))
+        if runs
+        else {}
+    )
+    for column, place in (("loss", 0), ("loss_se", 1)):
+        table[column] = [losses[name][place] if name in losses else np.nan for name in table["candidate"]]
+    return table, answer
 
 
 def _with_measures(ranking: Ranking, measured: Measured) -> pd.DataFrame:

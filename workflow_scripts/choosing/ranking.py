@@ -1,11 +1,12 @@
 """A ranking of candidates by effective tokens for one target, with how sure it is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from workflow_scripts.choosing.verification import ShortRuns, updated
 from workflow_scripts.choosing.worth import Array, Constants, drawn_log_worth
 
 # Two candidates are told apart where the better one is better in this share of draws.
@@ -44,8 +45,11 @@ def rank(
     constants: Constants,
     draws: int,
     seed: int,
+    runs: ShortRuns | None = None,
 ) -> Ranking:
     """Rank candidates, given as name -> (alignment with the target, its standard error), by E = N k.
+
+    Short runs on some of them, where there are any, correct what the alignments say.
 
     `effective_tokens` and `worth` are medians of the draws, `low` to `high` hold 95% of them, `low_80` to `high_80`
     80%. A candidate is `as_good_as_best` where the first one beats it in less than 95% of the draws.
@@ -54,12 +58,13 @@ def rank(
     values, errors = zip(*(alignments[name] for name in names), strict=True)
     log_tokens = np.log([tokens[name] for name in names])
     log_k = drawn_log_worth(values, errors, constants, draws, seed)
+    without_error = drawn_log_worth(values, np.zeros(len(names)), constants, draws, seed)
+    if runs is not None:
+        log_k, without_error = (updated(one, names, runs, seed) for one in (log_k, without_error))
     effective = log_tokens + log_k
     order = np.argsort(-np.median(effective, axis=0), kind="stable")
     effective, log_k = effective[:, order], log_k[:, order]
-    exact = (
-        log_tokens[order] + drawn_log_worth(values, np.zeros(len(names)), constants, draws, seed)[:, order]
-    )
+    exact = log_tokens[order] + without_error[:, order]
     better = beats(effective)
     best = np.bincount(effective.argmax(axis=1), minlength=len(names)) / draws
     low, low_80, middle, high_80, high = np.exp(np.quantile(effective, (0.025, 0.1, 0.5, 0.9, 0.975), axis=0))
@@ -110,14 +115,16 @@ def sentence(ranking: Ranking) -> str:
     return f"Use {first}; {_listed(equals)} cannot be told apart."
 
 
-def what_would_settle(ranking: Ranking) -> str:
-    """What to do where the best candidates cannot be told apart; empty where they can."""
+def what_would_settle(ranking: Ranking, tried: Collection[str] = ()) -> str:
+    """What to do where the best candidates cannot be told apart; empty where they can. `tried`: by short runs."""
     rivals = [i for i, equal in enumerate(ranking.table["as_good_as_best"]) if equal and i > 0]
     if not rivals:
         return ""
     if all(ranking.sure_if_measured[0, i] >= SURE for i in rivals):
         return "More text would settle it: the alignments are measured too roughly."
     named = _listed(ranking.table["candidate"].iloc[[0, *rivals]].tolist())
+    if set(ranking.table["candidate"].iloc[[0, *rivals]]) <= set(tried):
+        return f"Longer training runs on {named} would settle it."
     return f"Short training runs on {named} would settle it; more text would not."
 
 

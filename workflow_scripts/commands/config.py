@@ -5,6 +5,7 @@ from typing import Any
 
 from workflow_scripts.commands.run import RUN
 from workflow_scripts.commands.text_files import TextFile
+from workflow_scripts.errors import UserError
 
 # The first decides: of the cheap ones it ranked trained models best (docs/RESULTS.md).
 METRICS = ("ngram_cross_entropy", "unigram_js", "tfidf_cosine")
@@ -12,6 +13,9 @@ SAMPLE_BYTES = 2_000_000
 TARGET_BYTES = 8_000_000
 VOCABULARY = 8192
 MOST_ENTRIES = 20
+VERIFYING_TOKENS = 262_144
+FEWEST_VERIFYING_TOKENS = 16_384
+ROWS_LEFT = 0.9  # of a sample's tokens, once duplicates and what fills no row are gone
 
 
 def question_config(
@@ -30,6 +34,32 @@ def question_config(
     question = {**question, "labels": {one.name: one.label for one, _ in sides}}
     return _config(question, corpora, list(corpora), seed, tokenizer) | {
         "alignment": {"metrics": list(metrics), "fewer_rows": True}
+    }
+
+
+def verifying_config(config: dict[str, Any], train_sets: Sequence[str], fewest_tokens: int) -> dict[str, Any]:
+    """The config of a ranking with short runs on some candidates, all of as many tokens as the smallest sample has."""
+    if len(train_sets) < 2:
+        raise UserError("--verify needs at least two candidates that can be measured")
+    most = min(VERIFYING_TOKENS, int(ROWS_LEFT * fewest_tokens))
+    if most < FEWEST_VERIFYING_TOKENS:
+        raise UserError(
+            f"--verify needs {FEWEST_VERIFYING_TOKENS} tokens of each candidate, and the smallest has {fewest_tokens}"
+        )
+    (question,) = config["questions"]
+    return {
+        **config,
+        "questions": [{**question, "verified_by": "verify"}],
+        "recipes": {"from_scratch": {"tokens": [most // 4, most // 2, most]}},
+        "experiments": [
+            {
+                "name": "verify",
+                "kind": "pretraining",
+                "recipe": "from_scratch",
+                "train_sets": list(train_sets),
+                "eval_sets": [question["target"]],
+            }
+        ],
     }
 
 

@@ -7,14 +7,17 @@ and csv also as .gz. Nothing is trained and no GPU is needed. docs/OWN_DATA.md e
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from workflow_scripts.commands.config import METRICS, question_config
+from workflow_scripts.commands.config import METRICS, question_config, verifying_config
 from workflow_scripts.commands.options import add_common_options
 from workflow_scripts.commands.run import answers_of, prepared_folder, run_workflow, take
 from workflow_scripts.commands.text_files import look_at, usable
+from workflow_scripts.errors import UserError
 
+VERIFIED = 3
 ANSWERS = ("ranking.parquet", "index.html")
 
 
@@ -24,6 +27,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_common_options(parser, "plumbline_rank")
     parser.add_argument(
         "--metrics", nargs="+", default=list(METRICS), help="measures of alignment; the first decides"
+    )
+    parser.add_argument(
+        "--verify",
+        nargs="?",
+        type=int,
+        const=VERIFIED,
+        default=0,
+        metavar="N",
+        help=f"train small models on the best N candidates and correct the ranking (default: {VERIFIED}); minutes each",
     )
 
 
@@ -37,6 +49,7 @@ def main(given: argparse.Namespace, for_snakemake: list[str]) -> None:
         output=given.output,
         text=given.text,
         metrics=given.metrics,
+        verify=given.verify,
         cores=given.cores,
         seed=given.seed,
         tokenizer=given.tokenizer,
@@ -55,12 +68,15 @@ def rank_files(
     output: Path,
     text: str | None,
     metrics: Sequence[str],
+    verify: int,
     cores: int | None,
     seed: int,
     tokenizer: str | None,
     for_snakemake: Sequence[str] = (),
 ) -> None:
-    """Make the ranking in the folder `output`."""
+    """Make the ranking in the folder `output`; `verify` of the best candidates are trained on, 0 for none."""
+    if verify == 1 or verify < 0:
+        raise UserError(f"--verify {verify}: at least two candidates are needed to compare")
     looked_at, *others = look_at([target, *candidates], text)
     chosen_from = usable([looked_at], others)
     prepared_folder(output)
@@ -72,4 +88,19 @@ def rank_files(
     }
     config = question_config(question, [looked_at], chosen_from, metrics, seed, tokenizer)
     run_workflow("rank", config, output, cores, for_snakemake)
+    if verify:
+        names = {one.label: one.name for one in chosen_from}
+        run_workflow("rank", verified(config, output, names, verify), output, cores, for_snakemake)
     take(output, "rank", {name: output / name for name in ANSWERS})
+
+
+def verified(config: dict[str, Any], output: Path, names: Mapping[str, str], count: int) -> dict[str, Any]:
+    """The config with short runs on the best candidates of the ranking that is there; `names`: label -> name."""
+    from workflow_scripts.storage.tables import read_frame, read_json
+
+    answers = answers_of(output, "rank")
+    best = [names[label] for label in read_frame(answers / "ranking.parquet")["candidate"].head(count)]
+    sizes = read_json(answers.parent / "sizes.json")
+    samples = [sizes[f"{name}.train"] for name in best]
+    fewest = min(one["sampled_bytes"] / one["bytes_per_token"] for one in samples)
+    return verifying_config(config, best, int(fewest))

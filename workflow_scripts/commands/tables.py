@@ -23,6 +23,8 @@ def ranking_lines(ranking: pd.DataFrame, answer: Mapping[str, Any]) -> Iterator[
         "worth",
         "leaked rows",
     ]
+    trained = bool(ranking["loss"].notna().any())
+    head += ["loss of a short run"] if trained else []
     rows = [
         [
             str(row["rank"]),
@@ -33,6 +35,7 @@ def ranking_lines(ranking: pd.DataFrame, answer: Mapping[str, Any]) -> Iterator[
             amount(row["tokens"]),
             f"{row['worth']:.2f}",
             "-" if pd.isna(row["leaked_target_rows"]) else str(int(row["leaked_target_rows"])),
+            *([_loss(row)] if trained else []),
         ]
         for row in ranking.to_dict("records")
     ]
@@ -40,6 +43,10 @@ def ranking_lines(ranking: pd.DataFrame, answer: Mapping[str, Any]) -> Iterator[
     for name, warnings in answer["warnings"].items():
         for warning in warnings:
             yield f"{name}: {warning}"
+
+
+def _loss(row: Mapping[str, Any]) -> str:
+    return "-" if pd.isna(row["loss"]) else f"{row['loss']:.3f} ± {1.96 * row['loss_se']:.3f}"
 
 
 def mix_lines(mix: pd.DataFrame, gains: pd.DataFrame) -> Iterator[str]:

@@ -38,6 +38,8 @@ def check_questions(config: dict[str, Any], one_of: OneOf, without_documents: tu
                 raise UserError(
                     f"{here}: the candidate {name} has held_out 1, so it has no train side; set it to 0"
                 )
+    for question in of_kind(config, "rank"):
+        _check_verified(config, question, one_of)
     for question in of_kind(config, "select"):
         _check_pool(config, question, one_of)
     for question in of_kind(config, "mix"):
@@ -53,6 +55,22 @@ def _check_has_documents(graph: CorpusGraph, name: str, here: str, without: tupl
     source = graph.specs[name]["source"]
     if source in without:
         raise UserError(f"{here} = {name}: a {source} corpus has no documents of its own")
+
+
+def _check_verified(config: dict[str, Any], question: dict[str, Any], one_of: OneOf) -> None:
+    """Runs that correct a ranking are on its candidates, at two budgets or more, and are tested on its target."""
+    here, name = f"questions.{question['name']}.verified_by", question["verified_by"]
+    if name is None:
+        return
+    experiments = {one["name"]: one for one in config["experiments"] if one["kind"] == "pretraining"}
+    one_of(name, experiments, here)
+    experiment = experiments[name]
+    for train_set in experiment["train_sets"]:
+        one_of(train_set, question["candidates"], f"{here} = {name}: its training set")
+    one_of(question["target"], experiment["eval_sets"], f"{here} = {name}: its evaluation set")
+    budgets = experiment.get("tokens") or config["recipes"][experiment["recipe"]]["tokens"]
+    if len(experiment["train_sets"]) < 2 or len(budgets) < 2:
+        raise UserError(f"{here} = {name}: it needs at least two training sets and two budgets")
 
 
 def _check_pool(config: dict[str, Any], question: dict[str, Any], one_of: OneOf) -> None:

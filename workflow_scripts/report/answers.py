@@ -39,6 +39,7 @@ def ranking_page(ranking: pd.DataFrame, answer: Mapping[str, Any]) -> str:
         metrics=metrics,
         ticks=_ticks(*ends),
         surveyed=ranking["overlap_words"].notna().all(),
+        trained=ranking["loss"].notna().any(),
         answer=answer,
     )
 

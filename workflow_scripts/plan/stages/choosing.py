@@ -59,6 +59,15 @@ class Choosing:
     def surveys(self, question: str) -> list[str]:
         return [f"{self.folder(question)}/surveys/{name}.json" for name in self.surveyed(question)]
 
+    def losses(self, question: str) -> list[str]:
+        """The losses of short runs that a ranking is corrected by, where it is."""
+        return [f"{self.root}/losses/loss_summary.parquet"] if self.questions[question]["verified_by"] else []
+
+    def runs(self, question: str) -> list[str]:
+        """Options that name these runs."""
+        experiment = self.questions[question]["verified_by"]
+        return ["--losses", *self.losses(question), "--experiment", experiment] if experiment else []
+
     def target_documents(self, question: str) -> str:
         (target,) = targets_of(self.questions[question])
         return self.tokens.documents(target)
