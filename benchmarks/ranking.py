@@ -2,6 +2,7 @@
 
     python -m benchmarks.ranking           one JSON line per study, measure and way of finding the constants
     python -m benchmarks.ranking --write   also write the constants of every measure (choosing/worth.csv)
+    python -m benchmarks.ranking --short-runs   how far worths by short runs are from those by longer ones
 
 Three studies (docs/results/). A candidate's effective tokens, relative to the others, are known from losses; that is
 what intervals are to cover.
@@ -26,6 +27,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
+from workflow_scripts.choosing.verification import read_short_runs
 from workflow_scripts.choosing.worth import (
     CONSTANTS,
     Array,
@@ -250,12 +252,45 @@ def of_all(studies: Mapping[str, list[Case]]) -> Constants:
     return shared([fitted(cases) for name, cases in studies.items() if name != WITHOUT_OWN])
 
 
+def short_run_lines() -> Iterator[dict[str, float | str]]:
+    """log k by runs of `pretraining` up to its second budget, against all its budgets, and against a larger model."""
+    losses = pd.read_parquet(RESULTS / "real/losses/loss_summary.parquet")
+    own = losses[(losses["experiment"] == OWN_EXPERIMENTS[0]) & (losses["part"] == "whole")]
+    larger = losses[(losses["experiment"] == OWN_EXPERIMENTS[1]) & (losses["part"] == "whole")]
+    budgets = sorted(own["tokens"].unique())
+    short = _worths_by_target(own[own["tokens"] <= budgets[1]])
+    for against, rows in (("all_budgets", own), ("larger_model", larger)):
+        known = _worths_by_target(rows)
+        yield {
+            "short_runs_against": against,
+            "tokens": float(budgets[1]),
+            "sd_of_log_worth": round(float(np.sqrt(np.mean((short - known) ** 2))), 3),
+            "correlation": round(float(np.corrcoef(short.ravel(), known.ravel())[0, 1]), 3),
+            "same_best": round(float(np.mean(short.argmax(axis=0) == known.argmax(axis=0))), 3),
+        }
+
+
+def _worths_by_target(losses: pd.DataFrame) -> Array:
+    """log k of the independent training sets, (training sets, targets), each target about its mean."""
+    rows = losses[losses["train_set"].isin(INDEPENDENT)]
+    found = []
+    for target, own in rows.groupby("eval_set"):
+        worths = read_short_runs(own, own["experiment"].iloc[0], str(target)).log_worth
+        found.append(worths - worths.mean())
+    return np.column_stack(found)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--write", action="store_true", help="write the constants of every measure")
+    parser.add_argument("--short-runs", action="store_true", help="short runs against longer ones alone")
     arguments = parser.parse_args(argv)
+    if arguments.short_runs:
+        for line in short_run_lines():
+            print(json.dumps(line))
+        return
     metrics = pd.read_parquet(RESULTS / "regmix/alignment/alignment.parquet", columns=["metric"])["metric"]
     shipped = []
     for metric in sorted(metrics.unique()):

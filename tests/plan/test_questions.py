@@ -85,6 +85,25 @@ def test_mistakes_across_questions(asked):
         checked(asked | {"questions": []})
 
 
+def test_short_runs_that_correct_a_ranking(asked):
+    """The tokenizer may know the candidates: it knows all of them."""
+    runs = {"name": "short", "kind": "pretraining", "recipe": "from_scratch", "eval_sets": ["goal"]}
+    asked["recipes"]["from_scratch"]["tokens"] = [5000, 10000]
+    asked["questions"][0]["verified_by"] = "short"
+    asked["experiments"] = [runs | {"train_sets": ["a", "b"]}]
+    plan = RunPlan(checked(asked))
+    assert plan.choosing.losses("which") == ["results/default/losses/loss_summary.parquet"]
+    for change, says in (
+        ({"train_sets": ["a"]}, "at least two training sets and two budgets"),
+        ({"train_sets": ["a", "cpp_headers"]}, "its training set = cpp_headers"),
+        ({"train_sets": ["a", "b"], "eval_sets": ["licences"]}, "its evaluation set = goal"),
+        ({"train_sets": ["a", "b"], "name": "other"}, "verified_by = short: there is none"),
+    ):
+        asked["experiments"] = [runs | change]
+        with pytest.raises(UserError, match=says):
+            checked(asked)
+
+
 def test_the_deciding_measure_must_have_been_compared_with_losses(asked, monkeypatch):
     monkeypatch.setattr("workflow_scripts.choosing.worth.all_constants", dict)
     with pytest.raises(UserError, match="ngram_cross_entropy has not been compared with losses"):
