@@ -70,8 +70,10 @@ def set_threads(count: int) -> None:
 
     Called before torch is imported where possible; torch is told directly when it is there already.
     """
-    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[variable] = str(count)
+    if "numba" not in sys.modules:  # once its threads run, it refuses another number
+        os.environ["NUMBA_NUM_THREADS"] = str(count)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(count)

@@ -1,7 +1,14 @@
 import pandas as pd
 import pytest
 
-from workflow_scripts.report.answers import amount, ranking_page, share
+from workflow_scripts.report.answers import (
+    amount,
+    mix_page,
+    mix_sentence,
+    ranking_page,
+    selection_page,
+    share,
+)
 
 
 @pytest.fixture
@@ -77,3 +84,76 @@ def test_amounts_have_three_figures(value, text):
 
 def test_shares_near_the_ends_are_not_rounded_to_them():
     assert [share(value) for value in (0, 0.004, 0.123, 0.999, 1)] == ["0%", "<1%", "12%", ">99%", "100%"]
+
+
+@pytest.fixture
+def mix():
+    row = {
+        "share_low": 0.1,
+        "share_high": 0.9,
+        "epochs": 1.5,
+        "capped": True,
+        "price": 2.5,
+        "budget_price": 0.5,
+    }
+    parts = {"a": 600, "<b>": 400, "c": 0}
+    return pd.DataFrame(
+        [row | {"candidate": name, "tokens": n, "share": n / 1000} for name, n in parts.items()]
+    )
+
+
+@pytest.fixture
+def gains():
+    row = {"against": "uniform", "effective_token_ratio": 1.61, "low": 1.2, "high": 2.1}
+    row |= {"nats": 0.07, "nats_low": 0.02, "nats_high": 0.11}
+    return pd.DataFrame([row | {"target": target} for target in ("goal", "mean")])
+
+
+def test_shares_and_their_gain(mix, gains):
+    assert mix_sentence(mix, gains) == (
+        "60% a, 40% <b>. This makes 1.6 times the effective tokens of equal shares (95% interval 1.2 to 2.1)."
+    )
+    assert "so perhaps no gain" in mix_sentence(mix, gains.assign(low=0.8))
+    html = mix_page(mix, gains)
+    for text in (
+        "<h1>60% a, 40% &lt;b&gt;</h1>",
+        "1.50 (all allowed)",
+        "for goal that 1k tokens allow",
+        "0.50% more",
+    ):
+        assert text in html
+
+
+def test_many_shares_are_counted(mix, gains):
+    many = pd.concat([mix.assign(candidate=f"{i}") for i in range(3)])
+    assert "and 2 more" in mix_sentence(many, gains)
+
+
+def test_a_selection_says_what_was_chosen_and_left_out():
+    source = {"rows": 50, "chosen_rows": 7, "chosen_tokens": 700, "share": 1.0, "licence": "CC0"}
+    summary = {
+        "rows": 50,
+        "chosen": {"rows": 7, "tokens": 700},
+        "sources": {"pool_1": source},
+        "notes": ["The pool is small."],
+        "leaks": {"rows": 3, "target_rows": 2},
+        "duplicates": {"equal": 4, "near": 5},
+        "skipped": {"text missing or empty": 6},
+        "scores": {"pool": {"0.5": 0.1}, "chosen": {"0.5": 0.4}},
+        "rules": {"leaks": "l", "near_copies": "n", "score": "s"},
+    }
+    html = selection_page(summary, "goal", {"goal": "My goal", "pool_1": "web <1>"})
+    for text in (
+        "700 tokens for My goal: 7 rows chosen from 50.",
+        "web &lt;1&gt;",
+        "CC0",
+        "3 rows repeat 2 rows",
+    ):
+        assert text in html
+    for text in (
+        "4 copies and 5 near-copies",
+        "6 rows: text missing or empty",
+        "The pool is small.",
+        "0.400",
+    ):
+        assert text in html

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 HERE = Path(__file__).parent
 OF_ALL_TARGETS = "mean"
+MOST_SHARES = 4
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ def mix_page(mix: pd.DataFrame, gains: pd.DataFrame) -> str:
     """HTML of proposed shares, largest first."""
     return _page(
         "mix.html.j2",
-        sentence=mix_sentence(mix, gains),
+        shares=_largest_shares(mix),
+        gain=_gain(gains),
         targets=[name for name in gains["target"].unique() if name != OF_ALL_TARGETS],
         rows=mix.sort_values("share", ascending=False, kind="stable").to_dict("records"),
         gains=gains.to_dict("records"),
@@ -75,17 +77,25 @@ def mix_page(mix: pd.DataFrame, gains: pd.DataFrame) -> str:
 
 
 def mix_sentence(mix: pd.DataFrame, gains: pd.DataFrame) -> str:
-    """The shares in words, and what they gain over equal ones; an interval that holds 1 is no gain."""
-    largest = mix[mix["tokens"] > 0].sort_values("share", ascending=False, kind="stable")
-    shares = ", ".join(
-        f"{share(row['share'])} {row['candidate']}" for row in largest.head(4).to_dict("records")
-    )
-    more = f" and {len(largest) - 4} more" if len(largest) > 4 else ""
+    """The largest shares in words, and what they gain."""
+    return f"{_largest_shares(mix)}. {_gain(gains)}"
+
+
+def _largest_shares(mix: pd.DataFrame) -> str:
+    used = mix[mix["tokens"] > 0].sort_values("share", ascending=False, kind="stable")
+    named = used.head(MOST_SHARES).to_dict("records")
+    shares = ", ".join(f"{share(row['share'])} {row['candidate']}" for row in named)
+    return shares if len(used) <= MOST_SHARES else f"{shares} and {len(used) - MOST_SHARES} more"
+
+
+def _gain(gains: pd.DataFrame) -> str:
+    """Over equal shares; an interval that holds 1 may be no gain."""
     mean = gains[(gains["against"] == "uniform") & (gains["target"] == OF_ALL_TARGETS)].iloc[0]
-    times = f"{mean['effective_token_ratio']:.2g} times the effective tokens of equal shares"
-    interval = f"95% interval {mean['low']:.2g} to {mean['high']:.2g}"
-    verdict = "" if mean["low"] > 1 else ", so perhaps none"
-    return f"{shares}{more}: {times} ({interval}{verdict})."
+    perhaps = "" if mean["low"] > 1 else ", so perhaps no gain"
+    return (
+        f"This makes {mean['effective_token_ratio']:.2g} times the effective tokens of equal shares "
+        f"(95% interval {mean['low']:.2g} to {mean['high']:.2g}{perhaps})."
+    )
 
 
 def _page(template: str, **values: Any) -> str:
