@@ -90,8 +90,8 @@ def test_a_minimum_share_is_kept(run_job):
     ("changes", "says"),
     [
         ({"tokens": 5000}, "at most 4,000 tokens at 4 epochs"),
-        ({"minimum-share": "c"}, "must be NAME=SHARE"),
-        ({"minimum-share": "c=much"}, "must be NAME=SHARE"),
+        ({"minimum-share": "c"}, "write it as NAME=NUMBER"),
+        ({"minimum-share": "c=much"}, "write it as NAME=NUMBER"),
         ({"minimum-share": "d=0.1"}, "minimum share of d, which is no candidate"),
         ({"candidates": ["a", "d"]}, "tokens of the candidate d are unknown"),
         ({"candidates": ["a", "a"]}, "named twice"),

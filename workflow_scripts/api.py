@@ -16,6 +16,7 @@ import pandas as pd
 
 from workflow_scripts.commands.config import METRICS
 from workflow_scripts.commands.mix import mix_files
+from workflow_scripts.commands.options import Shared
 from workflow_scripts.commands.rank import rank_files
 from workflow_scripts.commands.run import INPUTS, answers_of
 from workflow_scripts.commands.select import places, select_rows
@@ -96,13 +97,9 @@ def rank(
     rank_files(
         _file(target, "target", text, folder / INPUTS),
         _files(candidates, text, folder / INPUTS / "candidates"),
-        output=folder,
-        text=text,
+        Shared(folder, text, cores, seed, tokenizer),
         metrics=metrics,
         verify=verify,
-        cores=cores,
-        seed=seed,
-        tokenizer=tokenizer,
     )
     answers = answers_of(folder, "rank")
     answer = read_json(answers / "answer.json")
@@ -135,12 +132,8 @@ def select(
     rows, folder = select_rows(
         _file(target, "target", text, folder / INPUTS),
         _files(pool, text, folder / INPUTS / "candidates"),
+        Shared(given, text, cores, seed, tokenizer),
         tokens=tokens,
-        output=given,
-        text=text,
-        cores=cores,
-        seed=seed,
-        tokenizer=tokenizer,
     )
     return Selection(rows, read_json(answers_of(folder, "select") / f"summary{rows.suffix}.json"), folder)
 
@@ -168,16 +161,12 @@ def mix(
     mix_files(
         _files(targets, text, folder / INPUTS),
         _files(candidates, text, folder / INPUTS / "candidates"),
+        Shared(folder, text, cores, seed, tokenizer),
         tokens=tokens,
         epochs=epochs,
         weights=weights or {},
         minimum_shares=minimum_shares or {},
-        output=folder,
-        text=text,
         metrics=metrics,
-        cores=cores,
-        seed=seed,
-        tokenizer=tokenizer,
     )
     answers = answers_of(folder, "mix")
     table, gains = read_frame(answers / "mix.parquet"), read_frame(answers / "gains.parquet")

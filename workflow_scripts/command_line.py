@@ -65,6 +65,20 @@ def named_paths(option: str, values: Sequence[str]) -> dict[str, Path]:
     return named
 
 
+def named_numbers(option: str, values: Sequence[str]) -> dict[str, float]:
+    """NAME=NUMBER, repeated."""
+    found = {}
+    for value in values:
+        name, _, amount = value.rpartition("=")
+        try:
+            found[name] = float(amount)
+        except ValueError:
+            name = ""
+        if not name:
+            raise UserError(f"--{option} {value}: write it as NAME=NUMBER")
+    return found
+
+
 def set_threads(count: int) -> None:
     """Fix the threads of every numerical library, so that sums are made in one order whatever --cores is.
 

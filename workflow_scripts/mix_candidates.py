@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from workflow_scripts.command_line import parser_for, run, set_threads
+from workflow_scripts.command_line import named_numbers, parser_for, run, set_threads
 from workflow_scripts.errors import UserError
 
 
@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         sizes,
         arguments.tokens,
         arguments.epochs,
-        _minimum_shares(arguments.minimum_share),
+        named_numbers("minimum-share", arguments.minimum_share),
     )
     table = read_frame(arguments.alignment)
     alignment = table[table["metric"] == arguments.metric]
@@ -104,19 +104,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         temporary.write_text(
             yaml.safe_dump(mixture_entry(shares), sort_keys=False, allow_unicode=True), encoding="utf-8"
         )
-
-
-def _minimum_shares(values: Sequence[str]) -> dict[str, float]:
-    found = {}
-    for value in values:
-        name, separator, share = value.rpartition("=")
-        try:
-            found[name] = float(share)
-        except ValueError:
-            separator = ""
-        if not separator:
-            raise UserError(f"--minimum-share {value}: it must be NAME=SHARE, the share a number")
-    return found
 
 
 if __name__ == "__main__":

@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from workflow_scripts.command_line import named_numbers
 from workflow_scripts.commands.config import question_config, selection_config, verifying_config
 from workflow_scripts.commands.mix import _by_config_name
-from workflow_scripts.commands.options import named_numbers, number
+from workflow_scripts.commands.options import Shared, number
 from workflow_scripts.commands.select import places
 from workflow_scripts.commands.text_files import look_at
 from workflow_scripts.errors import UserError
 from workflow_scripts.plan.checks import checked
 from workflow_scripts.plan.surroundings import over_default_run
+
+SHARED = Shared(Path("answer"), None, 2, 3, None)
 
 
 @pytest.fixture
@@ -31,7 +34,7 @@ def accepted(config):
 def test_a_ranking_and_its_short_runs(files):
     target, *candidates = files
     question = {"name": "rank", "kind": "rank", "target": "goal", "candidates": ["a_1", "b"]}
-    config = question_config(question, [target], candidates, ["unigram_js"], 3, None)
+    config = question_config(question, [target], candidates, ["unigram_js"], SHARED)
     found = accepted(config)
     assert found["questions"][0]["labels"] == {"goal": "Goal", "a_1": "A-1", "b": "b"}
     assert found["corpora"]["goal"]["held_out"] == 1 and found["corpora"]["b"]["held_out"] == 0
@@ -49,9 +52,9 @@ def test_a_ranking_and_its_short_runs(files):
 
 def test_a_selection_from_few_files_and_from_many(files):
     target, *pool = files
-    found = accepted(selection_config(target, pool, 1000, "jsonl", 0, None))
+    found = accepted(selection_config(target, pool, 1000, "jsonl", SHARED))
     assert found["questions"][0]["pool"] == ["a_1", "b"]
-    many = accepted(selection_config(target, pool * 15, 1000, "parquet", 0, None))
+    many = accepted(selection_config(target, pool * 15, 1000, "parquet", SHARED))
     assert many["questions"][0]["pool"] == ["pool_1"]
     assert len(many["corpora"]["pool_1"]["paths"]) == 30
 
@@ -71,10 +74,10 @@ def test_what_is_no_number_of_tokens(text):
 
 
 def test_weights_name_files_as_users_do(files):
-    assert named_numbers("--weights", ["A-1=2", "x=y=0.5"]) == {"A-1": 2.0, "x=y": 0.5}
+    assert named_numbers("weights", ["A-1=2", "x=y=0.5"]) == {"A-1": 2.0, "x=y": 0.5}
     for wrong in ("A-1", "=2", "A-1=much"):
         with pytest.raises(UserError, match="write it as NAME=NUMBER"):
-            named_numbers("--weights", [wrong])
+            named_numbers("weights", [wrong])
     by_path = {"A-1": 1.0, "b.jsonl": 2.0, str(files[0].path): 3.0}
     assert _by_config_name("--weights", by_path, files) == {"a_1": 1.0, "b": 2.0, "goal": 3.0}
     with pytest.raises(UserError, match="there is no c; there are Goal, A-1, b"):

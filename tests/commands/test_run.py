@@ -3,6 +3,7 @@ import subprocess
 import pytest
 
 from workflow_scripts.commands import run
+from workflow_scripts.commands.options import Shared
 from workflow_scripts.commands.run import prepared_folder, run_workflow
 from workflow_scripts.errors import UserError
 
@@ -52,13 +53,17 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path):
 
 def test_its_own_folder_is_taken_again(tmp_path, ended):
     ended([], 0)
-    run_workflow("rank", {"run": "work"}, tmp_path / "o", 1, [])
+    run_workflow("rank", {"run": "work"}, Shared(tmp_path / "o", None, 1, 0, None, []))
     assert prepared_folder(tmp_path / "o") == tmp_path / "o"
 
 
 def test_what_is_told_to_snakemake(tmp_path, ended):
     calls = ended([], 0)
-    run_workflow("rank", {"run": "work"}, tmp_path / "o", 3, ["--workflow-profile", "profiles/slurm"])
+    run_workflow(
+        "rank",
+        {"run": "work"},
+        Shared(tmp_path / "o", None, 3, 0, None, ["--workflow-profile", "profiles/slurm"]),
+    )
     (call,) = calls
     assert call[3] == "answers"
     assert call[call.index("--cores") + 1] == "3"
@@ -77,12 +82,12 @@ def test_what_is_told_to_snakemake(tmp_path, ended):
 def test_a_failure_is_the_sentence_of_what_failed(tmp_path, ended, lines, says):
     ended(lines, 1)
     with pytest.raises(UserError) as mistake:
-        run_workflow("rank", {}, tmp_path / "o", 1, [])
+        run_workflow("rank", {}, Shared(tmp_path / "o", None, 1, 0, None, []))
     assert str(mistake.value).startswith(says)
     assert (tmp_path / "o" / run.LOG).read_text() == "".join(lines)
 
 
 def test_the_forecast_is_passed_on(tmp_path, ended, capsys):
     ended(["  time       about 40 s on 2 cores\n", "3 of 9 steps (33%) done\n"], 0)
-    run_workflow("rank", {}, tmp_path / "o", 1, [])
+    run_workflow("rank", {}, Shared(tmp_path / "o", None, 1, 0, None, []))
     assert "this takes about 40 s on 2 cores" in capsys.readouterr().err

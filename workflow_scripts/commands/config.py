@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from workflow_scripts.commands.options import Shared
 from workflow_scripts.commands.run import RUN
 from workflow_scripts.commands.text_files import TextFile
 from workflow_scripts.errors import UserError
@@ -23,8 +24,7 @@ def question_config(
     targets: Sequence[TextFile],
     candidates: Sequence[TextFile],
     metrics: Sequence[str],
-    seed: int,
-    tokenizer: str | None,
+    shared: Shared,
 ) -> dict[str, Any]:
     """Targets are eval sides and candidates train sides; the tokenizer is trained on a sample of all of them."""
     sides = [*((one, 1.0) for one in targets), *((one, 0.0) for one in candidates)]
@@ -32,7 +32,7 @@ def question_config(
         one.name: {**one.entry, "held_out": held_out, "sample_bytes": SAMPLE_BYTES} for one, held_out in sides
     }
     question = {**question, "labels": {one.name: one.label for one, _ in sides}}
-    return _config(question, corpora, list(corpora), seed, tokenizer) | {
+    return _config(question, corpora, list(corpora), shared) | {
         "alignment": {"metrics": list(metrics), "fewer_rows": True}
     }
 
@@ -64,7 +64,7 @@ def verifying_config(config: dict[str, Any], train_sets: Sequence[str], fewest_t
 
 
 def selection_config(
-    target: TextFile, pool: Sequence[TextFile], tokens: int, form: str, seed: int, tokenizer: str | None
+    target: TextFile, pool: Sequence[TextFile], tokens: int, form: str, shared: Shared
 ) -> dict[str, Any]:
     """The pool is read where it is; the tokenizer, which counts the tokens of the budget, is trained on the target."""
     entries = _pool_entries(pool)
@@ -78,7 +78,7 @@ def selection_config(
         "labels": {target.name: target.label},
     }
     corpora = {target.name: {**target.entry, "held_out": 1.0, "sample_bytes": TARGET_BYTES}, **entries}
-    return _config(question, corpora, [target.name], seed, tokenizer)
+    return _config(question, corpora, [target.name], shared)
 
 
 def _pool_entries(pool: Sequence[TextFile]) -> dict[str, dict[str, Any]]:
@@ -98,16 +98,19 @@ def _config(
     question: dict[str, Any],
     corpora: dict[str, dict[str, Any]],
     of_tokenizer: Sequence[str],
-    seed: int,
-    tokenizer: str | None,
+    shared: Shared,
 ) -> dict[str, Any]:
     return {
         "run": RUN,
         "pathvars": {"results": RUN},
-        "seed": seed,
+        "seed": shared.seed,
         "experiments": [],
         "switches": None,
-        "tokenizer": {"vocabulary": VOCABULARY, "corpora": list(of_tokenizer), "pretrained": tokenizer},
+        "tokenizer": {
+            "vocabulary": VOCABULARY,
+            "corpora": list(of_tokenizer),
+            "pretrained": shared.tokenizer,
+        },
         "questions": [question],
         "corpora": corpora,
     }

@@ -8,10 +8,10 @@ mixture.yaml, the entry of a corpus for a config of Plumbline. docs/OWN_DATA.md 
 
 import argparse
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
+from workflow_scripts.command_line import named_numbers
 from workflow_scripts.commands.config import METRICS, question_config
-from workflow_scripts.commands.options import add_common_options, named_numbers, number
+from workflow_scripts.commands.options import Shared, add_common_options, number
 from workflow_scripts.commands.run import answers_of, prepared_folder, run_workflow, take
 from workflow_scripts.commands.text_files import TextFile, look_at, usable
 from workflow_scripts.errors import UserError
@@ -49,17 +49,12 @@ def main(given: argparse.Namespace, for_snakemake: list[str]) -> None:
     mix_files(
         given.targets,
         given.candidates,
+        Shared.given(given, for_snakemake),
         tokens=given.tokens,
         epochs=given.epochs,
-        weights=named_numbers("--weights", given.weights),
-        minimum_shares=named_numbers("--minimum-shares", given.minimum_shares),
-        output=given.output,
-        text=given.text,
+        weights=named_numbers("weights", given.weights),
+        minimum_shares=named_numbers("minimum-shares", given.minimum_shares),
         metrics=given.metrics,
-        cores=given.cores,
-        seed=given.seed,
-        tokenizer=given.tokenizer,
-        for_snakemake=for_snakemake,
     )
     answers = answers_of(given.output, "mix")
     for line in mix_lines(read_frame(answers / "mix.parquet"), read_frame(answers / "gains.parquet")):
@@ -70,26 +65,21 @@ def main(given: argparse.Namespace, for_snakemake: list[str]) -> None:
 def mix_files(
     targets: Sequence[str],
     candidates: Sequence[str],
+    shared: Shared,
     *,
     tokens: int,
     epochs: float,
     weights: Mapping[str, float],
     minimum_shares: Mapping[str, float],
-    output: Path,
-    text: str | None,
     metrics: Sequence[str],
-    cores: int | None,
-    seed: int,
-    tokenizer: str | None,
-    for_snakemake: Sequence[str] = (),
 ) -> None:
-    """Make the shares in the folder `output`."""
-    looked_at = look_at([*targets, *candidates], text)
+    """Make the shares."""
+    looked_at = look_at([*targets, *candidates], shared.text)
     of_targets = looked_at[: len(targets)]
     mixed = usable(of_targets, looked_at[len(targets) :])
     if len(mixed) < 2:
         raise UserError("there is nothing to mix: name at least two candidates that can be measured")
-    prepared_folder(output)
+    prepared_folder(shared.output)
     question = {
         "name": "mix",
         "kind": "mix",
@@ -100,9 +90,9 @@ def mix_files(
         "weights": _by_config_name("--weights", weights, of_targets),
         "minimum_shares": _by_config_name("--minimum-shares", minimum_shares, mixed),
     }
-    config = question_config(question, of_targets, mixed, metrics, seed, tokenizer)
-    run_workflow("mix", config, output, cores, for_snakemake)
-    take(output, "mix", {name: output / name for name in ANSWERS})
+    config = question_config(question, of_targets, mixed, metrics, shared)
+    run_workflow("mix", config, shared)
+    take(shared.output, "mix", {name: shared.output / name for name in ANSWERS})
 
 
 def _by_config_name(option: str, numbers: Mapping[str, float], files: Sequence[TextFile]) -> dict[str, float]:

@@ -3,11 +3,33 @@
 import argparse
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from workflow_scripts.errors import UserError
-
 UNITS = {"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9, "T": 1e12}
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What every command is told: where the answer goes, and how it is made."""
+
+    output: Path
+    text: str | None
+    cores: int | None
+    seed: int
+    tokenizer: str | None
+    for_snakemake: Sequence[str] = ()
+
+    @classmethod
+    def given(cls, arguments: argparse.Namespace, for_snakemake: Sequence[str]) -> "Shared":
+        return cls(
+            arguments.output,
+            arguments.text,
+            arguments.cores,
+            arguments.seed,
+            arguments.tokenizer,
+            for_snakemake,
+        )
 
 
 def add_common_options(
@@ -32,17 +54,3 @@ def number(text: str) -> int:
     if count < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of tokens; write 5000000, 5e6 or 5M")
     return count
-
-
-def named_numbers(option: str, values: Sequence[str]) -> dict[str, float]:
-    """NAME=NUMBER, repeated."""
-    found = {}
-    for value in values:
-        name, _, amount = value.rpartition("=")
-        try:
-            found[name] = float(amount)
-        except ValueError:
-            name = ""
-        if not name:
-            raise UserError(f"{option} {value}: write it as NAME=NUMBER")
-    return found

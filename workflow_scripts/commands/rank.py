@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.commands.config import METRICS, question_config, verifying_config
-from workflow_scripts.commands.options import add_common_options
+from workflow_scripts.commands.options import Shared, add_common_options
 from workflow_scripts.commands.run import answers_of, prepared_folder, run_workflow, take
 from workflow_scripts.commands.text_files import look_at, usable
 from workflow_scripts.errors import UserError
@@ -46,14 +46,9 @@ def main(given: argparse.Namespace, for_snakemake: list[str]) -> None:
     rank_files(
         given.target,
         given.candidates,
-        output=given.output,
-        text=given.text,
+        Shared.given(given, for_snakemake),
         metrics=given.metrics,
         verify=given.verify,
-        cores=given.cores,
-        seed=given.seed,
-        tokenizer=given.tokenizer,
-        for_snakemake=for_snakemake,
     )
     answers = answers_of(given.output, "rank")
     for line in ranking_lines(read_frame(answers / "ranking.parquet"), read_json(answers / "answer.json")):
@@ -62,36 +57,26 @@ def main(given: argparse.Namespace, for_snakemake: list[str]) -> None:
 
 
 def rank_files(
-    target: str,
-    candidates: Sequence[str],
-    *,
-    output: Path,
-    text: str | None,
-    metrics: Sequence[str],
-    verify: int,
-    cores: int | None,
-    seed: int,
-    tokenizer: str | None,
-    for_snakemake: Sequence[str] = (),
+    target: str, candidates: Sequence[str], shared: Shared, *, metrics: Sequence[str], verify: int
 ) -> None:
-    """Make the ranking in the folder `output`; `verify` of the best candidates are trained on, 0 for none."""
+    """Make the ranking; `verify` of the best candidates are trained on, 0 for none."""
     if verify == 1 or verify < 0:
         raise UserError(f"--verify {verify}: at least two candidates are needed to compare")
-    looked_at, *others = look_at([target, *candidates], text)
+    looked_at, *others = look_at([target, *candidates], shared.text)
     chosen_from = usable([looked_at], others)
-    prepared_folder(output)
+    prepared_folder(shared.output)
     question = {
         "name": "rank",
         "kind": "rank",
         "target": looked_at.name,
         "candidates": [one.name for one in chosen_from],
     }
-    config = question_config(question, [looked_at], chosen_from, metrics, seed, tokenizer)
-    run_workflow("rank", config, output, cores, for_snakemake)
+    config = question_config(question, [looked_at], chosen_from, metrics, shared)
+    run_workflow("rank", config, shared)
     if verify:
         names = {one.label: one.name for one in chosen_from}
-        run_workflow("rank", verified(config, output, names, verify), output, cores, for_snakemake)
-    take(output, "rank", {name: output / name for name in ANSWERS})
+        run_workflow("rank", verified(config, shared.output, names, verify), shared)
+    take(shared.output, "rank", {name: shared.output / name for name in ANSWERS})
 
 
 def verified(config: dict[str, Any], output: Path, names: Mapping[str, str], count: int) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from workflow_scripts.commands.options import Shared
 from workflow_scripts.errors import UserError
 from workflow_scripts.workflow_files import snakefile
 
@@ -37,16 +38,15 @@ def prepared_folder(output: Path) -> Path:
     return output
 
 
-def run_workflow(
-    command: str, config: dict[str, Any], output: Path, cores: int | None, more: Sequence[str]
-) -> None:
+def run_workflow(command: str, config: dict[str, Any], shared: Shared) -> None:
     """Write the config and make its answers; a UserError carries what a job or the check of the config said."""
+    output = shared.output
     output.mkdir(parents=True, exist_ok=True)
     text = _HEAD.format(command=command) + yaml.safe_dump(
         config, sort_keys=False, allow_unicode=True, width=100
     )
     (output / CONFIG).write_text(text, encoding="utf-8")
-    cores = cores or len(os.sched_getaffinity(0))
+    cores = shared.cores or len(os.sched_getaffinity(0))
     started = time.monotonic()
     call = [sys.executable, "-m", "snakemake", "answers", "--snakefile", str(snakefile())]
     call += [
@@ -56,7 +56,7 @@ def run_workflow(
         str((output / CONFIG).resolve()),
         "--cores",
         str(cores),
-        *more,
+        *shared.for_snakemake,
     ]
     lines = []
     with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:

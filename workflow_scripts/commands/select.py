@@ -10,10 +10,11 @@ rows. docs/OWN_DATA.md explains every output.
 import argparse
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from workflow_scripts.commands.config import selection_config
-from workflow_scripts.commands.options import add_common_options, number
+from workflow_scripts.commands.options import Shared, add_common_options, number
 from workflow_scripts.commands.run import answers_of, prepared_folder, run_workflow, take
 from workflow_scripts.commands.text_files import look_at, usable
 
@@ -36,17 +37,8 @@ def main(given: argparse.Namespace, for_snakemake: list[str]) -> None:
     from workflow_scripts.report.answers import selection_sentence
     from workflow_scripts.storage.tables import read_json
 
-    rows, folder = select_rows(
-        given.target,
-        given.pool,
-        tokens=given.tokens,
-        output=given.output,
-        text=given.text,
-        cores=given.cores,
-        seed=given.seed,
-        tokenizer=given.tokenizer,
-        for_snakemake=for_snakemake,
-    )
+    shared = Shared.given(given, for_snakemake)
+    rows, folder = select_rows(given.target, given.pool, shared, tokens=given.tokens)
     summary = read_json(answers_of(folder, "select") / f"summary{rows.suffix}.json")
     print(selection_sentence(summary, Path(given.target).name))
     for note in summary["notes"]:
@@ -54,26 +46,15 @@ def main(given: argparse.Namespace, for_snakemake: list[str]) -> None:
     print(f"\n{rows} has them; {folder / 'index.html'} says where they come from")
 
 
-def select_rows(
-    target: str,
-    pool: Sequence[str],
-    *,
-    tokens: int,
-    output: Path,
-    text: str | None,
-    cores: int | None,
-    seed: int,
-    tokenizer: str | None,
-    for_snakemake: Sequence[str] = (),
-) -> tuple[Path, Path]:
+def select_rows(target: str, pool: Sequence[str], shared: Shared, *, tokens: int) -> tuple[Path, Path]:
     """Write the chosen rows; returned are their file and the folder of all else."""
-    rows, folder = places(output)
-    looked_at, *files = look_at([target, *pool], text)
+    rows, folder = places(shared.output)
+    looked_at, *files = look_at([target, *pool], shared.text)
     pool_files = usable([looked_at], files, fewest_words=0)
     prepared_folder(folder)
     form = rows.suffix.removeprefix(".")
-    config = selection_config(looked_at, pool_files, tokens, form, seed, tokenizer)
-    run_workflow("select", config, folder, cores, for_snakemake)
+    config = selection_config(looked_at, pool_files, tokens, form, shared)
+    run_workflow("select", config, replace(shared, output=folder))
     take(folder, "select", {f"chosen.{form}": rows, "index.html": folder / "index.html"})
     card = (answers_of(folder, "select") / f"README.{form}.md").read_text(encoding="utf-8")
     beside = os.path.relpath(rows, folder)

@@ -3,14 +3,13 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-HERE = Path(__file__).parent
+from workflow_scripts.report.templates import HERE, environment
+
 OF_ALL_TARGETS = "mean"
 MOST_SHARES = 4
 
@@ -99,16 +98,10 @@ def _gain(gains: pd.DataFrame) -> str:
 
 
 def _page(template: str, **values: Any) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"amount": amount, "share": share}
+    templates = environment()
+    templates.filters |= {"amount": amount, "share": share}
     styles = "".join((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "answer.css"))
-    return environment.get_template(template).render(styles=Markup(styles), **values)
+    return templates.get_template(template).render(styles=Markup(styles), **values)
 
 
 def amount(value: float) -> str:

@@ -4,12 +4,10 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import vl_convert
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from workflow_scripts.report.answer import answer, caveats
@@ -18,8 +16,8 @@ from workflow_scripts.report.figure import Figure, Panel, Tables
 from workflow_scripts.report.files import VEGA_LITE
 from workflow_scripts.report.look import CONFIG
 from workflow_scripts.report.provenance import missing_lines, provenance_view
+from workflow_scripts.report.templates import HERE, environment
 
-HERE = Path(__file__).parent
 # What page.js uses of the bundle.
 EXPOSED = "window.vegaEmbed = vegaEmbed;"
 
@@ -33,15 +31,9 @@ def page(
     provenance: Mapping[str, Any],
 ) -> str:
     """HTML text of the page. `left_out` says which figures could not be drawn and why."""
-    environment = Environment(
-        loader=FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"data_uri": data_uri, "tied": tied}
-    return environment.get_template("page.html.j2").render(
+    templates = environment()
+    templates.filters |= {"data_uri": data_uri, "tied": tied}
+    return templates.get_template("page.html.j2").render(
         run=run,
         answer=answer(tables),
         caveats=caveats(tables),
