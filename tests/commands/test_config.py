@@ -39,6 +39,7 @@ def test_a_ranking_and_its_short_runs(files):
     assert found["questions"][0]["labels"] == {"goal": "Goal", "a_1": "A-1", "b": "b"}
     assert found["corpora"]["goal"]["held_out"] == 1 and found["corpora"]["b"]["held_out"] == 0
     assert found["seed"] == 3
+    assert found["estimators"]["published"]["fewer_rows"] and found["estimators"]["corrected"]["fewer_rows"]
     verified = accepted(verifying_config(config, ["a_1", "b"], 25_000))
     assert verified["recipes"]["from_scratch"]["tokens"] == [5625, 11250, 22500]
     assert verified["questions"][0]["verified_by"] == verified["experiments"][0]["name"]
