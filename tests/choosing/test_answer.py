@@ -1,6 +1,8 @@
+import numpy as np
 import pytest
 
 from workflow_scripts.choosing.answer import ranking_answer
+from workflow_scripts.choosing.verification import ShortRuns
 from workflow_scripts.choosing.warnings import of_candidate, of_target
 
 
@@ -69,3 +71,15 @@ def test_labels_replace_names_everywhere(measured):
     assert answer["target"] == "Goal"
     assert answer["sentence"].startswith(("Use My File-1.x", "My File-1.x"))
     assert list(answer["examples"]) == ["My File-1.x", "b", "c"]
+
+
+def test_losses_of_short_runs_stand_beside_the_candidates_that_were_trained_on(measured):
+    runs = ShortRuns(
+        ("c", "a"), np.array([-1.0, 0.0]), np.zeros(2), np.array([5.5, 5.0]), np.array([0.1, 0.2])
+    )
+    table, _ = ranking_answer(measured(), 2000, 0, runs)
+    losses = table.set_index("candidate")["loss"]
+    assert (losses["a"], losses["c"]) == (5.0, 5.5) and np.isnan(losses["b"])
+    assert table.set_index("candidate").loc["a", "loss_se"] == 0.2
+    without, _ = ranking_answer(measured(), 2000, 0)
+    assert without["loss"].isna().all()

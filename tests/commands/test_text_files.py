@@ -27,6 +27,16 @@ def test_names_are_stems_in_the_answer_and_plain_in_the_config(tmp_path, texts):
     assert [one.name for one in files] == ["my_file_1", "my_file_1_2", "donn_es_v2", "1"]
 
 
+def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path, texts):
+    """Names are keys of the answer: two candidates that are both called train would be one."""
+    for folder in ("web", "books", "more/web"):
+        (tmp_path / folder).mkdir(parents=True)
+    places = ("web/train.jsonl", "books/train.jsonl", "more/web/train.jsonl", "test.jsonl")
+    files = look_at([write(tmp_path / place, texts) for place in places], None)
+    assert [one.label for one in files] == ["web/train", "books/train", "web/train (2)", "test"]
+    assert len({one.name for one in files}) == 4
+
+
 def test_a_path_is_no_pattern(tmp_path, texts, monkeypatch):
     """The entry names the one file, whatever is in its name and wherever the run is."""
     path = write(tmp_path / "a[1]*.jsonl", texts)

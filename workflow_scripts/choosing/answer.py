@@ -34,13 +34,10 @@ def ranking_answer(
         "leaks": {name: survey["leaks"]["pairs"] for name, survey in measured.surveys.items()},
     }
     table = _with_measures(ranking, measured)
-    losses = (
-        dict(zip(runs.candidates, zip(runs.losses, runs.loss_errors, strict=True), strict=True))
-        if runs
-        else {}
-    )
-    for column, place in (("loss", 0), ("loss_se", 1)):
-        table[column] = [losses[name][place] if name in losses else np.nan for name in table["candidate"]]
+    table["warnings"] = [" ".join(warnings[name]) for name in table["candidate"]]
+    if runs is not None:
+        for column, values in (("loss", runs.losses), ("loss_se", runs.loss_errors)):
+            table[column] = pd.Series(values, runs.candidates).reindex(table["candidate"]).to_numpy()
     return table, answer
 
 
@@ -63,5 +60,5 @@ def _with_measures(ranking: Ranking, measured: Measured) -> pd.DataFrame:
         table[column] = [
             value(measured.surveys[name]) if name in measured.surveys else None for name in table.index
         ]
-    table["warnings"] = [" ".join(of_candidate(measured, name)) for name in table.index]
+    table[["loss", "loss_se"]] = np.nan  # of short runs, where there are any
     return table.reset_index(drop=True)

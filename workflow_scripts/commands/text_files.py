@@ -35,15 +35,28 @@ class TextFile:
         return self.is_seen_whole and self.words_seen < words
 
 
-def look_at(paths: Sequence[str], text: str | None, taken: Iterable[str] = ()) -> list[TextFile]:
+def look_at(paths: Sequence[str], text: str | None) -> list[TextFile]:
     """The files, each read at its beginning; `text` is the column of the text where the user named one."""
-    names = set(taken)
+    named = [Path(path).expanduser() for path in paths]
+    names: set[str] = set()
     found = []
-    for path in paths:
-        one = _looked_at(Path(path).expanduser(), text, names)
+    for path, label in zip(named, _labels(named), strict=True):
+        one = _looked_at(path, label, text, names)
         names.add(one.name)
         found.append(one)
     return found
+
+
+def _labels(paths: Sequence[Path]) -> list[str]:
+    """What the files are called: their stems; with their folders or a number where several have the same."""
+    stems = [_stem(path) for path in paths]
+    folders = [f"{path.resolve().parent.name}/{stem}" for path, stem in zip(paths, stems, strict=True)]
+    labels: list[str] = []
+    for stem, folder in zip(stems, folders, strict=True):
+        label = stem if stems.count(stem) == 1 else folder
+        number = labels.count(label) + sum(taken.startswith(f"{label} (") for taken in labels)
+        labels.append(f"{label} ({number + 1})" if number else label)
+    return labels
 
 
 def usable(
@@ -84,7 +97,7 @@ def same_content(one: Path, other: Path) -> bool:
     return one.samefile(other) or file_digest(one) == file_digest(other)
 
 
-def _looked_at(path: Path, text: str | None, taken: set[str]) -> TextFile:
+def _looked_at(path: Path, label: str, text: str | None, taken: set[str]) -> TextFile:
     if path.is_dir():
         raise UserError(f"{path} is a folder; name the files in it, such as {path}/*.jsonl")
     if not path.is_file():
@@ -105,7 +118,6 @@ def _looked_at(path: Path, text: str | None, taken: set[str]) -> TextFile:
         raise UserError(
             f"{path}: the column {next(iter(of_text.values()))} is empty in its first {len(rows)} rows"
         )
-    label = _stem(path)
     whole = len(rows) < _LOOKED_AT_ROWS and _size(rows) < _LOOKED_AT_BYTES
     entry = {"source": "files", "paths": [_escaped(path)], **of_text}
     return TextFile(path, label, _name(label, taken), entry, words, whole)
