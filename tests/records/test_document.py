@@ -5,7 +5,7 @@ import pytest
 
 from workflow_scripts.errors import UserError
 from workflow_scripts.records.document import BLOCK, TABLES, figures_named, of_number, written
-from workflow_scripts.storage.tables import write_table
+from workflow_scripts.storage.tables import read_frame, write_table
 
 PANEL = {"experiment": "one", "part": "whole", "tokens": 100}
 
@@ -59,6 +59,42 @@ def test_writing_twice_changes_nothing(runs):
     assert "| a | 4.50 |" in once
     assert "| b | 3.00 |" in once
     assert written(once, runs) == once
+
+
+def ngram_row(train_set: str, loss: float, **changes: object) -> dict[str, object]:
+    row = {**PANEL, "train_set": train_set, "eval_set": "e", "loss": loss, "order": 5, "from_scratch": True}
+    return row | changes
+
+
+def test_a_loss_has_that_of_ngrams_behind_it_and_a_sentence_below(runs):
+    losses = read_frame(runs / "made" / "losses" / "loss_summary.parquet")
+    own = losses[losses["train_set"] == "b"].assign(eval_set="b", loss=3.5)
+    write_table(
+        pd.concat([losses, own], ignore_index=True), runs / "made" / "losses" / "loss_summary.parquet"
+    )
+    rows = [ngram_row("a", 4.25), ngram_row("b", 3.5), ngram_row("b", 4.1, eval_set="b")]
+    other_panels = [ngram_row("a", 9.0, **changed) for changed in ({"tokens": 50}, {"part": "answer"})]
+    write_table(pd.DataFrame([*rows, *other_panels]), runs / "made" / "losses" / "ngram_summary.parquet")
+    once = written(block("losses experiment=one") + "After.\n", runs)
+    lines = once.splitlines()
+    assert "| trained on | e | b |" in lines
+    assert "| a | 4.50 (4.25) | – (–) |" in lines
+    assert "| b | 3.00 (3.50) | 3.50 (4.10) |" in lines
+    note = once[once.index("In parentheses") : once.index("<!-- end")].replace("\n", " ")
+    assert "a 5-gram model" in note
+    assert "the models of 1 of 1 training set are better" in note and "0.60 nats better (b)" in note
+    assert "Over all 3 pairs of sets the models are better in 2." in note
+    assert "means over seeds" in note and "trained weights" not in note
+    assert max(map(len, lines)) <= 120
+    assert written(once, runs) == once
+
+
+def test_ngrams_that_do_not_know_the_text_of_the_base_are_told_so(runs):
+    rows = [ngram_row("a", 4.25, from_scratch=False), ngram_row("b", 3.5, from_scratch=False)]
+    write_table(pd.DataFrame(rows), runs / "made" / "losses" / "ngram_summary.parquet")
+    text = written(block("losses experiment=one"), runs).replace("\n", " ")
+    assert "The models started from trained weights" in text
+    assert "No training set's own held-out part is among the evaluation sets" in text
 
 
 def test_a_difference_is_told_from_the_side_that_is_asked_for(runs):
