@@ -41,6 +41,7 @@ def test_an_evaluation_corpus_added(finished, quick):
         "tokenize_corpus": 1,
         "embed_batches": 1,
         "evaluate_models": 1,
+        "score_ngrams": 3,
     }
 
 
@@ -55,6 +56,7 @@ def test_a_training_corpus_added(finished, quick):
         "embed_batches": 1,
         "train_models": 1,
         "evaluate_models": 1,
+        "score_ngrams": 1,
     }
 
 

@@ -15,7 +15,7 @@ from workflow_scripts.plan.stages.files import SetName
 _BUILT_PER_SECOND = 10e6
 _TOKENIZED_PER_SECOND = 2.5e6
 _SURVEYED_PER_SECOND = 20e6
-_COUNTED_PER_SECOND = 0.4e6  # tokens that an n-gram model is made of
+_COUNTED_PER_SECOND = 0.8e6  # tokens that an n-gram model is made of
 _BYTES_PER_TOKEN = 4.2  # GPT-2 on English prose
 _BYTES_ON_DISK = 5.0  # of a token: its id and its mask
 _UNKNOWN_TEXT = 5e6  # of a corpus that does not say how large it is

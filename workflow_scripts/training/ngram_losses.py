@@ -4,6 +4,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from workflow_scripts.ngrams.kneser_ney import KneserNey
@@ -58,10 +59,11 @@ def ngram_losses(
 def _scores(model: KneserNey, evaluation_set: EvaluationSet) -> dict[str, tuple[float, int]]:
     """By part: nats and tokens over all documents; the first token of a document is read and not scored."""
     logs = model.log_probabilities([document.input_ids for document in evaluation_set.documents])
-    totals = {"whole": [], "answer": []}
-    for document, log in zip(evaluation_set.documents, logs, strict=True):
-        totals["whole"].append(-log[1:].sum())
-        totals["answer"].append(-log[1:][document.answer[1:]].sum())
+    pairs = list(zip(evaluation_set.documents, logs, strict=True))
+    totals = {
+        "whole": np.array([-log[1:].sum() for _, log in pairs]),
+        "answer": np.array([-log[1:][document.answer[1:]].sum() for document, log in pairs]),
+    }
     sums = loss_rows(evaluation_set, totals).groupby("part")[["nll", "n_tokens"]].sum()
     return {part: (float(row["nll"]), int(row["n_tokens"])) for part, row in sums.iterrows()}
 
