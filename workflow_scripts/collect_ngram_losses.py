@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     import pandas as pd
 
     from workflow_scripts.storage.tables import read_frame, write_table
-    from workflow_scripts.training.ngram_losses import ngram_losses_of_experiments
+    from workflow_scripts.training.losses import ngram_losses_of_experiments
 
     read = [
         read_frame(path).assign(recipe=name.partition("/")[0])

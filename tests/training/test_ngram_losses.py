@@ -11,7 +11,8 @@ import pytest
 from workflow_scripts.tokens.encode import EncodedDocument
 from workflow_scripts.tokens.rows import Rows
 from workflow_scripts.training.evaluation import EvaluationSet, EvaluationSettings
-from workflow_scripts.training.ngram_losses import ngram_losses, ngram_losses_of_experiments
+from workflow_scripts.training.losses import ngram_losses_of_experiments
+from workflow_scripts.training.ngram_losses import ngram_losses
 from workflow_scripts.training.recipe import Recipe
 
 VOCABULARY = 9

@@ -1,8 +1,7 @@
 """The loss of n-gram models of the tokens that runs read: what a trained model has to be better than."""
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
@@ -66,19 +65,3 @@ def _scores(model: KneserNey, evaluation_set: EvaluationSet) -> dict[str, tuple[
     }
     sums = loss_rows(evaluation_set, totals).groupby("part")[["nll", "n_tokens"]].sum()
     return {part: (float(row["nll"]), int(row["n_tokens"])) for part, row in sums.iterrows()}
-
-
-def ngram_losses_of_experiments(
-    experiments: Iterable[Mapping[str, Any]], losses: pd.DataFrame
-) -> pd.DataFrame:
-    """One row per experiment and cell of its loss tables; `losses` has the column `recipe`, too."""
-    frames = [losses.iloc[:0].assign(experiment="")]
-    for experiment in experiments:
-        chosen = losses[
-            (losses["recipe"] == experiment["recipe"])
-            & losses["train_set"].isin(experiment["train_sets"])
-            & losses["eval_set"].isin(experiment["eval_sets"])
-            & losses["tokens"].isin(experiment["tokens"])
-        ]
-        frames.append(chosen.assign(experiment=experiment["name"]))
-    return pd.concat(frames, ignore_index=True)[["experiment", *TYPES]]
