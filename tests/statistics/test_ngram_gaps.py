@@ -33,6 +33,18 @@ def test_the_mean_over_seeds_is_compared_where_there_are_both(tables):
     assert set(gaps["n_seeds"]) == {2}
 
 
+@pytest.mark.parametrize("diverged", [float("nan"), float("inf")])
+def test_models_that_diverged_are_left_out(tables, diverged):
+    losses, ngrams = tables
+    is_cell = (losses["train_set"] == "a") & (losses["eval_set"] == "b")
+    losses.loc[is_cell, "loss"] = diverged
+    losses.loc[(losses["train_set"] == "b") & (losses["seed"] == 1), "loss"] = diverged
+    gaps = ngram_gaps(losses, ngrams).set_index(["train_set", "eval_set"])
+    assert set(gaps.index) == set(CELLS) - {("a", "b")}
+    assert gaps.loc[("b", "b"), "loss"] == pytest.approx(3.1)
+    assert gaps.loc[("b", "b"), "n_seeds"] == 1
+
+
 def test_the_sentences_follow_the_numbers(tables):
     text = " ".join(ngram_sentences(ngram_gaps(*tables)))
     assert "the models of 1 of 3 training sets are better than a Kneser-Ney 5-gram model" in text
