@@ -83,7 +83,7 @@ def test_a_loss_has_that_of_ngrams_behind_it_and_a_sentence_below(runs):
     note = once[once.index("In parentheses") : once.index("<!-- end")].replace("\n", " ")
     assert "a 5-gram model" in note
     assert "the models of 1 of 1 training set are better" in note and "0.60 nats better (b)" in note
-    assert "Over all 3 pairs of sets the models are better in 2." in note
+    assert "Over all pairs of sets, the models are better in 2 of 3." in note
     assert "means over seeds" in note and "trained weights" not in note
     assert max(map(len, lines)) <= 120
     assert written(once, runs) == once

@@ -49,7 +49,7 @@ def test_the_sentences_follow_the_numbers(tables):
     text = " ".join(ngram_sentences(ngram_gaps(*tables)))
     assert "the models of 1 of 3 training sets are better than a Kneser-Ney 5-gram model" in text
     assert "from 1.00 nats worse (c) to 0.25 nats better (b), on average 0.42 nats worse." in text
-    assert "Over all 4 pairs of sets the models are better in 2." in text
+    assert "Over all pairs of sets, the models are better in 2 of 4." in text
     losses, ngrams = tables
     better = " ".join(ngram_sentences(ngram_gaps(losses, ngrams.assign(loss=ngrams["loss"] + 2))))
     assert "the models of 3 of 3 training sets" in better

@@ -10,7 +10,7 @@ def ngram_sentences(gaps: pd.DataFrame) -> list[str]:
     order = int(gaps["order"].iloc[0])
     found = [own_part_sentence(gaps)] if gaps["is_own"].any() else [_without_own_part(order)]
     better = int((gaps["better_by"] > 0).sum())
-    found.append(f"Over all {plural(len(gaps), 'pair')} of sets the models are better in {better}.")
+    found.append(f"Over all pairs of sets, the models are better in {better} of {len(gaps)}.")
     if gaps["n_seeds"].max() > 1:
         found.append("Losses are means over seeds; the n-gram models read the tokens of the first seed.")
     if not gaps["from_scratch"].all():

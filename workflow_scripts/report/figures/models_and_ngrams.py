@@ -75,8 +75,8 @@ def _panel(part: str, rows: pd.DataFrame, legend: Legend) -> Panel:
     tokens = count(rows["tokens"].iloc[0])
     return Panel(
         title=sentence(PART_NAMES[part]),
-        subtitle=f"{tokens} tokens; below the dashed line models are better"
-        + ("; ringed: a set's own held-out part" if rows["is_own"].any() else ""),
+        subtitle=f"{tokens} tokens; dashed: equal"
+        + ("; ringed: own held-out part" if rows["is_own"].any() else ""),
         description=f"Loss of models against that of {order}-gram models of the same tokens, {PART_NAMES[part]}.",
         chart=layered(equal, marks, own if rows["is_own"].any() else None),
         height=260,
