@@ -1,0 +1,55 @@
+"""Numbers of the findings come from the tables, and a lookup that is not one number says so."""
+
+import pandas as pd
+import pytest
+
+from workflow_scripts.errors import UserError
+from workflow_scripts.records.findings import filled
+from workflow_scripts.storage.tables import write_table
+
+
+@pytest.fixture
+def runs(tmp_path):
+    rows = [
+        {"metric": metric, "tokens": tokens, "eval_set": eval_set, "value": value, "low": -0.9, "high": 0.05}
+        for metric, tokens, eval_set, value in (
+            ("words", 100, None, -0.812),
+            ("words", 100, "e", -0.5),
+            ("words", 10, None, -0.3),
+            ("gap", 100, None, float("nan")),
+            ("times", 100, None, 3.456),
+        )
+    ]
+    write_table(pd.DataFrame(rows), tmp_path / "real" / "analysis" / "correlation.parquet")
+    return tmp_path
+
+
+LOOKUP = 'number("real", "analysis/correlation", "value", '
+
+
+def test_a_number_is_that_of_the_one_row_that_is_left(runs):
+    text = f'r = {{{{ {LOOKUP} metric="words", tokens=largest, eval_set=none) }}}}.\n'
+    assert filled(text, runs) == "r = −.81.\n"
+    assert filled(f'{{{{ {LOOKUP} metric="words", eval_set="e") }}}}', runs) == "−.50"
+    assert filled(f'{{{{ {LOOKUP} metric="times", digits=1) }}}}', runs) == "3.5"
+    ends = (
+        '{{ interval("real", "analysis/correlation", "value", ("low", "high"), metric="words", tokens=10) }}'
+    )
+    assert filled(ends, runs) == "−.30 (−.90 to .05)"
+
+
+@pytest.mark.parametrize(
+    ("lookup", "said"),
+    [
+        (f'{LOOKUP} metric="words")', "3 rows are left"),
+        (f'{LOOKUP} metric="other")', "0 rows are left"),
+        (f'{LOOKUP} metric="gap")', "no number there"),
+        (f"{LOOKUP} measure=1)", "no column measure; there are metric"),
+        ('number("real", "analysis/choice", "value")', "choice.parquet, which is not there"),
+        ("numbr(1)", "'numbr' is undefined"),
+        ("number(", "template, line 2"),
+    ],
+)
+def test_a_lookup_that_is_not_one_number_is_an_error(runs, lookup, said):
+    with pytest.raises(UserError, match=said):
+        filled(f"\n{{{{ {lookup} }}}}", runs)
