@@ -32,10 +32,31 @@ def test_a_number_is_that_of_the_one_row_that_is_left(runs):
     assert filled(text, runs) == "r = −.81.\n"
     assert filled(f'{{{{ {LOOKUP} metric="words", eval_set="e") }}}}', runs) == "−.50"
     assert filled(f'{{{{ {LOOKUP} metric="times", digits=1) }}}}', runs) == "3.5"
+    square = f'{{{{ (value({LOOKUP[7:]} metric="words", eval_set="e") ** 2) | prose }}}}'
+    assert filled(square, runs) == ".25"
     ends = (
         '{{ interval("real", "analysis/correlation", "value", ("low", "high"), metric="words", tokens=10) }}'
     )
     assert filled(ends, runs) == "−.30 (−.90 to .05)"
+
+
+def test_a_correlation_on_one_evaluation_set_leaves_controls_out(runs):
+    points = [
+        {
+            "metric": "words",
+            "eval_set": "e",
+            "tokens": 100,
+            "alignment": a,
+            "loss": loss,
+            "is_control": control,
+        }
+        for a, loss, control in ((0.1, 5.0, False), (0.2, 4.0, False), (0.3, 3.0, False), (0.4, 9.0, True))
+    ]
+    points.append({**points[0], "tokens": 10, "loss": 0.0})
+    write_table(pd.DataFrame(points), runs / "real" / "analysis" / "points.parquet")
+    assert filled('{{ r_on("real", metric="words", eval_set="e", tokens=largest) | prose }}', runs) == "−1.00"
+    with pytest.raises(UserError, match="name one metric and one evaluation set"):
+        filled('{{ r_on("real", metric="other") }}', runs)
 
 
 @pytest.mark.parametrize(
