@@ -148,10 +148,22 @@ def test_numbers_have_a_real_minus_sign_and_gaps_a_dash():
     assert of_number(float("nan")) == "–"
 
 
+def test_figures_are_named_with_the_path_that_a_document_shows_them_from():
+    text = "![a](results/real/league.svg) ![b](real/league.svg) [c](real.md) ![d](../report.png)"
+    assert figures_named(text) == [
+        ("real/league.svg", "real", "league.svg"),
+        ("results/real/league.svg", "real", "league.svg"),
+    ]
+
+
 def test_the_results_show_recorded_runs_alone(root):
-    text = (root / "docs" / "RESULTS.md").read_text(encoding="utf-8")
-    recorded = {path.parent.name for path in (root / "docs" / "results").glob("*/config.json")}
-    asked = {match["run"] for match in BLOCK.finditer(text)} | {run for run, _ in figures_named(text)}
-    assert asked <= recorded
-    assert {match["name"] for match in BLOCK.finditer(text)} <= set(TABLES)
-    assert all((root / "docs" / "results" / run / figure).is_file() for run, figure in figures_named(text))
+    folder = root / "docs" / "results"
+    recorded = {path.parent.name for path in folder.glob("*/config.json")}
+    documents = [root / "docs" / "RESULTS.md", *sorted(folder.glob("*.md"))]
+    assert len(documents) > 1
+    for document in documents:
+        text = document.read_text(encoding="utf-8")
+        figures = figures_named(text)
+        assert {match["run"] for match in BLOCK.finditer(text)} | {run for _, run, _ in figures} <= recorded
+        assert {match["name"] for match in BLOCK.finditer(text)} <= set(TABLES)
+        assert all((document.parent / path).is_file() for path, _, _ in figures)

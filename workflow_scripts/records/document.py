@@ -1,4 +1,4 @@
-"""The numbers of docs/RESULTS.md, written between markers from the tables of a recorded run.
+"""The numbers of docs/RESULTS.md and docs/results/*.md, written between markers from the tables of a recorded run.
 
 A marker names the run, the table and what it is of; what stands between it and the end is replaced:
 
@@ -29,7 +29,7 @@ BLOCK = re.compile(
     r"(?P<end><!-- end of table -->)",
     re.DOTALL,
 )
-FIGURE = re.compile(r"\(results/(?P<run>[^/)]+)/(?P<figure>[^/)]+\.svg)\)")
+FIGURE = re.compile(r"\((?P<path>(?:[^/)]+/)?(?P<run>[^/)]+)/(?P<figure>[^/)]+\.svg))\)")
 
 LINE_WIDTH = 120
 
@@ -72,9 +72,9 @@ def written(text: str, runs: Path) -> str:
     return BLOCK.sub(replaced, text)
 
 
-def figures_named(text: str) -> list[tuple[str, str]]:
-    """(run, file name) of every figure of a recorded run that the document shows."""
-    return sorted({(match["run"], match["figure"]) for match in FIGURE.finditer(text)})
+def figures_named(text: str) -> list[tuple[str, str, str]]:
+    """(path, run, file name) of every figure of a recorded run that the document shows, the path seen from it."""
+    return sorted({(match["path"], match["run"], match["figure"]) for match in FIGURE.finditer(text)})
 
 
 def of_panel(frame: pd.DataFrame, options: Mapping[str, str]) -> pd.DataFrame:
