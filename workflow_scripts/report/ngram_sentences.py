@@ -1,4 +1,4 @@
-"""What the losses of n-gram models say of those of trained models, for the page and for docs/RESULTS.md."""
+"""What the losses of n-gram models say of those of trained models, for the page and for docs/results."""
 
 import pandas as pd
 
