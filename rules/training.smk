@@ -149,7 +149,7 @@ rule collect_losses:
 rule score_ngrams:
     """Loss of n-gram models of the tokens that a recipe reads of one training set, on all of its evaluation sets.
 
-    The first seed of a recipe stands for all: seeds read other parts of a set, and its models of them differ little.
+    The first seed of a recipe stands for all: seeds read different parts of a set, and their losses differ little.
     """
     input:
         rows=lambda w: plan.tokens.rows(w.train_set, "train", plan.training.layout(w.recipe, w.train_set)),
