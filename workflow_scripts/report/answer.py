@@ -18,7 +18,17 @@ from workflow_scripts.report.headline import (
 )
 from workflow_scripts.report.ngram_sentences import own_part_sentence
 from workflow_scripts.report.ranking_answer import ranking_sentences
-from workflow_scripts.report.wording import cost, count, exchange, interval, number, plain, plural, verdict
+from workflow_scripts.report.wording import (
+    cost,
+    count,
+    exchange,
+    interval,
+    number,
+    plain,
+    plural,
+    sentence,
+    verdict,
+)
 from workflow_scripts.statistics.choice import BLIND
 from workflow_scripts.statistics.intervals import FEWEST_FAMILIES
 from workflow_scripts.statistics.ngram_gaps import ngram_gaps
@@ -174,13 +184,16 @@ def caveats(tables: Tables) -> list[str]:
             )
     if _there(tables, "ngram_summary", "loss_summary"):
         gaps = largest_budget(ngram_gaps(tables["loss_summary"], tables["ngram_summary"]))
+        beaten = []
         for experiment, rows in gaps[gaps["is_own"]].groupby("experiment", sort=False):
             own = rows[rows["part"] == main_part(rows, str(experiment))]
             if (own["better_by"] <= 0).any():
-                found.append(
-                    f"{plain(str(experiment))}: {own_part_sentence(own)} That measures of n-grams predict the losses "
-                    "of such models is partly built in."
-                )
+                beaten.append(f"{sentence(plain(str(experiment)))}: {own_part_sentence(own)}")
+        if beaten:
+            found.append(
+                "Where counting beats the models, it is partly built in that measures of n-grams predict their losses. "
+                + " ".join(beaten)
+            )
     return found
 
 

@@ -2,13 +2,13 @@
 
 import pandas as pd
 
-from workflow_scripts.report.wording import number, plain, plural
+from workflow_scripts.report.wording import number, plain, plural, sentence
 
 
 def ngram_sentences(gaps: pd.DataFrame) -> list[str]:
     """Of one experiment, part and budget: models against n-gram models of the same tokens."""
     order = int(gaps["order"].iloc[0])
-    found = [own_part_sentence(gaps)] if gaps["is_own"].any() else [_without_own_part(order)]
+    found = [sentence(own_part_sentence(gaps))] if gaps["is_own"].any() else [_without_own_part(order)]
     better = int((gaps["better_by"] > 0).sum())
     found.append(f"Over all pairs of sets, the models are better in {better} of {len(gaps)}.")
     if gaps["n_seeds"].max() > 1:
@@ -21,11 +21,11 @@ def ngram_sentences(gaps: pd.DataFrame) -> list[str]:
 
 
 def own_part_sentence(gaps: pd.DataFrame) -> str:
-    """How many training sets' models are better on their own held-out part, and by how much."""
+    """How many training sets' models are better on their own held-out part, and by how much; for after a colon."""
     own = gaps[gaps["is_own"]].sort_values("better_by")
     better = int((own["better_by"] > 0).sum())
     text = (
-        f"On their own held-out part, the models of {better} of {plural(len(own), 'training set')} are better than "
+        f"on their own held-out part, the models of {better} of {plural(len(own), 'training set')} are better than "
         f"{_model(int(own['order'].iloc[0]))} of the same tokens"
     )
     worst, best = own.iloc[0], own.iloc[-1]
