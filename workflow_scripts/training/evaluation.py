@@ -162,7 +162,7 @@ def _pieces(
     """
     chosen: list[EncodedDocument] = []
     total = 0
-    waiting = (
+    waiting: Iterator[tuple[EncodedDocument, np.ndarray]] = (
         (document, random.permutation(np.arange(0, len(document.input_ids) - 1, length)))
         for document in encode_documents(tokenizer, documents, chunk=64)
     )
