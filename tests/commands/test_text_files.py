@@ -87,7 +87,7 @@ def test_every_format_is_looked_at(tmp_path, texts):
         (
             "cut.jsonl.gz",
             gzip.compress(b'{"text": "a"}\n' * 99)[:-20],
-            "cut.jsonl.gz is not a whole gzip file",
+            "cut.jsonl.gz is not a complete gzip file",
         ),
         ("broken.jsonl", b'{"text": \n', "broken.jsonl line 1 is not JSON"),
         (
