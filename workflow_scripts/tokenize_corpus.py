@@ -1,4 +1,4 @@
-"""Turn one side of a corpus into rows of token ids, packed or one row a document."""
+"""Turn one side of a corpus into rows of token ids, packed or one row per document."""
 
 import logging
 from collections.abc import Sequence

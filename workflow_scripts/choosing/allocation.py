@@ -47,7 +47,7 @@ class Allocation:
     cap_prices: Array
     """mu: gain of sum_j w_j log E_j per unit of share by which a candidate's upper limit rises."""
     budget_price: float
-    """Gain of sum_j w_j log E_j per relative growth of the budget: 1 where no candidate is capped."""
+    """Gain of sum_j w_j log E_j per relative growth of the budget; 1 if no candidate is capped."""
     gap: float
     """No feasible shares are better than these by more than this, in nats of mean log effective tokens."""
 

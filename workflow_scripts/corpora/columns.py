@@ -78,7 +78,7 @@ class RowReader:
             yield group[0][0], columns
 
     def admits(self, name: str, row: Mapping[str, Any]) -> bool:
-        """Whether `where` holds for a row; later messages name this row."""
+        """Whether a row passes `where`; later messages name this row."""
         self.row_name = name
         for column, allowed in self.where.items():
             values = allowed if isinstance(allowed, list) else [allowed]
@@ -87,7 +87,7 @@ class RowReader:
         return True
 
     def sides_of(self, row: Mapping[str, Any]) -> list[str] | None:
-        """The text of a row, or both sides of a pair; None where a value is missing or empty."""
+        """The text of a row, or both sides of a pair; None if a value is missing or empty."""
         filled = [self._fill(side, row) for side in self.sides]
         sides = [text[: self.characters] for text in filled if text is not None]
         return sides if len(sides) == len(filled) else None

@@ -43,7 +43,7 @@ class Package:
     licence: str
 
     def relative(self, path: Path) -> str:
-        """A path as seen from the folder that holds the package."""
+        """A path relative to the parent folder of the package."""
         base = self.root if self.name == STANDARD_LIBRARY else self.root.parent
         return path.relative_to(base).as_posix()
 

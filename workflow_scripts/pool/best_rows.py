@@ -113,7 +113,7 @@ def best(index: Index, limit: int) -> tuple[Index, bool]:
 
 
 def portions_by_bytes(sizes: NDArray[np.int64], most: int) -> Iterator[slice]:
-    """Slices of so many bytes each, or of one row."""
+    """Slices of at most the given bytes each, or of one row."""
     ends = np.cumsum(sizes)
     start = 0
     while start < len(sizes):

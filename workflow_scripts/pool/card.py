@@ -13,7 +13,7 @@ _COLUMNS = {
     "row_id": "name of the row: its file, and its number there from 0",
     "source": "entry of the pool",
     "source_row": "number of the row in its file",
-    "source_file": "file, from the folder that holds all files of the entry",
+    "source_file": "path of the file below the common folder of the entry",
     "score": "higher is nearer to the target",
     "rank": "1 is the best row",
 }

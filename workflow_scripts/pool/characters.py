@@ -12,7 +12,7 @@ SCRIPT_SHIFT, SCRIPT_MASK = 2, 31
 DAMAGED = 128
 """The replacement character, and control characters that no text editor writes."""
 
-# Blocks of the Unicode standard, first and last code point; the first entry that holds a letter counts.
+# Blocks of the Unicode standard, first and last code point; a letter belongs to the first entry that contains it.
 _LATIN = [
     (0x41, 0x2FF),
     (0x1D00, 0x1DBF),

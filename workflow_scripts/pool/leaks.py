@@ -19,7 +19,7 @@ from workflow_scripts.pool.words import Words, shingles
 FEWEST_SHINGLES = 8
 RULE = (
     f"the same words, or at least {THRESHOLD} of the target row's distinct word 5-grams "
-    f"(all of them, where there are fewer than {FEWEST_SHINGLES})"
+    f"(all of them, if there are fewer than {FEWEST_SHINGLES})"
 )
 
 # Pairs of an n-gram and a target row per step, because boilerplate shared by all rows makes many.

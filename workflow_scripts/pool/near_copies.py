@@ -19,7 +19,7 @@ from workflow_scripts.pool.words import SHINGLE_WORDS, Hashes, Words, compiled, 
 
 NEARLY_ALL = 0.9
 RULE = (
-    f"at least {THRESHOLD} of a row's distinct word 5-grams (all of them, where there are fewer than "
+    f"at least {THRESHOLD} of a row's distinct word 5-grams (all of them, if there are fewer than "
     f"{FEWEST_SHINGLES}) in one better row, or {NEARLY_ALL} in all better rows together"
 )
 
