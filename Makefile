@@ -32,7 +32,8 @@ results: setup ## Rebuild pages, figures and tables of docs/RESULTS.md and docs/
 	    $(BIN)/python -m workflow_scripts.records restore --recorded docs/results/$$run \
 	        --run results/recorded/$$run --config results/recorded/$$run.json && \
 	    $(SNAKEMAKE) report --configfile results/recorded/$$run.json || exit 1; done
-	@$(BIN)/python -m workflow_scripts.records write --runs results/recorded --documents docs/RESULTS.md docs/results/*.md
+	@$(BIN)/python -m workflow_scripts.records write --runs results/recorded --documents docs/results/*.md
+	@$(BIN)/python -m workflow_scripts.records fill --runs results/recorded --template docs/results/findings.md.j2 --page docs/RESULTS.md
 
 record: setup ## Keep the small tables of a finished run in docs/results: make record RUN=real.
 	@$(BIN)/python -m workflow_scripts.records keep --run results/$(RUN) --recorded docs/results/$(RUN)

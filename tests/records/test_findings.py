@@ -1,5 +1,7 @@
 """Numbers of the findings come from the tables, and a lookup that is not one number says so."""
 
+import re
+
 import pandas as pd
 import pytest
 
@@ -74,3 +76,15 @@ def test_a_correlation_on_one_evaluation_set_leaves_controls_out(runs):
 def test_a_lookup_that_is_not_one_number_is_an_error(runs, lookup, said):
     with pytest.raises(UserError, match=said):
         filled(f"\n{{{{ {lookup} }}}}", runs)
+
+
+def test_the_results_page_is_what_its_template_says(root):
+    """All but the numbers, which take the recorded runs to look up (`make results`)."""
+    template = (root / "docs" / "results" / "findings.md.j2").read_text(encoding="utf-8")
+    body = template[template.index("\n# Results") + 1 :]
+    assert "{%" not in body
+    texts = re.split(r"\{\{.*?\}\}", body, flags=re.DOTALL)
+    number = r"−?\d*\.?\d+( \(−?\d*\.?\d+ to −?\d*\.?\d+\))?"
+    assert len(texts) > 30
+    page = (root / "docs" / "RESULTS.md").read_text(encoding="utf-8")
+    assert re.fullmatch(number.join(map(re.escape, texts)), page)

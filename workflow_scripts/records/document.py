@@ -1,4 +1,4 @@
-"""The numbers of docs/RESULTS.md and docs/results/*.md, written between markers from the tables of a recorded run.
+"""The tables of docs/results/*.md, written between markers from the tables of a recorded run.
 
 A marker names the run, the table and what it is of; what stands between it and the end is replaced:
 
