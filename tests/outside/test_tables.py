@@ -104,4 +104,4 @@ def test_a_file_that_is_no_table(files, tmp_path):
         path.write_bytes(content)
         assert "cannot be read as a table" in mistake([path, shares])
     (tmp_path / "x.xlsx").write_bytes(b"")
-    assert "must be a .csv" in mistake([tmp_path / "x.xlsx", shares])
+    assert "unknown format" in mistake([tmp_path / "x.xlsx", shares])

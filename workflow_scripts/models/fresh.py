@@ -28,7 +28,7 @@ def new_model(
         started = load_model(model["pretrained"], model.get("revision"))
     elif base is None:
         raise UserError(
-            f"recipe: the model is {model!r}, but its folder of base weights is missing; give --base"
+            f"recipe: the model is {model!r}, and no folder of base weights is given; give --base"
         )
     else:
         started = load_model(base)
