@@ -28,7 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--target", required=True, help="documents table of the target")
     parser.add_argument("--split", required=True, help="side of the target's table to use")
-    parser.add_argument("--tokens", type=int, required=True, help="how many to choose")
+    parser.add_argument("--tokens", type=int, required=True, help="number of tokens to choose")
     parser.add_argument("--sizes", type=Path, required=True, help="output of measure_sizes")
     parser.add_argument(
         "--size-of", required=True, metavar="NAME.SIDE", help="set whose bytes per token convert the budget"

@@ -25,7 +25,7 @@ ROWS = "chosen.parquet"
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", help="file of text that the model is for")
     parser.add_argument("pool", nargs="+", help="files to choose rows from")
-    parser.add_argument("--tokens", required=True, type=number, help="how many to choose, such as 5M")
+    parser.add_argument("--tokens", required=True, type=number, help="number of tokens to choose, such as 5M")
     add_common_options(
         parser,
         "plumbline_select",
