@@ -99,9 +99,9 @@ def test_evaluation_documents_do_not_repeat_other_corpora(build, pairs_spec, tmp
         (
             {"source": "web"},
             [],
-            "corpus x: source 'web' is not one of environment, files, hub, derived",
+            "corpus x: unknown source 'web'; known are environment, files, hub, derived",
         ),
-        ({"source": "derived", "kind": "unpaired"}, [], "needs --base"),
+        ({"source": "derived", "kind": "unpaired"}, [], "--base"),
         ({"source": "environment", "kind": "code", "packages": ["nothing_here"]}, [], "'nothing_here'"),
     ],
 )

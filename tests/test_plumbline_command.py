@@ -24,7 +24,7 @@ def test_run_looks_at_config_files_first(monkeypatch, tmp_path, capsys):
     path.write_bytes(b"run: caf\xe9\n")
     with pytest.raises(SystemExit):
         main(["run", "-n", "--configfile", str(path)])
-    assert capsys.readouterr().err.startswith(f"error: --configfile {path}: byte 9 is no UTF-8")
+    assert capsys.readouterr().err.startswith(f"error: --configfile {path}: byte 9 is not UTF-8")
 
 
 def test_where_prints_the_folder_of_the_configs(root, capsys):

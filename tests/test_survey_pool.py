@@ -64,7 +64,7 @@ def test_pairs_are_listed_up_to_a_hundred(tmp_path, target, caplog):
 
 
 CASES = [
-    ({"text": "body"}, '{"text": "a"}\n', r"no column 'body'; the columns are text \(row a.jsonl#0\)"),
+    ({"text": "body"}, '{"text": "a"}\n', r"row a.jsonl#0 has no column 'body'; its columns are text"),
     ({}, "", "pool mine: its files have no rows"),
     ({}, "\x00\x01", "a.jsonl line 1 is not JSON"),
     ({}, '{"text": "a"}\n{"text": \n', "pool mine: .*a.jsonl line 2 is not JSON"),
@@ -88,7 +88,7 @@ def test_what_cannot_be_surveyed_is_one_sentence(tmp_path, target, spec, content
 def test_a_target_with_too_few_words_is_refused(tmp_path):
     write_lines(tmp_path / "a.jsonl", legal(3))
     target = write_target(tmp_path / "documents.parquet", medical(2))
-    with pytest.raises(UserError, match="has 120 words in 2 rows, and at least 500 are needed"):
+    with pytest.raises(UserError, match="has 120 words in 2 rows, but at least 500"):
         survey(tmp_path, target)
     with pytest.raises(UserError, match="the train side of the target has 0 words"):
         survey(tmp_path, target, split="train")

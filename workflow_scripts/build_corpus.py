@@ -1,11 +1,11 @@
 """Build one corpus: a table of documents and a manifest.
 
-The table has the columns doc_id, source_object, split (train or eval), text, prompt, completion; the last
-two are null for plain text, and for pairs the text is the two joined. The manifest says where the text came
-from, under which licence, how much there is on each side, and what was removed.
+The table has the columns doc_id, source_object, split (train or eval), text, prompt, completion. The last two are null
+for plain text; for pairs, the text is both joined. The manifest records where the text came from, its licence, how much
+there is on each side, and what was removed.
 
-A derived corpus is made from the documents of another one, named by --base. Evaluation documents that nearly
-repeat the train side of this corpus, or of those named by --disjoint-from, are removed and counted.
+A derived corpus is made from the documents of another one, given by --base. Evaluation documents that nearly repeat the
+train side of this corpus, or of those in --disjoint-from, are removed and counted.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, required=True, help="of the split and of derived documents")
     parser.add_argument("--base", help="documents table that a derived corpus is made from")
     parser.add_argument(
-        "--disjoint-from", nargs="*", default=[], help="documents tables whose train side must not recur here"
+        "--disjoint-from", nargs="*", default=[], help="documents tables whose train side must not recur"
     )
     parser.add_argument("--documents", required=True, help="output: the table, Parquet")
     parser.add_argument("--manifest", required=True, help="output: the manifest, JSON")
@@ -64,10 +64,12 @@ _SCHEMA = pa.schema([(column, pa.string()) for column in COLUMNS])
 
 
 def _documents(spec: dict[str, Any], arguments: argparse.Namespace) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """The table before cleaning, and what the manifest says of its origin."""
+    """The table before cleaning, and its origin for the manifest."""
     if spec.get("source") == "derived":
         if not arguments.base:
-            raise UserError("a derived corpus needs --base, the documents it is made from")
+            raise UserError(
+                "a derived corpus needs the documents that it is made from; name them with --base"
+            )
         base = read_frame(arguments.base).astype(object).replace({float("nan"): None})
         kind, base_name = spec.get("kind", ""), spec.get("base", "its base")
         origin = {

@@ -1,8 +1,8 @@
 """Read the losses and the mixtures of one experiment whose models were trained elsewhere.
 
-Both tables are CSV or Parquet. Losses have the columns train_set, eval_set and loss (nats), and may have model,
-tokens and seed; mixtures have train_set, corpus and share. Written are the losses on the evaluation sets that are
-named, and the shares of these training sets, summing to 1.
+Both tables are CSV or Parquet. Losses have the columns train_set, eval_set and loss (nats), and may have model, tokens
+and seed. Mixtures have train_set, corpus and share. The output has the losses on the given evaluation sets, and the
+shares of these training sets, scaled to sum to 1.
 """
 
 import argparse
@@ -19,9 +19,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser = parser_for(__doc__)
     parser.add_argument("--losses", required=True, type=Path, help="table of losses")
     parser.add_argument("--mixtures", required=True, type=Path, help="table of mixtures")
-    parser.add_argument("--model", help="rows of this model, where the losses name several")
+    parser.add_argument("--model", help="use the rows of this model, if the losses have several")
     parser.add_argument("--parts", required=True, nargs="+", help="corpora that the mixtures are made of")
-    parser.add_argument("--eval-sets", required=True, nargs="+", help="corpora that the losses are of")
+    parser.add_argument("--eval-sets", required=True, nargs="+", help="corpora on which the losses are")
     parser.add_argument("--output", required=True, type=Path, help="Parquet: the losses")
     parser.add_argument("--shares-output", required=True, type=Path, help="Parquet: the mixtures")
     return parser

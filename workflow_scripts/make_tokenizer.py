@@ -1,4 +1,4 @@
-"""Make the tokenizer of a run: train one on some corpora, or take a pretrained one."""
+"""Make the tokenizer of a run: train one on some corpora, or use a pretrained one."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def build_parser():
     parser = parser_for(__doc__)
-    parser.add_argument("--pretrained", help="name on the Hub or a folder; without it one is trained")
+    parser.add_argument("--pretrained", help="name on the Hub or a folder; by default one is trained")
     parser.add_argument("--revision", help="revision of the pretrained tokenizer")
     parser.add_argument(
         "--documents", nargs="*", default=[], help="documents.parquet of each corpus to train on"
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         except UserError as problem:
             raise UserError(
                 f"tokenizer.pretrained: {problem}; "
-                "name a tokenizer of the Hub that this machine can reach, or a folder that holds one"
+                "name a tokenizer on the Hub that this machine can reach, or a folder with one"
             ) from problem
     else:
         frames = [read_frame(path, ["text", "split"]) for path in arguments.documents]
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _own_texts(documents: "pd.DataFrame") -> "pd.Series[str]":
-    """The train side; the whole of a corpus that has none, such as the target of a question."""
+    """The train side, or all of a corpus without one, such as the target of a question."""
     train: pd.Series[str] = documents.loc[documents["split"] == "train", "text"]
     return train if len(train) else documents["text"]
 

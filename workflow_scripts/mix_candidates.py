@@ -1,9 +1,9 @@
 """Choose shares of candidate corpora for some targets and a budget of tokens.
 
-The shares make the most effective tokens (weighted geometric mean over targets) that the budget allows, where no
-candidate is read more than --epochs times. Tables: shares with their intervals and prices (`--output`), what they gain
-over obvious alternatives (`--gains`). For use elsewhere: the shares as plain JSON (`--shares`) and as the entry of a
-mixture in a config (`--mixture`). docs/method/mixing.md defines them.
+The shares give the most effective tokens (weighted geometric mean over targets) for the budget; no candidate is read
+more than --epochs times. Tables: shares with their intervals and prices (`--output`), gains over obvious alternatives
+(`--gains`). For use elsewhere: the shares as plain JSON (`--shares`) and as a mixture for a config (`--mixture`).
+docs/method/mixing.md defines them.
 """
 
 import argparse
@@ -20,7 +20,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--metric", required=True, help="the measure in this table")
     parser.add_argument("--sizes", required=True, type=Path, help="output of measure_sizes")
     parser.add_argument("--candidates", required=True, nargs="+", help="corpora whose train sides are mixed")
-    parser.add_argument("--targets", required=True, nargs="+", help="corpora whose eval sides are mixed for")
+    parser.add_argument(
+        "--targets", required=True, nargs="+", help="corpora whose eval sides are the targets"
+    )
     parser.add_argument("--weights", required=True, nargs="+", type=float, help="one per target")
     parser.add_argument("--tokens", required=True, type=int, help="the budget")
     parser.add_argument("--epochs", required=True, type=float, help="how often a candidate may be read")
@@ -32,7 +34,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--log-slope-sd", required=True, type=float, help="standard deviation of log slope over targets"
     )
     parser.add_argument(
-        "--label", action="append", default=[], metavar="NAME=TEXT", help="what a corpus is called; repeated"
+        "--label",
+        action="append",
+        default=[],
+        metavar="NAME=TEXT",
+        help="name of a corpus in the answer; repeated",
     )
     parser.add_argument("--draws", required=True, type=int, help="for intervals")
     parser.add_argument("--seed", required=True, type=int, help="of the draws")

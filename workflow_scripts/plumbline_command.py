@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 description=question.__doc__,
                 formatter_class=argparse.RawDescriptionHelpFormatter,
                 allow_abbrev=False,
-                epilog="What follows -- goes to Snakemake, such as -- --workflow-profile profiles/slurm",
+                epilog="Options after -- go to Snakemake, such as -- --workflow-profile profiles/slurm",
             )
         )
     commands.add_parser(

@@ -1,7 +1,8 @@
 """Rank candidates as training data for a target, by effective tokens.
 
-Writes a table with a row a candidate, best first, and the answer as JSON: its sentence, what would settle it, warnings.
-The first of --metrics decides; of the others the table has the alignment and the rank that it gives.
+Writes a table with a row per candidate, best first, and the answer as JSON: its sentence, what would settle an
+undecided ranking, and warnings. The first of --metrics decides. For the others, the table has their alignments and
+ranks.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from workflow_scripts.command_line import named_paths, parser_for, run
 
 def build_parser() -> argparse.ArgumentParser:
     parser = parser_for(__doc__)
-    parser.add_argument("--target", required=True, help="corpus whose eval side the data is for")
+    parser.add_argument("--target", required=True, help="corpus whose eval side is the target")
     parser.add_argument("--candidates", required=True, nargs="+", help="corpora to choose from")
     parser.add_argument(
         "--alignment", required=True, type=Path, help="alignments of all sets, by all metrics"
@@ -24,12 +25,16 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--survey", action="append", default=[], metavar="NAME=FILE", help="output of survey_pool; repeated"
     )
-    parser.add_argument("--losses", type=Path, help="summary of losses, where short runs were made")
+    parser.add_argument("--losses", type=Path, help="summary of losses of short runs, if there are any")
     parser.add_argument("--experiment", help="the experiment of these runs")
     parser.add_argument(
-        "--label", action="append", default=[], metavar="NAME=TEXT", help="what a corpus is called; repeated"
+        "--label",
+        action="append",
+        default=[],
+        metavar="NAME=TEXT",
+        help="name of a corpus in the answer; repeated",
     )
-    parser.add_argument("--draws", required=True, type=int, help="of what is uncertain")
+    parser.add_argument("--draws", required=True, type=int, help="number of random draws for the intervals")
     parser.add_argument("--seed", required=True, type=int)
     parser.add_argument("--output", required=True, type=Path, help="Parquet: the ranking")
     parser.add_argument("--answer", required=True, type=Path, help="JSON: the answer in words")

@@ -1,8 +1,8 @@
-"""Rank the mixtures of recorded experiments by what their tokens are worth, and compare with their losses.
+"""Rank the mixtures of recorded experiments by the worth of their tokens, and compare with their losses.
 
 Tables: rank correlations with loss of every predictor (`--output`), paired differences between predictors
-(`--differences`), what a token of each corpus is worth for each target (`--worth`), the law that joins alignment and
-size, with how its intervals cover runs that it was not fitted to (`--laws`), effective tokens and loss of every run by
+(`--differences`), the worth of a token of each corpus for each target (`--worth`), the law that joins alignment and
+size, with the coverage of its intervals on runs outside the fit (`--laws`), effective tokens and loss of every run by
 the best measure (`--points`), and the loss that the law predicts with that measure (`--predicted`).
 docs/method/outside.md defines them.
 """
@@ -27,7 +27,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--experiments", required=True, type=json.loads, help="list of experiments, as JSON")
     parser.add_argument("--alignment", required=True, type=Path, help="alignments of parts and targets")
     parser.add_argument(
-        "--mixtures", nargs="*", default=[], type=Path, help="alignments of the mixtures, a file a metric"
+        "--mixtures", nargs="*", default=[], type=Path, help="alignments of the mixtures, one file per metric"
     )
     parser.add_argument(
         "--losses", required=True, action="append", metavar="NAME=FILE", help="of each experiment"
@@ -39,7 +39,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--proxies", nargs="*", type=int, default=[], help="how many runs predictors learn from"
     )
     parser.add_argument("--draws", type=int, required=True, help="draws of these runs")
-    parser.add_argument("--resamples", type=int, required=True, help="of training sets, for intervals")
+    parser.add_argument(
+        "--resamples", type=int, required=True, help="resamples of training sets, for intervals"
+    )
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--threads", type=int, default=1, help="processes")
     parser.add_argument("--output", required=True, type=Path, help="Parquet: rank correlations")
@@ -154,7 +156,7 @@ def _tables(option: str, values: Sequence[str]) -> "dict[str, pd.DataFrame]":
     for value in values:
         name, separator, path = value.partition("=")
         if not separator:
-            raise UserError(f"--{option} {value}: it must be NAME=FILE")
+            raise UserError(f"--{option} {value}: write it as NAME=FILE")
         found[name] = read_frame(path)
     return found
 

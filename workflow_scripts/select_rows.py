@@ -1,7 +1,7 @@
-"""Choose the rows of a pool that are nearest to a target, until a budget of tokens is full.
+"""Choose the rows of a pool that are nearest to a target, until a budget of tokens is used.
 
-The pool is read once and may be far larger than memory. Rows that repeat the target are never chosen, and of rows that
-repeat each other the best one is. docs/method/selecting.md says how.
+The pool is read once and may be far larger than memory. Rows that repeat the target are never chosen. Of rows that
+repeat each other, only the best is chosen. docs/method/selecting.md defines the rules.
 """
 
 import argparse
@@ -27,16 +27,18 @@ def build_parser() -> argparse.ArgumentParser:
         help="NAME=SPEC, a corpus entry of source files as JSON; repeated",
     )
     parser.add_argument("--target", required=True, help="documents table of the target")
-    parser.add_argument("--split", required=True, help="side of the target's table that counts")
-    parser.add_argument("--tokens", type=int, required=True, help="how many to choose")
+    parser.add_argument("--split", required=True, help="side of the target's table to use")
+    parser.add_argument("--tokens", type=int, required=True, help="number of tokens to choose")
     parser.add_argument("--sizes", type=Path, required=True, help="output of measure_sizes")
     parser.add_argument(
-        "--size-of", required=True, metavar="NAME.SIDE", help="set whose bytes a token count for the budget"
+        "--size-of", required=True, metavar="NAME.SIDE", help="set whose bytes per token convert the budget"
     )
     parser.add_argument(
-        "--seed", type=int, required=True, help="of the sample that the pool's words are known from"
+        "--seed", type=int, required=True, help="seed of the sample that estimates the pool's words"
     )
-    parser.add_argument("--processes", type=int, required=True, help="that read, each some of the files")
+    parser.add_argument(
+        "--processes", type=int, required=True, help="number of processes that share the files"
+    )
     parser.add_argument(
         "--scratch", type=Path, required=True, help="folder for about four times the chosen rows"
     )
@@ -58,13 +60,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     bytes_per_token = read_json(arguments.sizes)[arguments.size_of]["bytes_per_token"]
     request = Request(arguments.tokens, bytes_per_token, arguments.seed, arguments.processes)
     if request.tokens < 1 or request.processes < 1:
-        raise UserError("tokens and processes must be greater than 0")
+        raise UserError(
+            f"tokens ({arguments.tokens}) and processes ({arguments.processes}) must be greater than 0"
+        )
     if not arguments.output.name.endswith((".parquet", ".jsonl")):
-        raise UserError(f"{arguments.output}: chosen rows are written as .parquet or .jsonl")
+        raise UserError(f"{arguments.output}: unknown format; name the output .parquet or .jsonl")
     named = sorted(entry.partition("=")[::2] for entry in arguments.pool)
     entries = [PoolEntry.opened(name, json.loads(spec)) for name, spec in named]
     if len({entry.name for entry in entries}) < len(entries):
-        raise UserError("two entries of the pool have the same name; give each its own")
+        raise UserError("two entries of the pool have the same name; rename one")
     target = read_target(arguments.target, arguments.split)
     arguments.scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=arguments.scratch, prefix="select-") as folder:

@@ -12,7 +12,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--summary", required=True, type=Path, help="JSON of select_rows")
     parser.add_argument("--target", required=True, help="corpus that the rows are for")
     parser.add_argument(
-        "--label", action="append", default=[], metavar="NAME=TEXT", help="what a corpus is called; repeated"
+        "--label",
+        action="append",
+        default=[],
+        metavar="NAME=TEXT",
+        help="name of a corpus in the answer; repeated",
     )
     parser.add_argument("--output", required=True, type=Path, help="the HTML file")
     return parser

@@ -1,4 +1,4 @@
-"""Survey one candidate for training: what it holds, what of the target it repeats, and how near it is to it.
+"""Survey one training candidate: its content, which target rows it repeats, and its nearest rows to the target.
 
 The candidate's files are read once and may be far larger than memory. docs/method/selecting.md defines each number.
 """
@@ -16,9 +16,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", required=True, help="name of the candidate")
     parser.add_argument("--spec", required=True, help="its corpus entry as JSON; its source is files")
     parser.add_argument("--target", required=True, help="documents table of the target")
-    parser.add_argument("--split", required=True, help="side of the target's table that counts")
+    parser.add_argument("--split", required=True, help="side of the target's table to use")
     parser.add_argument(
-        "--seed", type=int, required=True, help="of the sample that the pool's words are known from"
+        "--seed", type=int, required=True, help="seed of the sample that estimates the pool's words"
     )
     parser.add_argument("--output", required=True, help="output: the survey, JSON")
     return parser

@@ -1,4 +1,4 @@
-"""Turn one side of a corpus into rows of token ids, packed or one row a document."""
+"""Turn one side of a corpus into rows of token ids, packed or one row per document."""
 
 import logging
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if documents.empty:
         raise UserError(
             f"corpora.{arguments.name}: no document on the {arguments.split} side; "
-            "its held_out share decides how many there are on each"
+            "change its held_out, which decides the sides"
         )
     if arguments.order == "shuffled":
         documents = documents.sample(frac=1, random_state=arguments.seed)
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not len(rows):
         raise UserError(
             f"corpora.{arguments.name}: the {arguments.split} side has fewer than {arguments.length} tokens, "
-            "so it does not fill one row; add documents or lower rows.length"
+            "too few for one row; add documents or lower rows.length"
         )
     write_rows(rows, arguments.output)
     logger.info(

@@ -1,7 +1,7 @@
 """Does training on what `plumbline select` and `plumbline mix` choose beat the other ways to choose?
 
-docs/method/trained_choices.md has what was registered and what came out. Parts are run in this order, and what is
-finished in the work folder is not made again:
+docs/method/trained_choices.md has the registered plan, docs/results/trained_choices.md the results. Run the parts in
+this order. Finished work in the work folder is not repeated:
 
     python -m studies.trained_choices --part select --corpora FOLDER --work FOLDER --dsir-python PYTHON
     python -m studies.trained_choices --part mix --corpora FOLDER --work FOLDER

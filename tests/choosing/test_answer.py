@@ -40,7 +40,7 @@ def test_leaks_are_told_with_what_to_do(measured, survey):
 
 def test_equal_alignments_to_the_last_digit_are_one_text(measured):
     one = measured(alignments={"a": -7.5, "b": -7.5, "c": -9.0})
-    assert of_candidate(one, "a") == ["It has the same text as b, as far as was measured."]
+    assert of_candidate(one, "a") == ["It has the same alignments as b, so probably the same text."]
     assert of_candidate(one, "c") == []
 
 

@@ -72,7 +72,7 @@ def test_beats_is_antisymmetric():
     [
         ({"a": (0.0, 0.0), "b": (-9.0, 0.0)}, "Use a: it is the best of 2 with probability above 99%."),
         ({"a": (0.0, 0.0), "b": (-0.001, 0.0), "c": (-9.0, 0.0)}, "Use a; a and b cannot be told apart."),
-        ({"a": (0.0, 0.0)}, "Only a was given, so there is nothing to choose."),
+        ({"a": (0.0, 0.0)}, "a is the only candidate, so there is nothing to choose."),
     ],
 )
 def test_the_sentence_says_what_the_draws_say(alignments, expected):

@@ -44,7 +44,7 @@ def test_a_ranking_and_its_short_runs(files):
     assert verified["recipes"]["from_scratch"]["tokens"] == [5625, 11250, 22500]
     assert verified["questions"][0]["verified_by"] == verified["experiments"][0]["name"]
     with pytest.raises(
-        UserError, match="--verify needs 16384 tokens of each candidate, and the smallest has 9000"
+        UserError, match="--verify needs 16384 tokens of each candidate, but the smallest has 9000"
     ):
         verifying_config(config, ["a_1", "b"], 9000)
     with pytest.raises(UserError, match="at least two candidates"):
@@ -70,7 +70,9 @@ def test_tokens_as_people_write_them(text, count):
 
 @pytest.mark.parametrize("text", ["five", "-3", "0", "5X", "1.2.3M", ""])
 def test_what_is_no_number_of_tokens(text):
-    with pytest.raises(argparse.ArgumentTypeError, match="is no number of tokens; write 5000000, 5e6 or 5M"):
+    with pytest.raises(
+        argparse.ArgumentTypeError, match="is not a number of tokens; write 5000000, 5e6 or 5M"
+    ):
         number(text)
 
 
@@ -81,7 +83,7 @@ def test_weights_name_files_as_users_do(files):
             named_numbers("weights", [wrong])
     by_path = {"A-1": 1.0, "b.jsonl": 2.0, str(files[0].path): 3.0}
     assert _by_config_name("--weights", by_path, files) == {"a_1": 1.0, "b": 2.0, "goal": 3.0}
-    with pytest.raises(UserError, match="there is no c; there are Goal, A-1, b"):
+    with pytest.raises(UserError, match="unknown name c; known are Goal, A-1, b"):
         _by_config_name("--weights", {"c": 1.0}, files)
 
 

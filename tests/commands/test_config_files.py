@@ -7,9 +7,9 @@ from workflow_scripts.errors import UserError
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"run: caf\xe9\n", "byte 9 is no UTF-8; save the file as UTF-8"),
-        (b"run: x\nprobe: &a\n  model: *a\n", "what model names holds itself"),
-        (b"run: x\nlist: &a [1, *a]\n", "what 1 names holds itself"),
+        (b"run: caf\xe9\n", "byte 9 is not UTF-8; save the file as UTF-8"),
+        (b"run: x\nprobe: &a\n  model: *a\n", "alias at model refers to itself"),
+        (b"run: x\nlist: &a [1, *a]\n", "alias at 1 refers to itself"),
         (b"run: x\nprobe: {model: [\n", "line 3: expected the node content"),
     ],
 )

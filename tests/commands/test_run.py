@@ -42,10 +42,10 @@ def ended(monkeypatch):
 def test_a_folder_with_other_things_is_left_alone(tmp_path):
     assert prepared_folder(tmp_path / "new") == tmp_path / "new"
     (tmp_path / "thesis.tex").write_text("mine")
-    with pytest.raises(UserError, match="holds other files"):
+    with pytest.raises(UserError, match="has other files"):
         prepared_folder(tmp_path)
     (tmp_path / "config.yaml").write_text("run: mine\n")
-    with pytest.raises(UserError, match="holds other files"):
+    with pytest.raises(UserError, match="has other files"):
         prepared_folder(tmp_path)
     with pytest.raises(UserError, match="is a file"):
         prepared_folder(tmp_path / "thesis.tex")

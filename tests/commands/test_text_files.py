@@ -82,20 +82,20 @@ def test_every_format_is_looked_at(tmp_path, texts):
         ("missing.jsonl", None, "missing.jsonl: there is no such file"),
         ("empty.jsonl", b"", "empty.jsonl is empty"),
         ("blank.jsonl", b"\n\n", "blank.jsonl has no rows"),
-        ("a.docx", b"x", "'a.docx' is not one of .txt, .jsonl"),
+        ("a.docx", b"x", "'a.docx' has an unknown format; allowed are .txt, .jsonl"),
         ("binary.txt", b"\xff\xfe\x00\x01", "binary.txt is not UTF-8 text"),
         (
             "cut.jsonl.gz",
             gzip.compress(b'{"text": "a"}\n' * 99)[:-20],
-            "cut.jsonl.gz is not a whole gzip file",
+            "cut.jsonl.gz is not a complete gzip file",
         ),
         ("broken.jsonl", b'{"text": \n', "broken.jsonl line 1 is not JSON"),
         (
             "columns.jsonl",
             b'{"title": "a", "body": "b"}\n',
-            "has no column text; say which of title, body is the text",
+            "has no column text; choose one of title, body with --text COLUMN",
         ),
-        ("hollow.jsonl", b'{"text": ""}\n{"text": null}\n', "the column text is empty in its first 2 rows"),
+        ("hollow.jsonl", b'{"text": ""}\n{"text": null}\n', "the column text is empty in the first 2 rows"),
     ],
 )
 def test_a_mistake_is_one_sentence_that_names_the_file(tmp_path, name, content, says):
@@ -109,7 +109,7 @@ def test_a_mistake_is_one_sentence_that_names_the_file(tmp_path, name, content, 
 
 
 def test_a_folder_and_a_column_that_is_not_there(tmp_path, texts):
-    with pytest.raises(UserError, match="is a folder; name the files in it"):
+    with pytest.raises(UserError, match="is a folder; name its files"):
         look_at([str(tmp_path)], None)
     path = write(tmp_path / "a.jsonl", texts)
     with pytest.raises(UserError, match="has no column body; its columns are text, id"):
@@ -129,10 +129,12 @@ def test_what_cannot_be_compared_is_left_out_or_refused(tmp_path, texts, capsys)
     assert usable([target], [one, copy, short]) == [one]
     said = capsys.readouterr().err
     assert f"copy.jsonl is left out: it is the same as {one.path}" in said
-    assert f"short.jsonl is left out: it has 66 words, and {FEWEST_WORDS} are needed" in said
+    assert f"short.jsonl is left out: it has 66 words, but a candidate needs {FEWEST_WORDS}" in said
     with pytest.raises(UserError, match="no candidate is left"):
         usable([target], [short])
     with pytest.raises(UserError, match=r"target.jsonl is the target itself"):
         usable([target], [one, target])
-    with pytest.raises(UserError, match=rf"short.jsonl has 66 words, and at least {FEWEST_WORDS} are needed"):
+    with pytest.raises(
+        UserError, match=rf"short.jsonl has 66 words, but a target needs at least {FEWEST_WORDS}"
+    ):
         usable([short], [one])

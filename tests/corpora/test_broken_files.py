@@ -35,11 +35,11 @@ def texts(tmp_path, name, content, **spec):
 
 
 ONE_SENTENCE = [
-    ("cut.jsonl.gz", gzip.compress(TEXT.encode())[:-20], "is not a whole gzip file"),
-    ("plain.jsonl.gz", TEXT.encode(), "is not a whole gzip file"),
-    ("flipped.jsonl.gz", gzip.compress(TEXT.encode())[:30] + b"\xff" * 30, "is not a whole gzip file"),
-    ("cut.csv.gz", gzip.compress(b"text\n" + b"a line\n" * 500)[:-12], "is not a whole gzip file"),
-    ("plain.csv.gz", b"text\na line\n", "is not a whole gzip file"),
+    ("cut.jsonl.gz", gzip.compress(TEXT.encode())[:-20], "is not a complete gzip file"),
+    ("plain.jsonl.gz", TEXT.encode(), "is not a complete gzip file"),
+    ("flipped.jsonl.gz", gzip.compress(TEXT.encode())[:30] + b"\xff" * 30, "is not a complete gzip file"),
+    ("cut.csv.gz", gzip.compress(b"text\n" + b"a line\n" * 500)[:-12], "is not a complete gzip file"),
+    ("plain.csv.gz", b"text\na line\n", "is not a complete gzip file"),
     ("latin.txt", LATIN, "is not UTF-8 text .byte 0xe9"),
     ("wide.txt", "a line".encode("utf-16"), "is not UTF-8 text"),
     ("latin.csv", b"text\n" + LATIN, "is not UTF-8 text"),
@@ -48,12 +48,12 @@ ONE_SENTENCE = [
     ("wide.jsonl", TEXT.encode("utf-16"), "is not UTF-8 text"),
     ("latin.jsonl.gz", gzip.compress(b'{"text": "' + LATIN + b'"}\n'), "is not UTF-8 text"),
     ("zipped.jsonl", gzip.compress(TEXT.encode()), "is not UTF-8 text"),
-    ("ragged.csv", b"text,more\na,b\na,b,c\n", "line 3 has 3 values, and the header names 2"),
+    ("ragged.csv", b"text,more\na,b\na,b,c\n", "line 3 has 3 values, but the header has 2 columns"),
     ("short.csv", b"text,more\na,b\na\n", "line 3 has 1 values"),
-    ("unclosed.csv", b'text\n"a line\nand more\n', "is not CSV .*a quote that is not closed"),
+    ("unclosed.csv", b'text\n"a line\nand more\n', "unclosed.csv line 3 is not CSV"),
     ("empty.csv", b"", "is empty; its first line must name the columns"),
-    ("empty.parquet", b"", "is not a whole Parquet file"),
-    ("text.parquet", b"a line", "is not a whole Parquet file"),
+    ("empty.parquet", b"", "is not a complete Parquet file"),
+    ("text.parquet", b"a line", "is not a complete Parquet file"),
     ("digits.jsonl", b'{"text": ' + b"9" * 5000 + b"}\n", "line 1 is not JSON .a number has too many digits"),
     ("deep.jsonl", b"[" * 100_000 + b"\n", "line 1 is not JSON .nested too deeply"),
     (
@@ -65,7 +65,7 @@ ONE_SENTENCE = [
     (
         "mixed.jsonl",
         b'{"text": "a"}\n{"body": "b"}\n',
-        r"no column 'text'; the columns are body \(row mixed.jsonl#1",
+        r"row mixed.jsonl#1 has no column 'text'; its columns are body",
     ),
 ]
 
@@ -82,7 +82,7 @@ def test_a_broken_file_is_named_in_one_sentence(tmp_path, name, content, message
 
 def test_a_damaged_parquet_file_is_named(tmp_path, whole_parquet):
     for kept in (10, len(whole_parquet) // 2, len(whole_parquet) - 1):
-        with pytest.raises(UserError, match=r"cut\.parquet is not a whole Parquet file"):
+        with pytest.raises(UserError, match=r"cut\.parquet is not a complete Parquet file"):
             texts(tmp_path, "cut.parquet", whole_parquet[:kept])
 
 

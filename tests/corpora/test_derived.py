@@ -56,7 +56,7 @@ def test_prose_only_gives_the_prompts():
 
 @pytest.mark.parametrize("kind", ["unpaired", "prose_only"])
 def test_plain_text_has_no_sides(kind):
-    with pytest.raises(UserError, match="no pairs"):
+    with pytest.raises(UserError, match="a base with pairs"):
         derive(texts(), kind, 0)
 
 

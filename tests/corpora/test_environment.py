@@ -187,10 +187,10 @@ def test_help_topics_are_prose():
     ("spec", "message"),
     [
         ({"kind": "docstrings", "packages": ["no_such_package"]}, "'no_such_package' is not installed"),
-        ({"kind": "docstrings", "packages": ["scikit-learn"]}, "named as they are imported"),
+        ({"kind": "docstrings", "packages": ["scikit-learn"]}, "such as sklearn for scikit-learn"),
         ({"kind": "poems", "packages": ["numpy"]}, "kind 'poems' is not one of docstrings, code"),
         ({"kind": "docstrings", "packages": []}, "packages is empty"),
-        ({"kind": "headers", "packages": "stdlib"}, "'stdlib' holds no text of this kind"),
+        ({"kind": "headers", "packages": "stdlib"}, "'stdlib' has no text of this kind"),
     ],
 )
 def test_mistakes_get_one_clear_line(spec, message):

@@ -114,10 +114,10 @@ def test_a_server_that_does_not_answer_is_left_in_time(answers):
         ("no revision", "there is no revision 'v9'; leave `revision` out for the newest"),
         ("no split", "Available splits: ['train']"),
         ("gated", "the data set is gated; accept its terms"),
-        ("gated", "or put in `path` another data set of these texts, or a folder with a copy"),
+        ("gated", "or set `path` to another data set of these texts, or to a folder with a copy"),
         ("moved", "has moved to owner/plain; write `path: owner/plain`"),
         ("missing", "no such data set"),
-        ("missing", "put in `path` another data set of these texts, or a folder with a copy"),
+        ("missing", "set `path` to another data set of these texts, or to a folder with a copy"),
     ],
 )
 def test_what_a_user_can_put_right_is_said_in_one_line(answers, question, said):

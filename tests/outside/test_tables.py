@@ -82,14 +82,14 @@ def test_one_model_of_several(files):
         (losses(), mixtures(share=[-0.25, 1.25, 1.0]), "between 0 and 1"),
         (losses(), mixtures(share=["x", 0.75, 1.0]), "between 0 and 1"),
         (losses(), mixtures(corpus=["news", "poems", "code"]), "corpus poems"),
-        (losses(), mixtures(corpus=["code", "code", "code"]), "there twice"),
+        (losses(), mixtures(corpus=["code", "code", "code"]), "listed twice"),
         (losses(), mixtures(train_set=["b", "b", "c"]), "no mixture a"),
         (losses(loss=[3.0, None, 3.5, 4.5]), mixtures(), "eval_set law"),
-        (losses(loss=[3.0, "inf", 3.5, 4.5]), mixtures(), "missing or no number"),
+        (losses(loss=[3.0, "inf", 3.5, 4.5]), mixtures(), "missing or not a number"),
         (losses()[:3], mixtures(), "this loss is missing (train_set b, eval_set law"),
-        (losses(eval_set=["news", "news", "news", "law"]), mixtures(), "there twice"),
+        (losses(eval_set=["news", "news", "news", "law"]), mixtures(), "listed twice"),
         (losses(tokens=[1.5, 1, 1, 1]), mixtures(), "`tokens` must be a whole number"),
-        (losses().drop(columns="loss"), mixtures(), "lacks the column `loss`"),
+        (losses().drop(columns="loss"), mixtures(), "no column `loss`"),
         (losses(eval_set="poems"), mixtures(), "no loss on any of news, law"),
     ],
 )
@@ -104,4 +104,4 @@ def test_a_file_that_is_no_table(files, tmp_path):
         path.write_bytes(content)
         assert "cannot be read as a table" in mistake([path, shares])
     (tmp_path / "x.xlsx").write_bytes(b"")
-    assert "must be a .csv" in mistake([tmp_path / "x.xlsx", shares])
+    assert "unknown format" in mistake([tmp_path / "x.xlsx", shares])

@@ -84,7 +84,7 @@ def test_pairs_and_text_files_are_rows(tmp_path):
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ({"source": "hub", "path": "a/b"}, "pool mine: only a corpus of source files"),
+        ({"source": "hub", "path": "a/b"}, "pool mine: its source is 'hub'"),
         (
             {"source": "files", "paths": ["nowhere/*.jsonl"]},
             r"pool mine: .*no file matches 'nowhere/\*\.jsonl'",

@@ -34,7 +34,7 @@ def test_no_byte_may_change(files, data):
         content[place] ^= data.draw(st.integers(1, 255))
         damaged = path.with_name(f"damaged{path.suffix}")
         damaged.write_bytes(content)
-        with pytest.raises(DamagedFile, match=f"{damaged} (is damaged|carries no checksum)"):
+        with pytest.raises(DamagedFile, match=f"{damaged} (is damaged|has no checksum)"):
             read(damaged)
 
 
@@ -46,9 +46,7 @@ def test_no_byte_may_be_missing_or_added(files, data):
         damaged = path.with_name(f"cut{path.suffix}")
         for changed in (content[:kept], content + data.draw(st.binary(min_size=1, max_size=9))):
             damaged.write_bytes(changed)
-            with pytest.raises(
-                DamagedFile, match=rf"{damaged} .*: delete it and give the same command again"
-            ):
+            with pytest.raises(DamagedFile, match=rf"{damaged} .*: delete it and run the same command again"):
                 read(damaged)
 
 
@@ -88,7 +86,7 @@ def test_what_comes_from_outside_a_run_is_refused_in_it(tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(DamagedFile, match=r"gone\.parquet is missing: give the same command again"):
+    with pytest.raises(DamagedFile, match=r"gone\.parquet is missing: run the same command again"):
         read_frame(tmp_path / "gone.parquet")
 
 

@@ -153,7 +153,7 @@ def test_more_micro_batches_than_rows_are_refused(trained, make_rows, tiny_recip
     ("model", "told"),
     [
         ({"type": "gpt2", "settings": {"n_layers_": 1}}, "a gpt2 model has no setting 'n_layers_'"),
-        ({"type": "gpt0"}, "model type 'gpt0' is not one that transformers knows"),
+        ({"type": "gpt0"}, "model type 'gpt0' is unknown to transformers"),
         (
             {"type": "gpt2", "settings": {"n_positions": 8}},
             "context is 16, and the model reads at most 8 tokens",

@@ -1,1 +1,1 @@
-"""Which data to train on: what a token of each candidate is worth for a target, and what follows from it."""
+"""Which data to train on: the worth of a candidate's token for a target, rankings and shares of a budget."""

@@ -1,4 +1,4 @@
-"""The answer to a question of rank: a table, a sentence, and what a reader should know before relying on them."""
+"""The answer to a rank question: a table, a sentence and warnings."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from workflow_scripts.choosing.worth import constants_of
 def ranking_answer(
     measured: Measured, draws: int, seed: int, runs: ShortRuns | None = None
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """The table, a row a candidate; and the sentence, what would settle it, the warnings."""
+    """The table, with a row per candidate, the sentence, what would settle an undecided ranking, and the warnings."""
     deciding = measured.metrics[0]
     ranking = rank(measured.alignments(deciding), measured.tokens, constants_of(deciding), draws, seed, runs)
     warnings = {name: of_candidate(measured, name) for name in measured.candidates}
@@ -42,7 +42,7 @@ def ranking_answer(
 
 
 def _with_measures(ranking: Ranking, measured: Measured) -> pd.DataFrame:
-    """The ranking, with what every measure says and what the survey of the files counted."""
+    """The ranking, with the values of every measure and the counts of the survey."""
     table = ranking.table.set_index("candidate", drop=False)
     for key in ("bytes", "documents"):
         table[key] = [int(measured.sizes[f"{name}.train"][key]) for name in table.index]
@@ -60,5 +60,5 @@ def _with_measures(ranking: Ranking, measured: Measured) -> pd.DataFrame:
         table[column] = [
             value(measured.surveys[name]) if name in measured.surveys else None for name in table.index
         ]
-    table[["loss", "loss_se"]] = np.nan  # of short runs, where there are any
+    table[["loss", "loss_se"]] = np.nan  # filled in if there are short runs
     return table.reset_index(drop=True)

@@ -1,18 +1,18 @@
-"""What the proposed shares gain over the obvious ones, and how sure the shares themselves are.
+"""The gain of the proposed shares over the obvious ones, and the uncertainty of the shares.
 
-Every alternative keeps to the same limits (limits.filled): shares in proportion to what it prefers, cut at its limits,
-what is cut going to the others in proportion.
+Every alternative respects the same limits (limits.filled): its shares are proportional to its preference and cut at its
+limits, and the rest goes to the others in proportion.
 
     uniform   the same share of every candidate
     natural   shares in proportion to the candidates' sizes
-    single    as much as there is of one candidate, the best by the same worths; what it lacks, evenly of the others
+    single    all of one candidate, the best by the same worths; if it is too small, the rest evenly of the others
 
-The gain is the ratio of effective tokens, E_j(proposed) / E_j(alternative); over all targets the ratio of their
-weighted geometric means. In nats it is b log of the ratio, b being the slope of the law loss_j = c_j - b log(e_j + E_j)
+The gain is the ratio of effective tokens, E_j(proposed) / E_j(alternative); over all targets, the ratio of their
+weighted geometric means. In nats it is b log of the ratio. b is the slope of the law loss_j = c_j - b log(e_j + E_j)
 with e_j = 0: a model that knows something of the target before training (e_j > 0) gains less.
 
-Intervals are of draws of the worths and, in nats, of each target's slope, which is log-normal about the one expected.
-The proposal and the alternatives are held fixed.
+Intervals come from draws of the worths and, in nats, of each target's slope, which is log-normal about its expected
+value. The proposal and the alternatives are held fixed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -57,8 +57,8 @@ class UncertainSlope:
     def __post_init__(self) -> None:
         if not self.value > 0 or not self.log_sd >= 0:
             raise UserError(
-                f"the slope is {self.value:g} and its spread {self.log_sd:g}: the slope must be above 0, "
-                "its spread not below"
+                f"the slope is {self.value:g} and its spread {self.log_sd:g}; set a slope above 0 "
+                "and a spread of at least 0"
             )
 
     def drawn(self, draws: int, targets: int, seed: int) -> Array:
@@ -69,7 +69,7 @@ class UncertainSlope:
 
 @dataclass(frozen=True)
 class Proposal:
-    """The best shares by the expected worths, what they are compared with, and the best shares by each draw."""
+    """The best shares for the expected worths, the alternatives, and the best shares for each draw."""
 
     best: Allocation
     alternatives: Mapping[str, Array]
@@ -78,7 +78,7 @@ class Proposal:
 
 def propose(limits: Limits, weights: Array, worths: Worths) -> Proposal:
     if not len(worths.drawn):
-        raise UserError("no draws of worths were asked for: intervals need at least one")
+        raise UserError("the number of draws is 0; intervals need at least 1")
     planner = Planner(limits, weights)
     best = planner.best(worths.expected)
     drawn = np.array([planner.best(worth).shares for worth in worths.drawn])
@@ -156,9 +156,9 @@ def decimal_shares(table: pd.DataFrame, decimals: int = 6) -> dict[str, float]:
 
 
 def mixture_entry(shares: Mapping[str, float]) -> dict[str, Any]:
-    """The corpus of these shares as an entry of a config, without candidates that get nothing.
+    """A config entry of a corpus with these shares, without candidates of share 0.
 
-    A mixture has at least two parts: where one candidate gets all, another one is named with a share of 0.
+    A mixture has at least two parts, so if one candidate gets everything, another one is listed with a share of 0.
     """
     used = {name: share for name, share in shares.items() if share > 0}
     if len(used) < 2:
@@ -167,5 +167,5 @@ def mixture_entry(shares: Mapping[str, float]) -> dict[str, Any]:
 
 
 def _log_gains(proposed: Array, alternative: Array, worths: Array) -> Array:
-    """log E_j(proposed) / E_j(alternative), one row a draw."""
+    """log E_j(proposed) / E_j(alternative), one row per draw."""
     return np.log(proposed @ worths) - np.log(alternative @ worths)

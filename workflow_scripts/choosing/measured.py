@@ -1,4 +1,4 @@
-"""What was measured of the candidates for one target: alignments, sizes, what a survey of their files found."""
+"""Measurements of the candidates for one target: alignments, sizes, surveys of their files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from workflow_scripts.choosing.worth import standard_error
 
 @dataclass(frozen=True)
 class Measured:
-    """`metrics` in the order of the config: the first one decides. `surveys` by candidate, where there are any."""
+    """`metrics` in the order of the config; the first one decides. `surveys` by candidate, if there are any."""
 
     target: str
     candidates: tuple[str, ...]
@@ -22,7 +22,7 @@ class Measured:
     surveys: Mapping[str, Mapping[str, Any]]
 
     def called(self, labels: Mapping[str, str]) -> "Measured":
-        """The same with other names of corpora, those that the answer uses."""
+        """The same with the names of corpora that the answer uses."""
 
         def renamed(name: str) -> str:
             return labels.get(name, name)
@@ -58,7 +58,7 @@ class Measured:
         }
 
     def of(self, metric: str) -> pd.DataFrame:
-        """Alignment with the target, interval and standard error, a row a candidate."""
+        """Alignment with the target, interval and standard error, one row per candidate."""
         return self._by_metric[metric]
 
     def alignments(self, metric: str) -> dict[str, tuple[float, float]]:

@@ -1,4 +1,4 @@
-"""A ranking of candidates by effective tokens for one target, with how sure it is."""
+"""A ranking of candidates by effective tokens for one target, with its uncertainty."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import pandas as pd
 from workflow_scripts.choosing.verification import ShortRuns, updated
 from workflow_scripts.choosing.worth import Array, Constants, drawn_log_worth
 
-# Two candidates are told apart where the better one is better in this share of draws.
+# Two candidates can be told apart if the better one wins in this share of draws.
 SURE = 0.95
 MOST_NAMED = 5
 RANKING_COLUMNS = (
@@ -31,12 +31,12 @@ RANKING_COLUMNS = (
 
 @dataclass(frozen=True)
 class Ranking:
-    """`table` has a row a candidate, best first; `better` the share of draws in which row i beats row j."""
+    """`table` has a row per candidate, best first; `better` the share of draws in which row i beats row j."""
 
     table: pd.DataFrame
     better: Array
     sure_if_measured: Array
-    """`better`, if alignments had no error: what more text of the candidates could settle."""
+    """`better` without errors of alignment: what more text of the candidates could settle."""
 
 
 def rank(
@@ -49,10 +49,10 @@ def rank(
 ) -> Ranking:
     """Rank candidates, given as name -> (alignment with the target, its standard error), by E = N k.
 
-    Short runs on some of them, where there are any, correct what the alignments say.
+    Short runs on some of them, if given, correct the worths from alignments.
 
-    `effective_tokens` and `worth` are medians of the draws, `low` to `high` hold 95% of them, `low_80` to `high_80`
-    80%. A candidate is `as_good_as_best` where the first one beats it in less than 95% of the draws.
+    `effective_tokens` and `worth` are medians of the draws; `low` to `high` contain 95% of them, `low_80` to `high_80`
+    80%. A candidate is `as_good_as_best` if the first one beats it in less than 95% of the draws.
     """
     names = sorted(alignments)
     values, errors = zip(*(alignments[name] for name in names), strict=True)
@@ -97,7 +97,7 @@ def beats(draws: Array) -> Array:
 
 
 def alike(ranking: Ranking) -> list[str]:
-    """Candidates that cannot be told apart from the first one, itself included."""
+    """The first candidate and those that cannot be told apart from it."""
     return list(ranking.table.loc[ranking.table["as_good_as_best"], "candidate"])
 
 
@@ -106,7 +106,7 @@ def sentence(ranking: Ranking) -> str:
     names = list(ranking.table["candidate"])
     first, equals = names[0], alike(ranking)
     if len(names) == 1:
-        return f"Only {first} was given, so there is nothing to choose."
+        return f"{first} is the only candidate, so there is nothing to choose."
     if len(equals) == 1:
         share = ranking.table["probability_best"].iloc[0]
         return f"Use {first}: it is the best of {len(names)} with probability {_percent(share)}."
@@ -116,12 +116,12 @@ def sentence(ranking: Ranking) -> str:
 
 
 def what_would_settle(ranking: Ranking, tried: Collection[str] = ()) -> str:
-    """What to do where the best candidates cannot be told apart; empty where they can. `tried`: by short runs."""
+    """What to do if the best candidates cannot be told apart, else empty. `tried`: candidates with short runs."""
     rivals = [i for i, equal in enumerate(ranking.table["as_good_as_best"]) if equal and i > 0]
     if not rivals:
         return ""
     if all(ranking.sure_if_measured[0, i] >= SURE for i in rivals):
-        return "More text would settle it: the alignments are measured too roughly."
+        return "More text would settle it, because the alignments are too imprecise."
     named = _listed(ranking.table["candidate"].iloc[[0, *rivals]].tolist())
     if set(ranking.table["candidate"].iloc[[0, *rivals]]) <= set(tried):
         return f"Longer training runs on {named} would settle it."

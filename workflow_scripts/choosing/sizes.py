@@ -1,4 +1,4 @@
-"""How many tokens a corpus has, where only a sample of it was turned into tokens."""
+"""How many tokens a corpus has if only a sample of it was tokenized."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +11,8 @@ from workflow_scripts.tokens.rows import token_portions
 def size_of(side: str, manifest: Path, rows: Path) -> dict[str, Any]:
     """Size of one side of a corpus, in the tokens of its rows.
 
-    Bytes a token are those of the rows' own documents. A corpus that was sampled has as many bytes as were read;
-    its duplicates count, because only those within the sample are known.
+    Bytes per token are those of the rows' documents. The size of a sampled corpus is the bytes that were read, with
+    duplicates, because only those within the sample are known.
     """
     described: Mapping[str, Any] = read_json(manifest)
     of_rows = sum(int(n_tokens.sum()) for _, n_tokens in token_portions(rows))

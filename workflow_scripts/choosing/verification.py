@@ -1,13 +1,13 @@
-"""Short training runs on some candidates, and what they say of the worth of all of them.
+"""Update the worths of all candidates with short training runs on some of them.
 
 At equal tokens the losses of two candidates differ because their tokens differ in worth:
 
     log k_c - log k_d = (L_d - L_c) / b
 
-b is the slope of the best candidate's loss over the logarithm of its budgets. Draws of log k that alignments gave are
-moved to agree with these differences, as far as both are sure (an ensemble Kalman update, Evensen 2003, "The ensemble
-Kalman filter", Ocean Dynamics 53): exact where the draws are normal. What a short run says differs from what a longer
-one or a larger model would say by `TRANSFER` (`python -m benchmarks.ranking --short-runs`), and by the noise of seeds.
+b is the slope of the best candidate's loss over the logarithm of its budgets. Draws of log k from alignments are moved
+towards these differences, weighted by the certainty of both (an ensemble Kalman update, Evensen 2003, "The ensemble
+Kalman filter", Ocean Dynamics 53). This is exact if the draws are normal. A short run differs from a longer one or a
+larger model by `TRANSFER` (`python -m benchmarks.ranking --short-runs`), and by the noise of seeds.
 """
 
 from collections.abc import Sequence
@@ -20,12 +20,12 @@ from workflow_scripts.choosing.worth import Array
 from workflow_scripts.errors import UserError
 
 TRANSFER = 0.33
-"""Standard deviation of log k by short runs about log k by longer ones."""
+"""Standard deviation of log k from short runs about log k from longer ones."""
 
 
 @dataclass(frozen=True)
 class ShortRuns:
-    """log k of the candidates that were trained on, up to a constant, with the errors that seeds leave."""
+    """log k of the candidates with short runs, up to a constant, with the errors from seeds."""
 
     candidates: tuple[str, ...]
     log_worth: Array
@@ -35,7 +35,7 @@ class ShortRuns:
 
 
 def read_short_runs(losses: pd.DataFrame, experiment: str, target: str) -> ShortRuns:
-    """From a summary of losses; whole documents at the largest budget, means over seeds."""
+    """Short runs from a summary of losses: whole documents, the largest budget, means over seeds."""
     rows = losses[
         (losses["experiment"] == experiment) & (losses["eval_set"] == target) & (losses["part"] == "whole")
     ]
@@ -44,7 +44,7 @@ def read_short_runs(losses: pd.DataFrame, experiment: str, target: str) -> Short
     if len(means) < 2 or means.shape[1] < 2:
         raise UserError(
             f"experiment {experiment} has {len(means)} training sets and {means.shape[1]} budgets for {target}; "
-            "a ranking needs at least two of each to learn from"
+            "give at least two of each"
         )
     last, last_errors = means.iloc[:, -1], errors.iloc[:, -1]
     best = means.loc[last.idxmin()].to_numpy()
@@ -63,10 +63,10 @@ def read_short_runs(losses: pd.DataFrame, experiment: str, target: str) -> Short
 
 
 def updated(log_worth: Array, names: Sequence[str], runs: ShortRuns, seed: int) -> Array:
-    """Draws of log k, (draws, candidates), moved to agree with short runs on some of the candidates."""
+    """Draws of log k, (draws, candidates), moved towards short runs on some of the candidates."""
     columns = [list(names).index(candidate) for candidate in runs.candidates]
     n = len(columns)
-    # Differences to the first one: what short runs measure is known up to a constant.
+    # Differences to the first one, because short runs measure log k up to a constant.
     differences = np.hstack([-np.ones((n - 1, 1)), np.eye(n - 1)])
     predicted = log_worth[:, columns] @ differences.T
     noise = differences @ np.diag(runs.errors**2 + TRANSFER**2) @ differences.T

@@ -1,11 +1,11 @@
-"""What a reader should know before relying on a ranking: a sentence each, with what to do about it."""
+"""Warnings about a ranking: one sentence each, with what to do."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from workflow_scripts.choosing.measured import Measured
 
-# Tokens of a batch on which the worth of a token was compared with losses.
+# Tokens per batch when the worth of a token was compared with losses.
 BATCH_TOKENS = 4096
 OTHER_SCRIPT = 0.5
 DAMAGED = 0.01
@@ -13,7 +13,7 @@ REPEATED = 0.1
 
 
 def of_target(measured: Measured) -> list[str]:
-    """Of the target's text, and of the measure."""
+    """Warnings about the target's text and the measure."""
     found = []
     rows = measured.of(measured.metrics[0])
     tokens = int(rows["tokens"].iloc[0])
@@ -24,17 +24,17 @@ def of_target(measured: Measured) -> list[str]:
         )
     own = measured.sizes[f"{measured.target}.eval"]
     if own["documents"] == 1:
-        found.append("It is one document, so its topic may decide more than its kind.")
+        found.append("It is one document, so its topic may matter more than its kind of text.")
     return found
 
 
 def of_candidate(measured: Measured, name: str) -> list[str]:
-    """Of one candidate, worst first."""
+    """Warnings about one candidate, worst first."""
     survey = measured.surveys.get(name)
     found = _leaks(survey, measured.target) if survey else []
     twins = _twins(measured, name)
     if twins:
-        found.append(f"It has the same text as {' and '.join(twins)}, as far as was measured.")
+        found.append(f"It has the same alignments as {' and '.join(twins)}, so probably the same text.")
     if survey:
         found += _unlike_the_target(survey) + _damage(survey)
     sample = measured.sizes[f"{name}.train"]
@@ -53,13 +53,13 @@ def _leaks(survey: Mapping[str, Any], target: str) -> list[str]:
     rows = "1 row" if count == 1 else f"{count} rows"
     recur = "recurs" if count == 1 else "recur"
     return [
-        f"{rows} of {of_target} of {target} {recur} in it: leave them out of training, or the test is spoilt, and "
-        "expect its worth to be overstated."
+        f"{rows} of {of_target} of {target} {recur} in it: leave them out of training, or the evaluation is "
+        "contaminated. Its worth is probably overstated."
     ]
 
 
 def _twins(measured: Measured, name: str) -> list[str]:
-    """Candidates with the very same alignment: two texts never agree to the last digit."""
+    """Candidates with exactly the same alignment; different texts never agree to the last digit."""
     values = measured.of(measured.metrics[0])["alignment"]
     return [other for other in measured.candidates if other != name and values[other] == values[name]]
 
@@ -77,7 +77,7 @@ def _damage(survey: Mapping[str, Any]) -> list[str]:
     found = []
     if survey["damaged_rows"] > DAMAGED:
         found.append(
-            f"{survey['damaged_rows']:.0%} of its rows hold characters of a wrong encoding: save it as UTF-8 again."
+            f"{survey['damaged_rows']:.0%} of its rows have characters of a wrong encoding: save it as UTF-8 again."
         )
     if survey["duplicates"]["rows"] > REPEATED * survey["rows"]:
         found.append(f"{survey['duplicates']['rows'] / survey['rows']:.0%} of its rows repeat other rows.")

@@ -1,13 +1,13 @@
-"""What a token of each candidate is worth for a target, in tokens of the candidate that matches the target best.
+"""The worth of a candidate's token for a target, in tokens of the candidate that matches the target best.
 
     k_c = exp(-sqrt((s_max - s_c) / tau))
 
-s_c is the alignment of candidate c with the target and s_max that of the best-matching one: the root kernel of
-`statistics.effective_tokens`, where the target's own part is usually the best-matching one. tau is a number per
-measure. It was chosen on models that were trained, in two studies that differ by more than any of them can say of
-itself, so it is uncertain; and what is left of log k, once tau is known, scatters. Both are drawn at random, with the
-errors of the alignments, so that what follows has intervals. `benchmarks/ranking.py` finds the constants and how often
-the intervals hold; docs/method/choosing.md explains.
+s_c is the alignment of candidate c with the target, and s_max that of the best-matching one. This is the root kernel
+of `statistics.effective_tokens`, where the target's own part is usually the best match. tau is a number per measure,
+chosen on trained models. Studies disagree on it by more than their errors, so it is uncertain; and log k scatters
+even if tau is known. Both are drawn at random, together with the errors of the alignments, to give intervals.
+`benchmarks/ranking.py` computes the constants and how often the intervals hold; docs/method/choosing.md explains
+them.
 """
 
 import csv
@@ -25,14 +25,14 @@ from workflow_scripts.errors import UserError
 
 Array = NDArray[np.float64]
 
-# Worth below this is as good as none; a kernel may underflow to 0, which has no logarithm.
+# Lower bound of the worth: a kernel may underflow to 0, which has no logarithm.
 LEAST_WORTH = 1e-300
 CONSTANTS = Path(__file__).parent / "worth.csv"
 
 
 @dataclass(frozen=True)
 class Constants:
-    """Of one measure of alignment: tau, the standard deviation of its logarithm, that of log k given tau."""
+    """Constants of one measure: tau, the standard deviation of its logarithm, and that of log k given tau."""
 
     tau: float
     log_tau_sd: float
@@ -52,7 +52,7 @@ def constants_of(metric: str) -> Constants:
     known = all_constants()
     if metric not in known:
         raise UserError(
-            f"what a token is worth by the measure {metric} has not been compared with losses; put one of these "
+            f"the measure {metric} has not been compared with losses; put one of these "
             f"first in alignment.metrics: {', '.join(sorted(known))}"
         )
     return known[metric]
@@ -74,14 +74,14 @@ def worths_of(
     draws: int,
     seed: int,
 ) -> Worths:
-    """Worths by one metric's rows of an alignment table; a UserError names a pair that is missing."""
+    """Worths from one metric's rows of an alignment table; a UserError names a missing pair."""
     table = alignment.set_index(["source", "target"])
     values, errors = np.zeros((2, len(targets), len(candidates)))
     for (j, target), (d, candidate) in product(enumerate(targets), enumerate(candidates)):
         key = (f"{candidate}.train", f"{target}.eval")
         if key not in table.index or not np.isfinite(table.loc[key, "alignment"]):
             raise UserError(
-                f"the alignment of {' with '.join(key)} is missing: measure it, or leave one of them out"
+                f"the alignment of {' with '.join(key)} is missing; measure it, or leave out one of them"
             )
         row = table.loc[key]
         values[j, d], errors[j, d] = row["alignment"], standard_error(row["ci_low"], row["ci_high"])
@@ -91,7 +91,7 @@ def worths_of(
 
 
 def log_worth(alignments: Array, tau: Array | float) -> Array:
-    """log k along the last axis, one entry a candidate."""
+    """log k along the last axis, one entry per candidate."""
     gaps = alignments.max(axis=-1, keepdims=True) - alignments
     return -np.sqrt(gaps / tau)
 
@@ -103,7 +103,7 @@ def drawn_log_worth(
     draws: int,
     seed: int,
 ) -> Array:
-    """Draws of log k, (draws, ..., candidates): of the alignments, of tau, one for all of them, and of what is left."""
+    """Draws of log k, (draws, ..., candidates), from the alignments, tau (one draw for all) and the scatter."""
     generator = np.random.default_rng(seed)
     values = np.asarray(alignments, dtype=float)
     shape = (draws, *values.shape)
@@ -114,5 +114,5 @@ def drawn_log_worth(
 
 
 def standard_error(low: ArrayLike, high: ArrayLike) -> Array:
-    """Of an alignment, from the ends of its 95% interval."""
+    """Standard error of an alignment, from the ends of its 95% interval."""
     return (np.asarray(high, dtype=float) - np.asarray(low, dtype=float)) / (2 * 1.96)

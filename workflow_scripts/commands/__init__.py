@@ -1,1 +1,1 @@
-"""The commands of an installed package: each writes a small config, runs the workflow with it, and says the answer."""
+"""The commands rank, select and mix: each writes a small config, runs the workflow with it, and prints the answer."""

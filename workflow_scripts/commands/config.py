@@ -1,4 +1,4 @@
-"""The small config that a command writes, laid over the default run: corpora, one question, and nothing to train."""
+"""The small config that a command writes, laid over the default run: corpora and one question, no training."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from workflow_scripts.commands.run import RUN
 from workflow_scripts.commands.text_files import TextFile
 from workflow_scripts.errors import UserError
 
-# The first decides: of the cheap ones it ranked trained models best (docs/RESULTS.md).
+# The first decides: it ranked trained models best among the cheap measures (docs/results/ranking.md).
 METRICS = ("ngram_cross_entropy", "unigram_js", "tfidf_cosine")
 SAMPLE_BYTES = 2_000_000
 TARGET_BYTES = 8_000_000
@@ -16,7 +16,7 @@ VOCABULARY = 8192
 MOST_ENTRIES = 20
 VERIFYING_TOKENS = 262_144
 FEWEST_VERIFYING_TOKENS = 16_384
-ROWS_LEFT = 0.9  # of a sample's tokens, once duplicates and what fills no row are gone
+ROWS_LEFT = 0.9  # share of a sample's tokens without duplicates and the tokens that fill no row
 
 
 def question_config(
@@ -39,13 +39,13 @@ def question_config(
 
 
 def verifying_config(config: dict[str, Any], train_sets: Sequence[str], fewest_tokens: int) -> dict[str, Any]:
-    """The config of a ranking with short runs on some candidates, all of as many tokens as the smallest sample has."""
+    """The config of a ranking with short runs on some candidates, all with the tokens of the smallest sample."""
     if len(train_sets) < 2:
         raise UserError("--verify needs at least two candidates that can be measured")
     most = min(VERIFYING_TOKENS, int(ROWS_LEFT * fewest_tokens))
     if most < FEWEST_VERIFYING_TOKENS:
         raise UserError(
-            f"--verify needs {FEWEST_VERIFYING_TOKENS} tokens of each candidate, and the smallest has {fewest_tokens}"
+            f"--verify needs {FEWEST_VERIFYING_TOKENS} tokens of each candidate, but the smallest has {fewest_tokens}"
         )
     (question,) = config["questions"]
     return {
@@ -67,7 +67,7 @@ def verifying_config(config: dict[str, Any], train_sets: Sequence[str], fewest_t
 def selection_config(
     target: TextFile, pool: Sequence[TextFile], tokens: int, form: str, shared: Shared
 ) -> dict[str, Any]:
-    """The pool is read where it is; the tokenizer, which counts the tokens of the budget, is trained on the target."""
+    """The pool is read in place; the tokenizer that counts the tokens of the budget is trained on the target."""
     entries = _pool_entries(pool)
     question = {
         "name": "select",
@@ -83,7 +83,7 @@ def selection_config(
 
 
 def _pool_entries(pool: Sequence[TextFile]) -> dict[str, dict[str, Any]]:
-    """An entry a file; where they are many, an entry for the files of a folder that have the same columns."""
+    """One entry per file; for many files, one entry for the files of a folder with the same columns."""
     if len(pool) <= MOST_ENTRIES:
         return {one.name: one.entry for one in pool}
     grouped: dict[str, tuple[str, dict[str, Any]]] = {}

@@ -1,4 +1,5 @@
-"""What Snakemake would answer with a traceback, because it reads the files of `--configfile` before any workflow."""
+"""Check config files, because Snakemake reads `--configfile` before any workflow and answers errors with a
+traceback."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ _OPTIONS = ("--configfile", "--configfiles")
 
 
 def check_config_files(arguments: Sequence[str]) -> None:
-    """Refuse a config file that is missing, is no UTF-8, is no YAML, or holds an anchor that names itself."""
+    """Refuse a config file that is missing, not UTF-8, not YAML, or has an anchor that refers to itself."""
     for path in _named(arguments):
         try:
             document = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -20,7 +21,7 @@ def check_config_files(arguments: Sequence[str]) -> None:
             raise UserError(f"--configfile {path} cannot be read: {problem.strerror}") from None
         except UnicodeDecodeError as problem:
             raise UserError(
-                f"--configfile {path}: byte {problem.start + 1} is no UTF-8; save the file as UTF-8"
+                f"--configfile {path}: byte {problem.start + 1} is not UTF-8; save the file as UTF-8"
             ) from None
         except yaml.YAMLError as problem:
             where = getattr(problem, "problem_mark", None)
@@ -28,11 +29,11 @@ def check_config_files(arguments: Sequence[str]) -> None:
             raise UserError(f"--configfile {path}{line}: {getattr(problem, 'problem', problem)}") from None
         key = _key_of_loop(document)
         if key is not None:
-            raise UserError(f"--configfile {path}: what {key} names holds itself; write its value out")
+            raise UserError(f"--configfile {path}: the alias at {key} refers to itself; write its value out")
 
 
 def _named(arguments: Sequence[str]) -> list[Path]:
-    """The files that follow `--configfile`, as Snakemake's own parser takes them."""
+    """The files that follow `--configfile`, as in Snakemake's own parser."""
     paths, is_file = [], False
     for argument in arguments:
         option, equals, value = argument.partition("=")
@@ -46,7 +47,7 @@ def _named(arguments: Sequence[str]) -> list[Path]:
 
 
 def _key_of_loop(value: Any, above: tuple[int, ...] = (), key: str = "the file") -> str | None:
-    """The key at which a value comes round to one that holds it; None where none does."""
+    """The key of a value that contains itself, or None."""
     if not isinstance(value, dict | list):
         return None
     if id(value) in above:

@@ -1,9 +1,9 @@
-"""In which shares to mix some files, for one or several files that say what the model is for.
+"""In which shares to mix some files, for one or several target files.
 
   plumbline mix target.jsonl other_target.jsonl --from a.jsonl b.jsonl --tokens 100M --epochs 4
 
-Writes the shares (mix.parquet, weights.json), what they gain over simpler choices (gains.parquet), a page, and
-mixture.yaml, the entry of a corpus for a config of Plumbline. docs/OWN_DATA.md explains every output.
+Writes the shares (mix.parquet, weights.json), their gains over simpler choices (gains.parquet), a page, and
+mixture.yaml, a corpus entry for a Plumbline config. docs/OWN_DATA.md explains every output.
 """
 
 import argparse
@@ -22,19 +22,21 @@ ANSWERS = ("mix.parquet", "gains.parquet", "weights.json", "mixture.yaml", "inde
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("targets", nargs="+", help="files of text that the model is for")
     parser.add_argument("--from", dest="candidates", nargs="+", required=True, help="files to mix")
-    parser.add_argument("--tokens", required=True, type=number, help="to train on, such as 100M")
     parser.add_argument(
-        "--epochs", type=float, default=4, help="how often a token may be read at most (default: 4)"
+        "--tokens", required=True, type=number, help="budget of training tokens, such as 100M"
     )
     parser.add_argument(
-        "--weights", nargs="+", default=[], metavar="TARGET=WEIGHT", help="of a target; 1 where none is given"
+        "--epochs", type=float, default=4, help="most times that a token is read (default: 4)"
+    )
+    parser.add_argument(
+        "--weights", nargs="+", default=[], metavar="TARGET=WEIGHT", help="weight of a target (default: 1)"
     )
     parser.add_argument(
         "--minimum-shares",
         nargs="+",
         default=[],
         metavar="CANDIDATE=SHARE",
-        help="least share of a candidate",
+        help="minimum share of a candidate",
     )
     add_common_options(parser, "plumbline_mix")
     parser.add_argument(
@@ -59,7 +61,7 @@ def main(given: argparse.Namespace, for_snakemake: list[str]) -> None:
     answers = answers_of(given.output, "mix")
     for line in mix_lines(read_frame(answers / "mix.parquet"), read_frame(answers / "gains.parquet")):
         print(line)
-    print(f"\n{given.output / 'index.html'} shows it; {given.output / 'mix.parquet'} has every number")
+    print(f"\nPage: {given.output / 'index.html'}; all numbers: {given.output / 'mix.parquet'}")
 
 
 def mix_files(
@@ -78,7 +80,7 @@ def mix_files(
     of_targets = looked_at[: len(targets)]
     mixed = usable(of_targets, looked_at[len(targets) :])
     if len(mixed) < 2:
-        raise UserError("there is nothing to mix: name at least two candidates that can be measured")
+        raise UserError("there is nothing to mix; name at least two candidates that can be measured")
     prepared_folder(shared.output)
     question = {
         "name": "mix",
@@ -96,12 +98,12 @@ def mix_files(
 
 
 def _by_config_name(option: str, numbers: Mapping[str, float], files: Sequence[TextFile]) -> dict[str, float]:
-    """Numbers by the name in the config; users name a file, or what it is called."""
+    """Numbers by the name in the config; users give a file or its label."""
     found = {}
     for name, value in numbers.items():
         matching = [one for one in files if name in (one.label, one.path.name, str(one.path))]
         if not matching:
             known = ", ".join(one.label for one in files)
-            raise UserError(f"{option} {name}={value:g}: there is no {name}; there are {known}")
+            raise UserError(f"{option} {name}={value:g}: unknown name {name}; known are {known}")
         found[matching[0].name] = value
     return found

@@ -1,4 +1,4 @@
-"""Which of some files to train on, for a file that says what the model is for.
+"""Which of some files to train on, for a target file.
 
   plumbline rank target.jsonl a.jsonl b.jsonl c.parquet
 
@@ -35,7 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         const=VERIFIED,
         default=0,
         metavar="N",
-        help=f"train small models on the best N candidates and correct the ranking (default: {VERIFIED}); minutes each",
+        help=f"train small models on the best N candidates to correct the ranking (default: {VERIFIED}); minutes each",
     )
 
 
@@ -53,15 +53,15 @@ def main(given: argparse.Namespace, for_snakemake: list[str]) -> None:
     answers = answers_of(given.output, "rank")
     for line in ranking_lines(read_frame(answers / "ranking.parquet"), read_json(answers / "answer.json")):
         print(line)
-    print(f"\n{given.output / 'index.html'} shows it; {given.output / 'ranking.parquet'} has every number")
+    print(f"\nPage: {given.output / 'index.html'}; all numbers: {given.output / 'ranking.parquet'}")
 
 
 def rank_files(
     target: str, candidates: Sequence[str], shared: Shared, *, metrics: Sequence[str], verify: int
 ) -> None:
-    """Make the ranking; `verify` of the best candidates are trained on, 0 for none."""
+    """Make the ranking; `verify` is the number of best candidates to train on, 0 for none."""
     if verify == 1 or verify < 0:
-        raise UserError(f"--verify {verify}: at least two candidates are needed to compare")
+        raise UserError(f"--verify {verify}: a comparison needs at least two candidates; give 2 or more")
     looked_at, *others = look_at([target, *candidates], shared.text)
     chosen_from = usable([looked_at], others)
     prepared_folder(shared.output)
@@ -80,7 +80,7 @@ def rank_files(
 
 
 def verified(config: dict[str, Any], output: Path, names: Mapping[str, str], count: int) -> dict[str, Any]:
-    """The config with short runs on the best candidates of the ranking that is there; `names`: label -> name."""
+    """The config with short runs on the best candidates of the existing ranking; `names`: label -> name."""
     from workflow_scripts.storage.tables import read_frame, read_json
 
     answers = answers_of(output, "rank")

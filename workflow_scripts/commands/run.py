@@ -1,4 +1,4 @@
-"""Run the workflow for a command: its config into a folder, its progress in one line, its mistake in one sentence."""
+"""Run the workflow for a command: write its config, show progress in one line, report errors in one sentence."""
 
 import os
 import re
@@ -19,7 +19,7 @@ from workflow_scripts.workflow_files import snakefile
 CONFIG = "config.yaml"
 LOG = "snakemake.log"
 RUN = "work"
-INPUTS = "inputs"  # texts that were in memory
+INPUTS = "inputs"  # folder for texts that were given in memory
 _HEAD = (
     "# Written by `plumbline {command}`. After an edit, run it in this folder:\n"
     "# plumbline run answers --cores 2 --configfile config.yaml\n"
@@ -28,18 +28,18 @@ _OURS = "# Written by `plumbline "
 
 
 def prepared_folder(output: Path) -> Path:
-    """The folder of an answer; one with other things in it is left alone."""
+    """The folder of an answer; refuse a folder with other files."""
     if output.exists() and not output.is_dir():
         raise UserError(f"--output {output} is a file; name a folder")
     if output.is_dir() and {path.name for path in output.iterdir()} - {INPUTS}:
         config = output / CONFIG
         if not config.is_file() or not config.read_text(encoding="utf-8").startswith(_OURS):
-            raise UserError(f"--output {output} holds other files; name a new folder")
+            raise UserError(f"--output {output} has other files; name a new folder")
     return output
 
 
 def run_workflow(command: str, config: dict[str, Any], shared: Shared) -> None:
-    """Write the config and make its answers; a UserError carries what a job or the check of the config said."""
+    """Write the config and make its answers; a UserError has the message of the failed job or config check."""
     output = shared.output
     output.mkdir(parents=True, exist_ok=True)
     text = _HEAD.format(command=command) + yaml.safe_dump(
@@ -68,23 +68,23 @@ def run_workflow(command: str, config: dict[str, Any], shared: Shared) -> None:
     _end_line()
     (output / LOG).write_text("".join(lines), encoding="utf-8")
     if code:
-        raise UserError(_mistake(lines) or f"the run failed; {output / LOG} says why")
+        raise UserError(_mistake(lines) or f"the run failed; read {output / LOG} for the reason")
     print(f"{time.monotonic() - started:.0f} seconds", file=sys.stderr)
 
 
 def answers_of(output: Path, question: str) -> Path:
-    """Where the workflow puts the answer to a question."""
+    """The folder in which the workflow puts the answer to a question."""
     return output / RUN / "answers" / question
 
 
 def take(output: Path, question: str, places: Mapping[str, Path]) -> None:
-    """Copy the files of an answer to where the user looks for them."""
+    """Copy the files of an answer to the user's output folder."""
     for name, place in places.items():
         shutil.copyfile(answers_of(output, question) / name, place)
 
 
 def _show(line: str) -> None:
-    """The forecast, and how far the run is; on a terminal in one line that is written over."""
+    """Print the forecast and the progress of the run; on a terminal, progress overwrites one line."""
     forecast = re.match(r"  time +(.+)", line)
     if forecast:
         print(f"this takes {forecast[1].strip()}", file=sys.stderr, flush=True)
@@ -99,7 +99,7 @@ def _end_line() -> None:
 
 
 def _mistake(lines: Sequence[str]) -> str:
-    """The sentence of the program that failed, or of the check of the config."""
+    """The error of the failed program, or of the config check."""
     for pattern in (r"\s*error: (.+)", r"\s*config: (.+)"):
         found = [match[1].strip() for line in lines if (match := re.match(pattern, line))]
         if found:

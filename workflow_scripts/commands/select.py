@@ -1,10 +1,10 @@
-"""Which rows of some files to train on, for a file that says what the model is for.
+"""Which rows of some files to train on, for a target file.
 
   plumbline select target.jsonl pool/*.jsonl.gz --tokens 5M --output chosen.parquet
 
-The pool may be larger than memory: it is read once. The rows are written with their columns, their source, a score and
-a rank; `datasets.load_dataset` reads them. Rows that repeat the target are never chosen, nor are near-copies of better
-rows. docs/OWN_DATA.md explains every output.
+The pool is read once and may be larger than memory. The rows are written with their columns, their source, a score and
+a rank; `datasets.load_dataset` reads them. Rows that repeat the target and near-copies of better rows are never chosen.
+docs/OWN_DATA.md explains every output.
 """
 
 import argparse
@@ -25,7 +25,7 @@ ROWS = "chosen.parquet"
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", help="file of text that the model is for")
     parser.add_argument("pool", nargs="+", help="files to choose rows from")
-    parser.add_argument("--tokens", required=True, type=number, help="how many to choose, such as 5M")
+    parser.add_argument("--tokens", required=True, type=number, help="number of tokens to choose, such as 5M")
     add_common_options(
         parser,
         "plumbline_select",
@@ -43,11 +43,11 @@ def main(given: argparse.Namespace, for_snakemake: list[str]) -> None:
     print(selection_sentence(summary, Path(given.target).name))
     for note in summary["notes"]:
         print(note)
-    print(f"\n{rows} has them; {folder / 'index.html'} says where they come from")
+    print(f"\nRows: {rows}; page with their sources: {folder / 'index.html'}")
 
 
 def select_rows(target: str, pool: Sequence[str], shared: Shared, *, tokens: int) -> tuple[Path, Path]:
-    """Write the chosen rows; returned are their file and the folder of all else."""
+    """Write the chosen rows; return their file and the folder of all other files."""
     rows, folder = places(shared.output)
     looked_at, *files = look_at([target, *pool], shared.text)
     pool_files = usable([looked_at], files, fewest_words=0)
@@ -63,7 +63,7 @@ def select_rows(target: str, pool: Sequence[str], shared: Shared, *, tokens: int
 
 
 def places(output: Path) -> tuple[Path, Path]:
-    """The file of the rows and the folder of all else, which has the same name without its ending."""
+    """The file of the rows, and the folder of all other files, which has the same name without the ending."""
     if output.suffix.removeprefix(".") in FORMATS:
         return output, output.with_suffix("")
     return output / ROWS, output

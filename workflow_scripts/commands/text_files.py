@@ -1,4 +1,4 @@
-"""A user's files as corpora of a config: what is their text, and what can be known to be wrong before any job."""
+"""A user's files as corpora of a config: find their text, and report errors before any job starts."""
 
 import re
 import sys
@@ -13,16 +13,16 @@ from workflow_scripts.errors import UserError
 from workflow_scripts.storage.content_store import file_digest
 
 PAIR = ("prompt", "completion")
-# What is read of a file to know that it can be read.
+# Bytes of a file that are read to check it.
 _LOOKED_AT_ROWS = 1000
 _LOOKED_AT_BYTES = 1 << 20
 FEWEST_WORDS = 1500
-"""Of fewer words no batches can be made that say anything; docs/OWN_DATA.md names the number, too."""
+"""Fewer words are too few for useful batches; docs/OWN_DATA.md states the number, too."""
 
 
 @dataclass(frozen=True)
 class TextFile:
-    """One file: its path, what the user calls it, its name in a config, its entry there without keys of the run."""
+    """One file: its path, its label for the user, its name in a config, its entry there without keys of the run."""
 
     path: Path
     label: str
@@ -36,7 +36,7 @@ class TextFile:
 
 
 def look_at(paths: Sequence[str], text: str | None) -> list[TextFile]:
-    """The files, each read at its beginning; `text` is the column of the text where the user named one."""
+    """The files, after reading the beginning of each; `text` is the user's text column, if given."""
     named = [Path(path).expanduser() for path in paths]
     names: set[str] = set()
     found = []
@@ -48,7 +48,7 @@ def look_at(paths: Sequence[str], text: str | None) -> list[TextFile]:
 
 
 def _labels(paths: Sequence[Path]) -> list[str]:
-    """What the files are called: their stems; with their folders or a number where several have the same."""
+    """Labels of the files: their stems, with folders or a number if several are the same."""
     stems = [_stem(path) for path in paths]
     folders = [f"{path.resolve().parent.name}/{stem}" for path, stem in zip(paths, stems, strict=True)]
     labels: list[str] = []
@@ -62,12 +62,12 @@ def _labels(paths: Sequence[Path]) -> list[str]:
 def usable(
     targets: Sequence[TextFile], candidates: Sequence[TextFile], fewest_words: int = FEWEST_WORDS
 ) -> list[TextFile]:
-    """The candidates that can be measured and are no repetition; what is left out is said."""
+    """The candidates that can be measured and are not copies; others are left out with a message."""
     for target in targets:
         if target.is_shorter_than(FEWEST_WORDS):
             raise UserError(
-                f"{target.path} has {target.words_seen} words, and at least {FEWEST_WORDS} are needed to compare "
-                "with; give more text of its kind"
+                f"{target.path} has {target.words_seen} words, but a target needs at least {FEWEST_WORDS}; "
+                "add more text of its kind"
             )
     kept: list[TextFile] = []
     for one in candidates:
@@ -78,12 +78,12 @@ def usable(
             _say(f"{one.path} is left out: it is the same as {twin.path}")
         elif one.is_shorter_than(fewest_words):
             _say(
-                f"{one.path} is left out: it has {one.words_seen} words, and {fewest_words} are needed to measure it"
+                f"{one.path} is left out: it has {one.words_seen} words, but a candidate needs {fewest_words}"
             )
         else:
             kept.append(one)
     if not kept:
-        raise UserError("no candidate is left to choose from")
+        raise UserError("no candidate is left; give files with more text")
     return kept
 
 
@@ -99,7 +99,7 @@ def same_content(one: Path, other: Path) -> bool:
 
 def _looked_at(path: Path, label: str, text: str | None, taken: set[str]) -> TextFile:
     if path.is_dir():
-        raise UserError(f"{path} is a folder; name the files in it, such as {path}/*.jsonl")
+        raise UserError(f"{path} is a folder; name its files, such as {path}/*.jsonl")
     if not path.is_file():
         raise UserError(f"{path}: there is no such file")
     if path.stat().st_size == 0:
@@ -116,7 +116,8 @@ def _looked_at(path: Path, label: str, text: str | None, taken: set[str]) -> Tex
     words = sum(len(str(row.get(column) or "").split()) for row in rows for column in of_text.values())
     if not words:
         raise UserError(
-            f"{path}: the column {next(iter(of_text.values()))} is empty in its first {len(rows)} rows"
+            f"{path}: the column {next(iter(of_text.values()))} is empty in the first {len(rows)} rows; "
+            "choose another column of text"
         )
     whole = len(rows) < _LOOKED_AT_ROWS and _size(rows) < _LOOKED_AT_BYTES
     entry = {"source": "files", "paths": [_escaped(path)], **of_text}
@@ -137,7 +138,7 @@ def _size(rows: Iterable[Any]) -> int:
 
 
 def _text_columns(path: Path, columns: list[str], rows: Sequence[Any], text: str | None) -> dict[str, str]:
-    """Keys of the entry that say what the text is: the column asked for, or the one that can only be it."""
+    """Keys of the entry for the text: the requested column, or the only possible one."""
     if text is not None:
         if text not in columns:
             raise UserError(f"{path} has no column {text}; its columns are {', '.join(columns)}")
@@ -149,23 +150,21 @@ def _text_columns(path: Path, columns: list[str], rows: Sequence[Any], text: str
     of_words = [column for column in columns if any(isinstance(row.get(column), str) for row in rows)]
     if len(of_words) == 1:
         return {"text": of_words[0]}
-    raise UserError(
-        f"{path} has no column text; say which of {', '.join(columns)} is the text: --text COLUMN"
-    )
+    raise UserError(f"{path} has no column text; choose one of {', '.join(columns)} with --text COLUMN")
 
 
 def _stem(path: Path) -> str:
-    """What the user calls a file: its name without endings that say a format."""
+    """The file's name without the endings of its format."""
     return re.sub(r"(\.(txt|jsonl|csv|parquet))?(\.gz)?$", "", path.name) or path.name
 
 
 def _name(label: str, taken: set[str]) -> str:
-    """A name that a config admits and no other file has."""
+    """A name that is valid in a config and that no other file has."""
     plain = re.sub(r"[^a-z0-9_]+", "_", label.lower()).strip("_") or "file"
     names = (plain if number == 1 else f"{plain}_{number}" for number in range(1, len(taken) + 2))
     return next(name for name in names if name not in taken)
 
 
 def _escaped(path: Path) -> str:
-    """An absolute path in which nothing is a pattern or a variable."""
+    """An absolute path without patterns or variables."""
     return re.sub(r"([*?[])", r"[\1]", str(path.resolve()))

@@ -1,4 +1,4 @@
-"""From what a source yields to a corpus: split, cleaned of duplicates, counted."""
+"""Make a corpus from the documents of a source: split them, remove duplicates, count them."""
 
 import hashlib
 from collections import Counter
@@ -15,7 +15,7 @@ COLUMNS = ["doc_id", "source_object", "split", "text", "prompt", "completion"]
 
 
 def split_of(source_object: str, held_out: float, seed: int) -> str:
-    """`eval` for a share `held_out` of all source objects; by a hash, so that corpora agree on an object."""
+    """`eval` for a share `held_out` of all source objects, by a hash, so that corpora agree on an object."""
     return "eval" if stable_hash("split", seed, source_object) < held_out * 2**64 else "train"
 
 
@@ -34,14 +34,14 @@ def split_documents(
     frame = pd.DataFrame(rows, columns=COLUMNS, dtype=object)
     if frame["doc_id"].duplicated().any():
         name = frame.loc[frame["doc_id"].duplicated(), "doc_id"].iloc[0]
-        raise ValueError(f"two documents are called {name!r}")
+        raise ValueError(f"two documents have the name {name!r}")
     return frame
 
 
 def clean(frame: pd.DataFrame, other_train_texts: Sequence[str] = ()) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Remove exact duplicates anywhere, then evaluation documents that nearly repeat training text.
 
-    Of equal documents the one on the train side stays, and of those the first.
+    Of equal documents the first on the train side is kept, or else the first.
     """
     train_first = frame.sort_values("split", ascending=False, kind="stable")
     unique = frame.loc[train_first.drop_duplicates("text").index.sort_values()]
@@ -64,7 +64,7 @@ def clean(frame: pd.DataFrame, other_train_texts: Sequence[str] = ()) -> tuple[p
 def describe(frame: pd.DataFrame) -> dict[str, Any]:
     """Documents and bytes per split, and a hash over ids, splits and texts in order."""
     if frame.empty:
-        raise UserError("no document is left: check the corpus' columns, filters and limits")
+        raise UserError("no document is left; check the corpus' columns, filters and limits")
     digest = hashlib.sha256()
     for row in frame.itertuples(index=False):
         for value in (row.doc_id, row.split, row.prompt if row.prompt is not None else "", row.text):

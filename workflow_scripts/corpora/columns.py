@@ -1,13 +1,13 @@
 """Rows with named columns as documents: which columns are the text, or the two sides of a pair.
 
-A spec says it in one of four ways: `text` (a column; this is what counts when nothing is said), `template`
-(a plain text made of columns, such as "{title}. {abstract}"), `prompt` and `completion` (two columns, a line
-break between them), or `prompt_template` and `completion_template` ("informal statement {nl} " and
-"formal statement {formal}"). Nothing is added between two templates: the border is where the first one ends.
+A spec has one of four forms: `text` (a column, the default), `template` (a plain text of several columns, such as
+"{title}. {abstract}"), `prompt` and `completion` (two columns, joined by a line break), or `prompt_template` and
+`completion_template` ("informal statement {nl} " and "formal statement {formal}"). Nothing is added between two
+templates: the completion starts where the first one ends.
 
-Three more keys reproduce how others cut their data: `items` (a column with a list of objects; the template is
-filled once for each, joined by spaces), `characters` (documents are cut there), and `joined_rows` (so many rows
-fill the template at once, each column as a Python list: one text of them all).
+Three more keys reproduce how others cut their data: `items` (a column with a list of objects; the template is filled
+once for each, joined by spaces), `characters` (documents are cut to this length), and `joined_rows` (this many rows
+fill the template at once, each column as a Python list, and give one text).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,14 +18,14 @@ from typing import Any
 from workflow_scripts.corpora.documents import SourceDocument
 from workflow_scripts.errors import UserError
 
-# What a side of a document is made of: a literal text, and the column that follows it, if there is one.
+# A side of a document: pairs of a literal text and the column that follows it, if there is one.
 Side = list[tuple[str, str | None]]
 
 _WAYS = (("text",), ("template",), ("prompt", "completion"), ("prompt_template", "completion_template"))
 
 
 class RowReader:
-    """Makes documents of rows, as a spec says; `label` names the corpus in error messages."""
+    """Makes documents from rows, as a spec describes; `label` names the corpus in error messages."""
 
     def __init__(self, spec: Mapping[str, Any], label: str):
         self.label = label
@@ -36,7 +36,7 @@ class RowReader:
         if len(given) > 1 or (given and not all(key in spec for key in given[0])):
             allowed = ", or ".join(" with ".join(way) for way in _WAYS)
             named = ", ".join(key for way in given for key in way if key in spec)
-            raise UserError(f"{label}: {named} cannot stand as given; allowed are {allowed}")
+            raise UserError(f"{label}: {named} is not a valid choice of columns; allowed are {allowed}")
         self.sides = [_side(key, spec.get(key, "text"), label) for key in (given[0] if given else ("text",))]
         self.items = spec.get("items")
         self.characters = spec.get("characters")
@@ -44,10 +44,10 @@ class RowReader:
         first, most = spec.get("skip", 0), spec.get("documents")
         self.wanted = (first, None if most is None else first + most)
         if self.characters and len(self.sides) > 1:
-            raise UserError(f"{label}: characters cuts plain text; it cannot stand beside {given[0][0]}")
+            raise UserError(f"{label}: characters cuts plain text only; remove it or {given[0][0]}")
 
     def documents(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[SourceDocument]:
-        """The wanted documents of (name, row); rows that `where` does not admit or that lack a value are left out."""
+        """The wanted documents of (name, row), without rows that `where` excludes or that lack a value."""
         return islice(self._all_documents(rows), *self.wanted)
 
     def _all_documents(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[SourceDocument]:
@@ -72,13 +72,13 @@ class RowReader:
     def _joined(
         self, rows: Iterator[tuple[str, Mapping[str, Any]]]
     ) -> Iterator[tuple[str, dict[str, list[Any]]]]:
-        """Rows in groups as one row of lists each, named by the first; what an f-string makes of a whole batch."""
+        """Groups of rows, each as one row of lists named by its first row, like an f-string over a whole batch."""
         while group := list(islice(rows, self.joined_rows)):
             columns = {column: [self._value(row, column) for _, row in group] for column in group[0][1]}
             yield group[0][0], columns
 
     def admits(self, name: str, row: Mapping[str, Any]) -> bool:
-        """Whether `where` holds for a row; messages name it from now on."""
+        """Whether a row passes `where`; later messages name this row."""
         self.row_name = name
         for column, allowed in self.where.items():
             values = allowed if isinstance(allowed, list) else [allowed]
@@ -87,7 +87,7 @@ class RowReader:
         return True
 
     def sides_of(self, row: Mapping[str, Any]) -> list[str] | None:
-        """The text of a row, or both sides of a pair; None where a value is missing or empty."""
+        """The text of a row, or both sides of a pair; None if a value is missing or empty."""
         filled = [self._fill(side, row) for side in self.sides]
         sides = [text[: self.characters] for text in filled if text is not None]
         return sides if len(sides) == len(filled) else None
@@ -106,7 +106,7 @@ class RowReader:
             if column is None:
                 continue
             value = self._value(row, column)
-            if value is None or value != value or not str(value).strip():  # a NaN differs from itself
+            if value is None or value != value or not str(value).strip():  # NaN is unequal to itself
                 return None
             parts.append(str(value))
         return "".join(parts)
@@ -114,16 +114,18 @@ class RowReader:
     def _value(self, row: Mapping[str, Any], column: str) -> Any:
         if not isinstance(row, Mapping) or column not in row:
             if not isinstance(row, Mapping):
-                raise UserError(f"{self.label}: {self.row_name} has {row!r:.60} where columns should be")
+                raise UserError(
+                    f"{self.label}: {self.row_name} has {row!r:.60} instead of an object with columns"
+                )
             columns = ", ".join(map(str, row))
             raise UserError(
-                f"{self.label}: there is no column {column!r}; the columns are {columns} (row {self.row_name})"
+                f"{self.label}: row {self.row_name} has no column {column!r}; its columns are {columns}"
             )
         return row[column]
 
 
 def _side(key: str, value: str, label: str) -> Side:
-    """A template taken apart, or a column; a name of a column may hold what a template could not."""
+    """A parsed template, or a column; a column's name may contain characters that a template could not."""
     if key.endswith("template"):
         try:
             return [(literal, column) for literal, column, _, _ in Formatter().parse(value)]

@@ -1,4 +1,4 @@
-"""Long texts as several documents of a readable size."""
+"""Cut long texts into several documents of a readable size."""
 
 import re
 
@@ -29,7 +29,7 @@ def cut(text: str, limit: int = _PIECE_CHARACTERS) -> list[str]:
 
 
 def _is_number_table(piece: str) -> bool:
-    """Whether digits make up a sixth or more of a piece: coefficients and codes rather than text."""
+    """Whether at least a sixth of a piece is digits: coefficients and codes rather than text."""
     return sum(character.isdigit() for character in piece) * 6 >= len(piece)
 
 

@@ -44,7 +44,7 @@ def _prose_only(base: pd.DataFrame, seed: int) -> _Derived:
 
 
 def _word_shuffled(base: pd.DataFrame, seed: int) -> _Derived:
-    """The words of each document in another order, each with the white space that stood before it."""
+    """The words of each document in another order, each with the white space before it."""
     for row in base.itertuples(index=False):
         words = words_of(row.text)
         order = _generator(seed, row.doc_id).permutation(len(words))
@@ -52,11 +52,11 @@ def _word_shuffled(base: pd.DataFrame, seed: int) -> _Derived:
 
 
 def _vocabulary_only(base: pd.DataFrame, seed: int) -> _Derived:
-    """Words drawn with replacement from the base's train side: its unigrams, and nothing else of it."""
+    """Words drawn with replacement from the base's train side, so that only its unigrams remain."""
     pool = [word for text in base.loc[base["split"] == "train", "text"] for word in words_of(text)]
     if not pool:
         raise UserError(
-            "derived corpus: vocabulary_only draws from the train side of its base, which is empty"
+            "derived corpus: the train side of the base is empty, so vocabulary_only has no words; lower held_out"
         )
     for row in base.itertuples(index=False):
         draws = _generator(seed, row.doc_id).integers(len(pool), size=len(words_of(row.text)))
@@ -64,7 +64,7 @@ def _vocabulary_only(base: pd.DataFrame, seed: int) -> _Derived:
 
 
 def words_of(text: str) -> list[str]:
-    """Words, each with the white space before it; the first gets a space, so that it may stand elsewhere too."""
+    """Words, each with the white space before it; the first gets a space, so that it can move elsewhere."""
     return _WORD.findall(text if text[:1].isspace() else f" {text}")
 
 
@@ -80,7 +80,7 @@ def _generator(seed: int, doc_id: str) -> np.random.Generator:
 def _pairs(base: pd.DataFrame) -> Iterator:
     pairs = base[base["completion"].notna()]
     if pairs.empty:
-        raise UserError("derived corpus: its base has no pairs, only plain text")
+        raise UserError("derived corpus: the base has only plain text; this kind needs a base with pairs")
     yield from pairs.itertuples(index=False)
 
 

@@ -1,4 +1,4 @@
-"""What a source yields: documents, and what the manifest should say of where they came from."""
+"""What a source yields: documents, and the origin that the manifest records."""
 
 import hashlib
 from collections import Counter
@@ -9,9 +9,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class SourceDocument:
-    """One text. `source_object` is what the split goes by: a module, a file, a row.
+    """One text. `source_object` is the unit of the split: a module, a file, a row.
 
-    Pairs carry a prompt and a completion, and their text is the two joined, templates applied.
+    Pairs have a prompt and a completion; their text is both joined, with templates applied.
     """
 
     name: str
@@ -27,9 +27,9 @@ class SourceDocument:
 
 @dataclass
 class Reading:
-    """A source being read: its documents, and what is known of it.
+    """A source being read: its documents and its origin.
 
-    `skipped` counts what was left out and why; it is complete once the documents have been read.
+    `skipped` counts documents left out, by reason; it is complete once all documents have been read.
     """
 
     documents: Iterator[SourceDocument]
@@ -38,6 +38,6 @@ class Reading:
 
 
 def stable_hash(*parts: object) -> int:
-    """A 64-bit hash of the parts that is the same in every process and on every machine."""
+    """A 64-bit hash of the parts, the same in every process and on every machine."""
     digest = hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big")

@@ -1,8 +1,8 @@
-"""Documents that mostly repeat other documents, found by the word 5-grams they share.
+"""Find documents that mostly repeat other documents, by the word 5-grams they share.
 
-A document is a near-duplicate of a collection when at least half of its distinct 5-grams of lower-cased words
-occur anywhere in the collection (containment, Broder 1997, "On the resemblance and containment of documents";
-the collection is taken as one set, which is stricter than comparing document with document).
+A document is a near-duplicate of a collection if at least half of its distinct 5-grams of lower-cased words occur
+anywhere in the collection. This is containment (Broder 1997, "On the resemblance and containment of documents") in the
+collection as one set, which is stricter than comparing document with document.
 """
 
 import re
@@ -33,9 +33,9 @@ def near_duplicates(candidates: Sequence[str], collection: Sequence[str]) -> np.
 
 
 def shingle_hashes(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """64-bit hashes of the distinct shingles of each text, and the index of the text each belongs to.
+    """64-bit hashes of the distinct shingles of each text, and the index of the text of each hash.
 
-    A text of fewer words than a shingle is one shingle.
+    A text with fewer words than a shingle is one shingle.
     """
     words = [_WORD.findall(text.lower()) for text in texts]
     lengths = np.array([len(found) for found in words])

@@ -1,15 +1,14 @@
 """Prose out of marked-up text: docstrings (numpydoc, Google and Sphinx styles), reStructuredText, Markdown.
 
-The rule, in the order it is applied to a docstring:
+The steps, in the order in which they are applied to a docstring:
 
-1. doctest blocks, fenced code, literal blocks after `::` and directives go (notes and warnings keep their
-   body);
-2. sections that are tables go: parameters, returns, raises, attributes, methods, see also, references;
-   in every other section the heading goes and the text stays;
-3. fields (`:param x: ...`, `x (int, optional): ...`) go with their continuation lines;
-4. what is left is unwrapped into one line per paragraph or list item, and inline markup is taken off;
-5. a paragraph stays when it reads as prose: at least five words, and four fifths of it letters and spaces;
-   and when it is no part of a licence, since licences are a corpus of their own.
+1. Remove doctest blocks, fenced code, literal blocks after `::` and directives (notes and warnings keep their body).
+2. Remove tabular sections: parameters, returns, raises, attributes, methods, see also, references. Every other section
+   loses its heading and keeps its text.
+3. Remove fields (`:param x: ...`, `x (int, optional): ...`) with their continuation lines.
+4. Join the rest to one line per paragraph or list item, and remove inline markup.
+5. Keep a paragraph that reads as prose: at least five words, and at least four fifths letters and spaces. Parts of
+   licences are removed, because licences are a separate corpus.
 """
 
 import inspect
@@ -64,7 +63,7 @@ def markup_prose(text: str) -> list[str]:
 
 
 def wrapped_prose(text: str) -> list[str]:
-    """The paragraphs of a plain page, indented or not, that read as prose; headings and code samples go."""
+    """The paragraphs of a plain page, indented or not, that read as prose, without headings and code samples."""
     lines = _without_headings(_without_code(text.splitlines()))
     return [text for text in map(plain, paragraphs(lines)) if reads_as_prose(text)]
 
@@ -83,7 +82,7 @@ def is_licence(text: str) -> bool:
 
 
 def plain(text: str) -> str:
-    """Inline markup of reStructuredText and Markdown taken off: roles, links, emphasis, literals."""
+    """Text without inline markup of reStructuredText and Markdown: roles, links, emphasis, literals."""
     text = re.sub(r"!\[[^]]*\]\([^)]*\)", "", text)
     text = re.sub(r"\[([^]]+)\]\([^)\s]*\)", r"\1", text)
     text = re.sub(r":[a-zA-Z][\w:+-]*:`[~!]?([^`<]*[^`<\s])(?:\s*<[^`>]*>)?`", r"\1", text)
@@ -95,7 +94,7 @@ def plain(text: str) -> str:
 
 
 def paragraphs(lines: list[str]) -> list[str]:
-    """Lines joined into paragraphs; a list item starts one of its own."""
+    """Lines joined into paragraphs; each list item is a paragraph."""
     found: list[list[str]] = [[]]
     for line in lines:
         if not line.strip():
@@ -122,7 +121,7 @@ def is_heading(lines: list[str], at: int) -> bool:
 
 
 def _without_code(lines: list[str]) -> list[str]:
-    """Doctest blocks, fenced code, directives and literal blocks left out."""
+    """Lines without doctest blocks, fenced code, directives and literal blocks."""
     kept: list[str] = []
     at = 0
     while at < len(lines):
@@ -152,7 +151,7 @@ def _without_code(lines: list[str]) -> list[str]:
 
 
 def _without_tables(lines: list[str]) -> list[str]:
-    """Sections that are tables left out, numpydoc's underlined ones and Google's indented ones."""
+    """Lines without tabular sections: numpydoc's underlined ones and Google's indented ones."""
     kept: list[str] = []
     at = 0
     while at < len(lines):
@@ -204,5 +203,5 @@ def _next(lines: list[str], at: int, condition) -> int:
 
 
 def _end_of_block(lines: list[str], at: int) -> int:
-    """Where the block that belongs to line `at` ends: at the next line indented no more than it."""
+    """End of the block that belongs to line `at`: the next line that is not indented deeper."""
     return _next(lines, at, lambda later: bool(later.strip()) and indent_of(later) <= indent_of(lines[at]))

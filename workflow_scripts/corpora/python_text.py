@@ -1,4 +1,4 @@
-"""Documents out of Python source, by its syntax tree: nothing is imported, nothing is run."""
+"""Documents from Python source, by its syntax tree: nothing is imported or run."""
 
 import ast
 import doctest
@@ -21,7 +21,7 @@ _Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def docstring_documents(module: str, source: str) -> Iterator[SourceDocument]:
-    """The prose of each docstring of at least 120 characters of it."""
+    """The prose of each docstring, if it has at least 120 characters."""
     for name, _, docstring in _docstrings(module, source):
         prose = "\n\n".join(docstring_prose(docstring))
         if len(prose) >= _MIN_PROSE_CHARACTERS:
@@ -59,17 +59,17 @@ def code_pairs(module: str, source: str) -> Iterator[SourceDocument]:
 
 
 def doctest_pairs(module: str, source: str) -> Iterator[SourceDocument]:
-    """A paragraph, and the expressions of the doctest that follows it (`>>>` and what is printed left out).
+    """A paragraph, and the expressions of the doctest that follows it, without `>>>` and output.
 
-    Where a doctest follows a heading with no prose between them, the paragraph is the docstring's first.
-    Examples that only import are left out; examples with no prose between them belong together.
+    If a doctest follows a heading with no prose between them, the paragraph is the docstring's first. Examples that
+    only import are left out; examples with no prose between them are joined.
     """
     for name, _, docstring in _docstrings(module, source):
         if ">>>" not in docstring:
             continue
         try:
             parts = doctest.DocTestParser().parse(docstring)
-        except ValueError:  # inconsistent indentation: not a doctest that Python would run either
+        except ValueError:  # inconsistent indentation: Python would not run this doctest either
             continue
         groups = _prose_with_expressions(parts, docstring_prose(docstring))
         for number, (prompt, completion) in enumerate(groups):
@@ -107,7 +107,7 @@ def _only_imports(source: str) -> bool:
 
 
 def _first_within(expressions: list[str], limit: int) -> str:
-    """As many of the first expressions as fit; empty when not even one does."""
+    """As many of the first expressions as fit; empty if none fits."""
     chosen: list[str] = []
     for expression in expressions:
         if len("\n".join([*chosen, expression])) > limit:

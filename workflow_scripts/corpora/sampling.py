@@ -1,4 +1,4 @@
-"""A random part of a source that is read as a stream: all of it is counted, only the part is held."""
+"""A random sample of a source that is read as a stream: all of it is counted, only the sample is kept in memory."""
 
 import heapq
 from collections.abc import Iterable, Iterator
@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 from workflow_scripts.corpora.documents import SourceDocument, stable_hash
 
-# Characters of a piece: a book is drawn in pieces, or one of them would be the whole sample.
+# Characters of a piece: a book is sampled in pieces, because one whole book could fill the sample.
 PIECE = 1 << 16
 
 
 @dataclass
 class Counted:
-    """What was read, of which the sample is a part; complete once all documents have been read."""
+    """What was read in all, sampled or not; complete once all documents have been read."""
 
     documents: int = 0
     bytes: int = 0
@@ -21,11 +21,11 @@ class Counted:
 def sample(
     documents: Iterable[SourceDocument], most_bytes: int, seed: int, counted: Counted
 ) -> Iterator[SourceDocument]:
-    """Documents in their order, drawn at random without replacement until they hold `most_bytes`.
+    """Documents in their order, drawn at random without replacement until they have `most_bytes` bytes.
 
-    Each document has a priority, a hash of its name, and those of least priority are kept: whether a document is
-    drawn depends on the others as little as can be, so that rows added to a file change few of the drawn ones. Plain
-    documents longer than a piece are drawn in pieces.
+    Each document has a priority, a hash of its name, and those of least priority are kept. So the choice of a document
+    depends little on the others, and rows added to a file change few of the drawn ones. Plain documents longer than a
+    piece are drawn in pieces.
     """
     held: list[
         tuple[int, int, int, SourceDocument]
@@ -49,7 +49,7 @@ def _size(document: SourceDocument) -> int:
 
 
 def _pieces(document: SourceDocument) -> Iterator[SourceDocument]:
-    """The document, or its pieces, which end where a word ends if one does."""
+    """The document, or its pieces, which end at the end of a word if possible."""
     text = document.text
     if len(text) <= PIECE or document.prompt is not None:
         yield document

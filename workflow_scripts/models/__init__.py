@@ -1,1 +1,1 @@
-"""Models on disk and in memory: any causal language model that transformers knows."""
+"""Models on disk and in memory: any causal language model that transformers supports."""

@@ -1,4 +1,4 @@
-"""What decides a model's output, as one digest."""
+"""Digests of everything that decides a model's output."""
 
 import hashlib
 from pathlib import Path
@@ -17,14 +17,14 @@ def weights_digest(folder: str | Path) -> str:
     """SHA-256 of a model's weights; of several files, of their names and digests."""
     files = sorted(Path(folder).glob("*.safetensors"))
     if not files:
-        raise UserError(f"{folder} holds no safetensors weights")
+        raise UserError(f"{folder} has no safetensors weights; give a folder that has them")
     if len(files) == 1:
         return file_digest(files[0])
     return hashlib.sha256("".join(f"{file.name}{file_digest(file)}" for file in files).encode()).hexdigest()
 
 
 def model_digest(folder: str | Path) -> str:
-    """What decides a model's output: its weights and its configuration, whichever version wrote that down."""
+    """Digest of a model's weights and configuration, independent of the version that wrote the configuration."""
     check_folder(folder)
     config = read_plain_json(Path(folder) / "config.json")
     config.pop("transformers_version", None)
@@ -32,7 +32,7 @@ def model_digest(folder: str | Path) -> str:
 
 
 def state_digest(model: "PreTrainedModel") -> str:
-    """As `model_digest`, of a model in memory, wherever it came from."""
+    """Like `model_digest`, for a model in memory from any source."""
     import torch
 
     digest = hashlib.sha256()
@@ -47,7 +47,7 @@ def state_digest(model: "PreTrainedModel") -> str:
 
 
 def library_versions() -> dict[str, str]:
-    """The libraries that decide the numbers of a training run."""
+    """Versions of the libraries that affect the numbers of a training run."""
     from importlib.metadata import version
 
     return {name: version(name) for name in ("accelerate", "numpy", "torch", "transformers")}

@@ -1,4 +1,4 @@
-"""Models written to disk, whole or not at all, with checksums."""
+"""Models written to disk atomically, with checksums."""
 
 import shutil
 import tempfile
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def written_whole(folder: Path) -> Iterator[Path]:
-    """Yield a temporary folder that takes the place of `folder` when the block ends without an error."""
+    """Yield a temporary folder that replaces `folder` if the block ends without an error."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
         written = Path(temporary) / folder.name
@@ -33,7 +33,7 @@ def save_model(model: "PreTrainedModel", folder: Path) -> None:
     with written_whole(folder) as written:
         try:
             model.save_pretrained(written)
-        except SafetensorError as error:  # it has no number of the system's error
+        except SafetensorError as error:  # it does not carry the system's error number
             raise UserError(f"no model could be written to {folder}: {error}; is the disk full?") from error
         for file in written.iterdir():
             file.chmod(0o644)
@@ -41,7 +41,7 @@ def save_model(model: "PreTrainedModel", folder: Path) -> None:
 
 
 def copy_model(source: Path, folder: Path) -> None:
-    """Copy a model that is as it was written; the copy is sealed for its own place."""
+    """Copy an undamaged model; the copy is sealed for its own path."""
     check_folder(source)
     with written_whole(folder) as written:
         shutil.copytree(source, written)

@@ -1,4 +1,4 @@
-"""The model that a recipe starts from."""
+"""The initial model of a recipe."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ def new_model(
     seed: int,
     base: str | Path | None = None,
 ) -> "PreTrainedModel":
-    """The model that a recipe starts from, in float32: fresh weights drawn with `seed`, or given ones."""
+    """The initial model of a recipe, in float32: fresh weights drawn with `seed`, or given weights."""
     from transformers import AutoModelForCausalLM, set_seed
 
     if "type" in model:
@@ -27,16 +27,20 @@ def new_model(
     elif "pretrained" in model:
         started = load_model(model["pretrained"], model.get("revision"))
     elif base is None:
-        raise UserError(f"recipe: the model is {model!r}, and no folder of base weights is given (--base)")
+        raise UserError(
+            f"recipe: the model is {model!r}, and no folder of base weights is given; give --base"
+        )
     else:
         started = load_model(base)
     longest = getattr(started.config, "max_position_embeddings", None)
     if longest is not None and longest < context:
-        raise UserError(f"recipe: context is {context}, and the model reads at most {longest} tokens")
+        raise UserError(
+            f"recipe: context is {context}, and the model reads at most {longest} tokens; lower context"
+        )
     if started.config.vocab_size < len(tokenizer):
         raise UserError(
-            f"the tokenizer has {len(tokenizer)} tokens, and the model's vocabulary {started.config.vocab_size}: "
-            "they do not belong together"
+            f"the tokenizer has {len(tokenizer)} tokens, and the model's vocabulary {started.config.vocab_size}; "
+            "use the model's own tokenizer"
         )
     return started
 
@@ -46,15 +50,17 @@ def fresh_config(
 ) -> "PreTrainedConfig":
     """The configuration of a model trained from scratch.
 
-    The tokenizer says what the vocabulary and the end-of-sequence token are, and the context how many positions are
-    needed, unless the settings do. A pad token is not set: nothing reads it, and some models would freeze its row.
+    The tokenizer sets the vocabulary and the end-of-sequence token, and the context sets the number of positions,
+    unless the settings do. A pad token is not set: nothing reads it, and some models would freeze its row.
     """
     from transformers import AutoConfig
 
     try:
         defaults = AutoConfig.for_model(model_type)
     except ValueError:
-        raise UserError(f"recipe: model type {model_type!r} is not one that transformers knows") from None
+        raise UserError(
+            f"recipe: model type {model_type!r} is unknown to transformers; correct model.type"
+        ) from None
     known = {*defaults.to_dict(), *defaults.attribute_map}
     for key in settings:
         if key not in known:
@@ -74,4 +80,4 @@ def fresh_config(
     try:
         return AutoConfig.for_model(model_type, **{**filled, **settings})
     except (TypeError, ValueError) as error:
-        raise UserError(f"recipe: {model_type} settings {settings!r} are refused: {error}") from error
+        raise UserError(f"recipe: {model_type} settings {settings!r} are invalid: {error}") from error

@@ -1,4 +1,4 @@
-"""Weights from a folder or the Hub; safetensors only, and never code from elsewhere."""
+"""Load weights from a folder or the Hub: only safetensors, and never foreign code."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,12 +25,12 @@ def load_model(name: str | Path, revision: str | None = None, device: str = "cpu
 
 
 def load_reader(folder: Path) -> "PreTrainedModel":
-    """A model for reading only: no dropout, no gradients."""
+    """A model for inference: no dropout, no gradients."""
     return load_model(folder).eval().requires_grad_(False)
 
 
 def shape_of(folder: Path) -> "PreTrainedModel":
-    """The model of a folder without its weights: names and shapes alone."""
+    """The model of a folder without its weights: only names and shapes."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -39,21 +39,23 @@ def shape_of(folder: Path) -> "PreTrainedModel":
 
 
 def check_fit(rows: "Rows", model: "PreTrainedModel", path: Path) -> None:
-    """The probe knows every token of the rows, and has a place for every position."""
+    """Check that the probe's vocabulary has every token of the rows, and that it has enough positions."""
     tokens: Any = model.get_input_embeddings()
     vocabulary = tokens.weight.shape[0]
     if int(rows.input_ids.max()) >= vocabulary:
         raise UserError(
-            f"{path} holds the token {int(rows.input_ids.max())}, and the probe's vocabulary has {vocabulary}: "
-            "they were made with different tokenizers"
+            f"{path} has the token {int(rows.input_ids.max())}, and the probe's vocabulary has {vocabulary} tokens; "
+            "make both with the same tokenizer"
         )
     positions = getattr(model.config, "max_position_embeddings", None)
     if positions is not None and rows.length > positions:
-        raise UserError(f"{path} has rows of {rows.length} tokens, and the probe reads at most {positions}")
+        raise UserError(
+            f"{path} has rows of {rows.length} tokens, and the probe reads at most {positions}; lower rows.length"
+        )
 
 
 def quiet_transformers() -> None:
-    """No progress bars and no advice in the logs of jobs; warnings stay."""
+    """Turn off progress bars and advice in the logs of jobs; warnings are kept."""
     from transformers.utils import logging
 
     logging.set_verbosity_warning()

@@ -1,4 +1,4 @@
-"""A model as a reader of rows: its last hidden states, its loss."""
+"""Hidden states and losses of a model on rows."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ def _portions(rows: Rows) -> Iterator[tuple["torch.Tensor", "torch.Tensor"]]:
 
 
 def mean_hidden_state(model: "PreTrainedModel", rows: Rows) -> np.ndarray:
-    """Mean over all real tokens of the state that the output head reads."""
+    """Mean over all real tokens of the hidden state before the output head."""
     total = np.zeros(model.config.hidden_size)
     for input_ids, mask in _portions(rows):
         states = model.base_model(input_ids=input_ids, attention_mask=mask.long()).last_hidden_state
@@ -33,7 +33,7 @@ def mean_hidden_state(model: "PreTrainedModel", rows: Rows) -> np.ndarray:
 
 
 def mean_loss(model: "PreTrainedModel", rows: Rows) -> float:
-    """Cross-entropy in nats per predicted token: every real token but the first of its row."""
+    """Cross-entropy in nats per predicted token; all real tokens except the first of each row are predicted."""
     from torch.nn.functional import cross_entropy
 
     total = 0.0

@@ -1,1 +1,1 @@
-"""Losses that others measured: their tables, what their tokens were worth, and the law that joins the two."""
+"""Losses that others measured: their tables, the worth of tokens, and predictors of the best mixture."""

@@ -33,7 +33,7 @@ Fit = Callable[[Runs, Array, Array, int], Array]
 
 @dataclass(frozen=True)
 class Kernel:
-    """How gaps of one metric become worths: shape, tau, and where tau is from."""
+    """Conversion of one metric's gaps to worths: shape, tau, and the origin of tau."""
 
     shape: str
     tau: float
@@ -49,7 +49,7 @@ def kernels(gaps: Gaps, proxies: Runs) -> list[Kernel]:
 
 
 def sharpened_kernels(gaps: Gaps, runs_by_size: Mapping[float, Runs], size: float) -> list[Kernel]:
-    """Each kernel with tau extrapolated to a model size, by a line in logarithms, from the best tau of other sizes."""
+    """Each kernel with tau extrapolated to a model size: a line in logarithms through the best tau of other sizes."""
     sizes = sorted(runs_by_size)
     found = []
     for shape in KERNELS:
@@ -59,7 +59,7 @@ def sharpened_kernels(gaps: Gaps, runs_by_size: Mapping[float, Runs], size: floa
 
 
 def baselines(runs: Runs) -> Iterator[Prediction]:
-    """What needs no alignment: the share of the target's own part, how evenly the shares are spread."""
+    """Baselines without alignment: the share of the target's own part, and the entropy of the shares."""
     if np.isfinite(runs.own_shares).all():
         yield Prediction("own_share", "baseline", own_share_score(runs)[None])
     logs = np.log(np.where(runs.shares > 0, runs.shares, 1.0))
@@ -100,14 +100,14 @@ def boosting_fit(proxies: Runs, shares: Array, tokens: Array, j: int) -> Array:
     model = GradientBoostingRegressor(
         n_estimators=200, learning_rate=0.05, max_depth=4, subsample=0.7, random_state=0
     )
-    # Otherwise every one of the 200 trees checks the settings and the shares again: a third of the time.
+    # Otherwise each of the 200 trees checks the settings and the shares again, which takes a third of the time.
     with config_context(skip_parameter_validation=True, assume_finite=True):
         return model.fit(proxies.shares, proxies.losses[:, j]).predict(shares)
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """One way to learn from proxies: its name in tables, and how it is fitted."""
+    """A predictor that learns from proxies: its name in tables, and its fit."""
 
     metric: str
     predictor: str
@@ -116,7 +116,7 @@ class Fitted:
 
 
 def ways_to_learn(worths: Mapping[tuple[str, str], Array], flat: Array) -> list[Fitted]:
-    """The law by every metric's worths, with a flat prior, and the regressions that know no law."""
+    """The law with every metric's worths, the law with a flat prior, and the regressions."""
     laws = [Fitted(metric, "law", LawFit(worth), kernel) for (metric, kernel), worth in worths.items()]
     return [
         *laws,
@@ -129,9 +129,9 @@ def ways_to_learn(worths: Mapping[tuple[str, str], Array], flat: Array) -> list[
 def from_proxies(
     fitted: Fitted, proxies: Runs, studied: Sequence[Runs], count: int, draws: int, seed: int, threads: int
 ) -> list[Prediction]:
-    """Predictions of several experiments' runs from `count` proxies, as often as there are draws of them.
+    """Predictions of several experiments' runs from `count` proxies, once per draw of proxies.
 
-    All proxies are one draw. Each fit predicts every experiment, since fitting is what takes the time.
+    If `count` is all proxies, there is one draw. Each fit predicts every experiment, because fitting takes the time.
     """
     rng = np.random.default_rng([seed, count])
     n = len(proxies.losses)
@@ -152,7 +152,7 @@ def from_proxies(
 
 
 def cross_validated(fitted: Fitted, runs: Runs, seed: int, threads: int) -> Prediction:
-    """Predictions of each run from the runs of the other folds, where there are no proxies."""
+    """Predictions of each run from the runs of the other folds, used if there are no proxies."""
     folds = KFold(min(FOLDS, len(runs.losses)), shuffle=True, random_state=seed)
     splits = list(folds.split(runs.losses))
     places = [(rows, left_out, j) for rows, left_out in splits for j in range(len(runs.targets))]

@@ -1,4 +1,4 @@
-"""The tables about recorded experiments: how well each predictor ranks their mixtures, worths, laws."""
+"""The tables about recorded experiments: rankings of mixtures by each predictor, worths, laws."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ from workflow_scripts.statistics.mixture_ranking import (
 )
 from workflow_scripts.statistics.token_law import Prior, fit_law
 
-# The kernel whose worths are the law's prior: chosen on RegMix's models of 1M parameters.
+# The kernel whose worths are the law's prior, chosen on RegMix's models of 1M parameters.
 PRIOR_KERNEL = "root"
 WORTH_TYPES = {
     **dict.fromkeys(("experiment", "model", "metric", "kernel", "source", "corpus", "eval_set"), "str"),
@@ -68,9 +68,9 @@ Judged = tuple[Prediction, Skill]
 
 @dataclass(frozen=True)
 class Study:
-    """One recorded experiment: its runs, those that predictors are fitted to, and those of other sizes.
+    """One recorded experiment: its runs, the proxies that predictors are fitted to, and runs of other sizes.
 
-    proxies_name: experiments with the same one share what is fitted; all of them have the same parts and targets.
+    proxies_name: experiments with the same name share fits; they all have the same parts and targets.
     sizes: runs by number of parameters, from which the kernel at `parameters` is extrapolated.
     """
 
@@ -95,7 +95,7 @@ class Study:
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is computed."""
+    """Numbers of draws, resamples and proxies."""
 
     proxies: tuple[int, ...]
     draws: int
@@ -107,7 +107,7 @@ class Effort:
 def text_predictions(
     study: Study, gaps: Mapping[str, Gaps], mixed: Mapping[str, np.ndarray]
 ) -> Iterator[Prediction]:
-    """What needs no training run: baselines, the alignment of the mixtures themselves, effective tokens."""
+    """Predictors without training runs: baselines, the alignment of the mixtures, effective tokens."""
     yield from baselines(study.runs)
     for metric, alignment in mixed.items():
         yield Prediction(metric, "mixture_alignment", alignment[None])
@@ -122,7 +122,7 @@ def text_predictions(
 def proxy_predictions(
     studies: Sequence[Study], gaps: Mapping[str, Mapping[str, Gaps]], effort: Effort
 ) -> dict[str, list[Prediction]]:
-    """What learns from training runs, by experiment: from proxies as many as asked for, or else from the other runs."""
+    """Predictors that learn from training runs, by experiment: from the requested proxies, or else from other runs."""
     found: dict[str, list[Prediction]] = {study.name: [] for study in studies}
     for study in (study for study in studies if study.proxies is None):
         for fitted in learners(study, gaps[study.name]):
@@ -157,14 +157,14 @@ def rows_of(
     learned: Sequence[Prediction],
     effort: Effort,
 ) -> Rows:
-    """All that is said of one experiment, from text and from what learned from runs."""
+    """All rows of one experiment, from text and from training runs."""
     rankings, differences = judged(study, [*text_predictions(study, gaps, mixed), *learned], effort)
     worths = worth_rows(study, gaps) if study.proxies is None else ()
     return Rows(rankings, differences, list(worths), list(law_rows(study, gaps, effort)))
 
 
 def best_metrics(studies: Sequence[Study], rankings: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """The measure whose effective tokens rank best where tau was chosen, for each experiment."""
+    """For each experiment, the measure whose effective tokens rank best the runs on which tau was chosen."""
     skill_of = {
         (row["experiment"], row["metric"]): row["spearman"]
         for row in rankings
@@ -190,9 +190,9 @@ def prior_worths(study: Study, gaps: Mapping[str, Gaps]) -> dict[tuple[str, str]
 
 
 def flat_prior(runs: Runs) -> np.ndarray:
-    """One worth for every part but the target's own: the median of those that the law finds in all proxies.
+    """One worth for every part but the target's own: the median of the worths that the law finds in all proxies.
 
-    Ranks cannot choose it: with as many tokens in every run, any flat worth ranks as the own share does.
+    Ranks cannot choose it: with equal tokens in every run, any flat worth ranks like the own share.
     """
     vague = flat_worth(runs, 0.01)
     fitted = [
@@ -226,7 +226,7 @@ def judged(
 
 
 def worth_rows(study: Study, gaps: Mapping[str, Gaps]) -> Iterator[dict[str, Any]]:
-    """What a token of each part is worth for each target: by the text, and by the law fitted to all proxies."""
+    """The worth of a token of each part for each target: by the text, and by the law fitted to all proxies."""
     runs = study.fitted_to
     for metric, one in gaps.items():
         by_shape = {kernel.shape: kernel for kernel in kernels(one, runs)}
@@ -264,9 +264,9 @@ def point_rows(study: Study, metric: str, gaps: Gaps) -> Iterator[dict[str, Any]
 
 
 def predicted_rows(study: Study, metric: str, learned: Sequence[Prediction]) -> Iterator[dict[str, Any]]:
-    """Loss of every run and target as the law predicts it with one metric's prior, beside the real one.
+    """Predicted loss of every run and target, by the law with one metric's prior, and the real loss.
 
-    Of several draws of proxies it is the first: a mean over draws would be the prediction of more proxies.
+    If proxies are drawn several times, the first draw is used: a mean over draws would use more proxies.
     """
     for law in (one for one in learned if (one.predictor, one.metric) == ("law", metric)):
         for i, train_set in enumerate(study.runs.train_sets):
@@ -284,7 +284,7 @@ def predicted_rows(study: Study, metric: str, learned: Sequence[Prediction]) -> 
 
 
 def law_rows(study: Study, gaps: Mapping[str, Gaps], effort: Effort) -> Iterator[dict[str, Any]]:
-    """The law fitted to one draw of the proxies, and how its intervals cover other runs of the same model."""
+    """The law fitted to one draw of the proxies, and the coverage of its intervals on other runs of the same model."""
     if study.proxies is None or not study.same_model:
         return
     rng = np.random.default_rng([effort.seed, 1])
@@ -321,8 +321,11 @@ def table_of(rows: Sequence[Mapping[str, Any]], types: Mapping[str, str]) -> pd.
 
 
 def _pairs(found: Sequence[Judged], view: View) -> Iterator[tuple[Judged, Judged]]:
-    """Everything against the trivial baseline; on all targets and runs also the measures against each other, and the
-    law against boosting and against a flat prior, both from as many proxies."""
+    """All predictors against the trivial baseline.
+
+    On all targets and runs also the measures against each other, and the law against boosting and a flat prior, both
+    from the same number of proxies.
+    """
     for first in found:
         for second in found:
             one, other = first[0], second[0]

@@ -14,9 +14,9 @@ HALF_WIDTH = 1.96
 
 
 def runs_of(losses: pd.DataFrame, shares: pd.DataFrame, parts: Sequence[str], targets: Sequence[str]) -> Runs:
-    """One run per training set and number of tokens, its losses being means over seeds.
+    """One run per training set and number of tokens, with mean losses over seeds.
 
-    Where no tokens are known, all runs count as equally long.
+    If no tokens are known, all runs count as equally long.
     """
     wide = losses.pivot_table(
         index=["train_set", "tokens"], columns="eval_set", values="loss", aggfunc="mean", sort=True
@@ -25,7 +25,8 @@ def runs_of(losses: pd.DataFrame, shares: pd.DataFrame, parts: Sequence[str], ta
     tokens = wide.index.get_level_values("tokens").to_numpy(dtype=float)
     if (tokens == 0).any() and (tokens > 0).any():
         raise UserError(
-            f"the tokens of {names[int(np.argmin(tokens))]} are missing, and those of other runs are given"
+            f"the tokens of {names[int(np.argmin(tokens))]} are missing, but other runs have them; "
+            "fill in the column tokens for all or for none"
         )
     return Runs(
         train_sets=tuple(names),
@@ -38,9 +39,9 @@ def runs_of(losses: pd.DataFrame, shares: pd.DataFrame, parts: Sequence[str], ta
 
 
 def gaps_of(alignment: pd.DataFrame, parts: Sequence[str], targets: Sequence[str]) -> Gaps:
-    """Gaps of one metric from its rows of an alignment table: of every part, with every target.
+    """Gaps of one metric from its rows of an alignment table, for every part and target.
 
-    A target of which no part is made is compared with itself: nothing is closer to it.
+    A target without its own part is compared with itself, because nothing is closer to it.
     """
     table = alignment.assign(error=(alignment["ci_high"] - alignment["ci_low"]) / (2 * HALF_WIDTH))
     wide = table.pivot(index="source", columns="target", values=["alignment", "error"])
@@ -62,14 +63,14 @@ def gaps_of(alignment: pd.DataFrame, parts: Sequence[str], targets: Sequence[str
 
 
 def sides_of(alignment: pd.DataFrame) -> tuple[list[str], list[str]]:
-    """Corpora of which the table has the train side, and those of which it has both sides."""
+    """Corpora with a train side in the table, and those with both sides."""
     sources = set(alignment["source"])
     parts = sorted(name.removesuffix(".train") for name in sources if name.endswith(".train"))
     return parts, [part for part in parts if f"{part}.eval" in sources]
 
 
 def mixture_scores(alignments: Sequence[pd.DataFrame], runs: Runs) -> dict[str, np.ndarray]:
-    """Alignment of each training set with each target, by metric, from a table of mixtures a metric."""
+    """Alignment of each training set with each target, by metric, from one table of mixtures per metric."""
     found = {}
     for table in alignments:
         wide = table.pivot(index="train_set", columns="eval_set", values="alignment")

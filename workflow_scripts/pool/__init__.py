@@ -1,1 +1,1 @@
-"""A pool of text that may be far larger than memory: read once, scored against a target, chosen from."""
+"""Score the rows of a pool against a target and choose from them; the pool may be far larger than memory."""

@@ -1,10 +1,10 @@
-"""The best rows of a stream that have so many bytes of text, in bounded memory and on a bounded part of the disk.
+"""The best rows of a stream up to a number of bytes of text, in bounded memory and disk space.
 
-Rows are in the order of (score, highest first; hash of the words; source; file; row). Of rows with equal words and as
-many bytes the first counts, with the number of all of them. `BestRows` keeps a row while those before it have fewer
-than `limit` bytes. Score, hash and bytes are those of the words, so whether a row stays in the end depends on the rows
-of the pool only, not on their order or on how many `BestRows` shared them: a row that is among the best of all is among
-the best of any part.
+Rows are ordered by (score, highest first; hash of the words; source; file; row). Of rows with equal words and equally
+many bytes, the first is kept, with the number of all of them. `BestRows` keeps a row while those before it have fewer
+than `limit` bytes. Score, hash and bytes depend only on the words, and a row among the best of all is among the best of
+any part. So the final choice depends only on the rows of the pool, not on their order or on how many `BestRows` shared
+them.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from workflow_scripts.pool.spill import Spill
 
 _LEAST_HELD = 16 << 20
-"""Bytes of text that are held before rows are dropped, however few are wanted."""
+"""Bytes of text that are kept before rows are dropped, even if fewer are wanted."""
 
 FIELDS = np.dtype(
     [
@@ -32,8 +32,8 @@ FIELDS = np.dtype(
         ("key", np.int64),
     ]
 )
-"""What is kept in memory of a row: `bytes` of its text, `packed` bytes on the disk, its `key` there and the number of
-the process that wrote it (`part`), and how many rows have the same words (`copies`)."""
+"""The record of a row in memory: `bytes` of its text, `packed` bytes on the disk, its `key` there, the number of the
+process that wrote it (`part`), and how many rows have the same words (`copies`)."""
 
 Index = NDArray[np.void]
 
@@ -57,7 +57,7 @@ class BestRows:
         """Whether a row has been dropped because there were enough better ones."""
 
     def add(self, rows: Index, packed: Iterable[bytes]) -> None:
-        """Rows, of which `packed`, `copies` and `key` are still to be set, and their columns."""
+        """Add rows and their columns; `packed`, `copies` and `key` are set here."""
         for number, row in enumerate(packed):
             rows["key"][number] = self._next_key
             rows["packed"][number] = len(row)
@@ -70,7 +70,7 @@ class BestRows:
             self._compact()
 
     def finish(self) -> tuple[Index, Path | None]:
-        """The rows that are left and the file they lie in; None when there are none."""
+        """The remaining rows and the file that has them, or None."""
         self._index = np.concatenate([self._index, *self._new])
         self._spill.close()
         return self._index, self._spill.path if len(self._index) else None
@@ -98,7 +98,7 @@ class BestRows:
 
 
 def best(index: Index, limit: int) -> tuple[Index, bool]:
-    """The best rows in order, one of each text, and whether others had to go.
+    """The best rows in order, one of each text, and whether others were dropped.
 
     The last one is the first that reaches the limit.
     """
@@ -113,7 +113,7 @@ def best(index: Index, limit: int) -> tuple[Index, bool]:
 
 
 def portions_by_bytes(sizes: NDArray[np.int64], most: int) -> Iterator[slice]:
-    """Slices of so many bytes each, or of one row."""
+    """Slices of at most the given bytes each, or of one row."""
     ends = np.cumsum(sizes)
     start = 0
     while start < len(sizes):

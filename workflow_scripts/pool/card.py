@@ -1,4 +1,4 @@
-"""The card of the chosen rows: a README that says what they are, as the Hub and `datasets` read it."""
+"""The dataset card of the chosen rows: a README in the format of the Hub and `datasets`."""
 
 import os
 from collections.abc import Mapping
@@ -13,14 +13,14 @@ _COLUMNS = {
     "row_id": "name of the row: its file, and its number there from 0",
     "source": "entry of the pool",
     "source_row": "number of the row in its file",
-    "source_file": "file, from the folder that holds all files of the entry",
+    "source_file": "path of the file below the common folder of the entry",
     "score": "higher is nearer to the target",
     "rank": "1 is the best row",
 }
 
 
 def card(summary: Mapping[str, Any], output: Path, beside: Path) -> str:
-    """The text of the card; `beside` is where it will stand."""
+    """The text of the card; `beside` is its folder."""
     chosen = summary["chosen"]
     file = Path(os.path.relpath(output, beside.parent)).as_posix()
     loader = "json" if output.name.endswith(".jsonl") else "parquet"
@@ -53,7 +53,7 @@ def card(summary: Mapping[str, Any], output: Path, beside: Path) -> str:
         "## How",
         "",
         f"- Score: {summary['rules']['score']}.",
-        f"- The best rows until {summary['budget']:,} tokens were reached; a token is taken to have "
+        f"- The best rows until {summary['budget']:,} tokens were reached; a token is assumed to have "
         f"{summary['bytes_per_token']:g} bytes.",
         f"- Never chosen: {summary['leaks']['rows']:,} rows that repeat one of {summary['leaks']['target_rows']:,} "
         f"target rows ({summary['rules']['leaks']}).",
@@ -67,8 +67,8 @@ def card(summary: Mapping[str, Any], output: Path, beside: Path) -> str:
         "|---|---|",
         *(f"| `{name}` | {_COLUMNS[name]} |" for name in OWN.names),
         "",
-        "All other columns are those of the row. Where its file lacks a column, it is null. A column with one of the "
-        f"names above has the prefix `{PREFIX}`.",
+        "All other columns are those of the row. A column that its file lacks is null. A column with one of the "
+        f"names above gets the prefix `{PREFIX}`.",
         "",
         "## Load",
         "",

@@ -1,4 +1,4 @@
-"""What each Unicode character is to the tokeniser: letter, mark, space, or a word of its own; and its script."""
+"""The class of each Unicode character (letter, mark, space, or a word by itself) and its script."""
 
 import unicodedata
 from functools import cache
@@ -6,13 +6,13 @@ from functools import cache
 import numpy as np
 
 SPACE, LETTER, MARK, WORD = range(4)
-"""A word is a run of letters. A mark is a word of its own, as is a character of a script without spaces."""
+"""A word is a run of letters. A mark is a separate word, as is a character of a script without spaces."""
 
 SCRIPT_SHIFT, SCRIPT_MASK = 2, 31
 DAMAGED = 128
 """The replacement character, and control characters that no text editor writes."""
 
-# Blocks of the Unicode standard, first and last code point; the first entry that holds a letter counts.
+# Blocks of the Unicode standard, first and last code point; a letter belongs to the first entry that contains it.
 _LATIN = [
     (0x41, 0x2FF),
     (0x1D00, 0x1DBF),
@@ -39,7 +39,7 @@ _SCRIPTS: dict[str, list[tuple[int, int]]] = {
     "Chinese characters": [(0x2E80, 0x2FDF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF)],
 }
 SCRIPTS = ("no script", *_SCRIPTS, "another script", "Latin")
-"""By number. Latin letters beyond ASCII have a number of their own, so that they can be counted."""
+"""By number. Latin letters beyond ASCII have a separate number, so that they can be counted."""
 
 ASCII_LATIN, CHINESE = SCRIPTS.index("Latin"), SCRIPTS.index("Chinese characters")
 OTHER_SCRIPT, ACCENTED_LATIN = len(SCRIPTS) - 2, len(SCRIPTS) - 1
@@ -83,7 +83,7 @@ def kinds() -> np.ndarray:
 
 @cache
 def lower_case() -> np.ndarray:
-    """By code point below 65,536: the lower-case letter, where that is one character."""
+    """By code point below 65,536: the lower-case letter, if that is one character."""
     table = np.arange(_PLANE, dtype=np.uint16)
     for code in range(_PLANE):
         lowered = chr(code).lower()

@@ -1,4 +1,4 @@
-"""From the best rows of a pool to the chosen ones: near-copies go, until the budget is full."""
+"""Choose from the best rows of a pool: drop near-copies until the budget is used."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -26,18 +26,18 @@ class Chosen:
     rows: Spill
     """The name and the columns of each, in the same order."""
     near_copies: int
-    """Rows passed over because they mostly repeat better ones."""
+    """Rows dropped because they mostly repeat better ones."""
     sampled_share: float
-    """Of word 5-grams, those that near-copies were looked for with."""
+    """Share of word 5-grams that the search for near-copies used."""
     is_full: bool
     is_cut: bool
-    """Whether rows had been dropped that could have filled the budget."""
+    """Whether rows were dropped that could have filled the budget."""
 
 
 def choose(
     parts: Sequence[Part], entries: Sequence[PoolEntry], budget: int, limit: int, folder: Path
 ) -> Chosen:
-    """The best rows that fill `budget` bytes of text, of the best `limit` bytes that the parts hold."""
+    """The best rows that fill `budget` bytes of text, from the best `limit` bytes in the parts."""
     for number, part in enumerate(parts):
         part.index["part"] = number
     index, is_cut = best(np.concatenate([part.index for part in parts]), limit)
@@ -52,7 +52,7 @@ def choose(
         for rank, row in zip(ranks, packed, strict=True):
             name, columns = unpack(row)
             text = text_of(readers[index["source"][rank]], name, columns, Counter())
-            assert text is not None  # it had one when it was kept
+            assert text is not None  # only rows with text are kept
             texts.append(text)
         is_kept = copies.keep(find_words(texts))
         before = held + np.concatenate([[0], np.cumsum(index["bytes"][ranks] * is_kept)[:-1]])

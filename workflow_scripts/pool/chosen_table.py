@@ -1,4 +1,4 @@
-"""The chosen rows as a file: our columns, then all that the rows had, of whatever files they are."""
+"""The chosen rows as a file: our columns, then all columns of the rows, from files of any format."""
 
 import base64
 import json
@@ -30,7 +30,7 @@ _Columns = dict[str, list[Any]]
 
 
 def write_chosen(chosen: Chosen, entries: Sequence[PoolEntry], path: Path) -> list[str]:
-    """Write Parquet, or JSON lines where the name ends so; which columns became text because their types differ."""
+    """Write Parquet or JSON lines, by the file's name; return the columns that became text as their types differ."""
     schema, as_text = _schema_of(chosen)
     whole = pa.schema(
         [*OWN, *(field.with_name(name) for field, name in zip(schema, _free_names(schema), strict=True))]
@@ -47,7 +47,7 @@ def write_chosen(chosen: Chosen, entries: Sequence[PoolEntry], path: Path) -> li
 
 
 def _portions(chosen: Chosen) -> Iterator[_Columns]:
-    """The columns of the rows that they came with, portion by portion; a row without a column has null there."""
+    """The original columns of the rows, portion by portion; a row without a column has null there."""
     for portion in chosen.rows.portions():
         rows = [unpack(packed)[1] for _, packed in portion]
         names = dict.fromkeys(name for row in rows for name in row)
@@ -73,7 +73,7 @@ def _own_columns(chosen: Chosen, entries: Sequence[PoolEntry]) -> Iterator[list[
 
 
 def _schema_of(chosen: Chosen) -> tuple[pa.Schema, set[str]]:
-    """The columns with the type that holds all of their values; the names of those that only text can hold."""
+    """The columns with a type that fits all of their values, and the names of those that fit only text."""
     found: dict[str, pa.DataType] = {}
     as_text: set[str] = set()
     for columns in _portions(chosen):
@@ -90,7 +90,7 @@ def _schema_of(chosen: Chosen) -> tuple[pa.Schema, set[str]]:
             if _array(columns[name], found[name]) is None:
                 as_text.add(name)
     kinds = {name: pa.string() if name in as_text else kind for name, kind in found.items()}
-    # A column that is null throughout has no type of its own in Parquet.
+    # Parquet has no type for a column with only nulls.
     return pa.schema(
         [(name, pa.string() if kind == pa.null() else kind) for name, kind in kinds.items()]
     ), as_text
@@ -142,7 +142,7 @@ def _text(value: Any) -> str | None:
 
 
 def _free_names(schema: pa.Schema) -> list[str]:
-    """The names of columns, with a prefix where they are ours."""
+    """The names of columns, with a prefix if we use the same name."""
     names: list[str] = []
     for name in schema.names:
         free = name
@@ -175,5 +175,5 @@ def _finite(value: Any) -> Any:
 
 
 def _plain(value: Any) -> str:
-    """What JSON has no type for: bytes, times, decimals."""
+    """Values for which JSON has no type: bytes, times, decimals."""
     return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)

@@ -1,4 +1,4 @@
-"""A first test of whether a hash belongs to a small set, fast enough for every n-gram of a large pool."""
+"""Test whether a hash belongs to a small set, fast enough for every n-gram of a large pool."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,10 +9,10 @@ _FEWEST_BITS, _MOST_BITS = 16, 26
 
 
 class HashFilter:
-    """Finds the members of a set: most others are refused by one look into a table of bytes."""
+    """Finds the members of a set; one look-up in a table of bytes rejects most others."""
 
     def __init__(self, members: Hashes):
-        """`members` are sorted and different."""
+        """`members` are sorted and distinct."""
         self.members = members
         bits = int(np.clip(int(32 * len(members)).bit_length(), _FEWEST_BITS, _MOST_BITS))
         self._shift = np.uint64(64 - bits)
@@ -23,7 +23,7 @@ class HashFilter:
         return (hashes >> self._shift).astype(np.int64)
 
     def find(self, hashes: Hashes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Where members stand in `hashes`, and which members they are."""
+        """Positions of members in `hashes`, and which members they are."""
         places = np.flatnonzero(self._table[self._slots(hashes)])
         if not len(self.members):
             return places, places

@@ -8,14 +8,14 @@ over unigrams and bigrams, as in DSIR (Xie et al., "Data Selection for Language 
     p_pool(b)   = (c_pool(b) + s / 2^20) / (N_pool + s),      s the buckets that occur once in the pool's sample
     p_target(b) = (c_target(b) + m p_pool(b)) / (N_target + m)
 
-s / N_pool is Good and Turing's estimate of the share of unseen n-grams (Good, Biometrika 40, 1953). A bucket that the
-target does not have weighs log(m / (N_target + m)), however rare it is in the pool. The mass m is the one under which
-each half of the target's rows is likeliest given the other half.
+s / N_pool is Good and Turing's estimate of the share of unseen n-grams (Good, Biometrika 40, 1953). A bucket that is
+missing in the target has the weight log(m / (N_target + m)), however rare it is in the pool. The mass m maximises the
+likelihood of each half of the target's rows given the other half.
 
-The score of a row with n unigrams and bigrams is the sum of their weights over n + 30: the mean, drawn towards 0 for
-short rows. The sum, as DSIR has it for rows of equal length, prefers long rows (figures: docs/method/selecting.md).
+The score of a row with n unigrams and bigrams is the sum of their weights divided by n + 30: the mean, shrunk towards 0
+for short rows. DSIR uses the sum, for rows of equal length; it prefers long rows (docs/results/selecting.md).
 
-Weights are integers of 1/65,536, so that the sum of a row does not depend on what was added up with it.
+Weights are integers in units of 1/65,536, so that the sum of a row does not depend on the order of additions.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -60,7 +60,7 @@ class NgramImportance:
         return sums / (UNIT * (counts + SHRINKAGE))
 
     def sums(self, words: Words) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """For each text, the sum of the weights of its n-grams in units of 1/65,536, and how many n-grams there are."""
+        """For each text, the sum of the weights of its n-grams in units of 1/65,536, and the number of n-grams."""
         lengths = words.counts()
         totals = np.zeros(len(lengths), dtype=np.int64)
         for order in ORDERS:
@@ -103,7 +103,7 @@ def counted(texts: Iterable[bytes]) -> NDArray[np.float64]:
 
 
 def _smoothed(counts: np.ndarray, background: np.ndarray, mass: float) -> NDArray[np.float64]:
-    """p_target; of the background where the target has no n-gram."""
+    """p_target; the background's value if the target has no n-gram."""
     total = max(counts.sum(), 1)
     return (counts + mass * total * background) / (total * (1 + mass))
 

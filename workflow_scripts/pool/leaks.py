@@ -1,9 +1,9 @@
-"""Rows that repeat the target: a model trained on them has seen what it will be evaluated on.
+"""Rows that repeat the target: a model trained on them has seen its evaluation text.
 
-A target row recurs in a row of the pool when both have the same words in the same order, or when the row of the pool
-has at least half of the target row's distinct word 5-grams. A target row of fewer than 8 distinct 5-grams recurs only
-where all of them do: half of them may be one common phrase. One of fewer than 5 words recurs only as a whole row.
-The count is exact but for collisions of 64-bit hashes.
+A target row recurs in a row of the pool if both have the same words in the same order, or if the row of the pool has
+at least half of the target row's distinct word 5-grams. If a target row has fewer than 8 distinct 5-grams, all must
+recur, because half of them may be one common phrase. A row of fewer than 5 words recurs only as a whole row. The
+count is exact except for collisions of 64-bit hashes.
 """
 
 from collections.abc import Iterator
@@ -19,10 +19,10 @@ from workflow_scripts.pool.words import Words, shingles
 FEWEST_SHINGLES = 8
 RULE = (
     f"the same words, or at least {THRESHOLD} of the target row's distinct word 5-grams "
-    f"(all of them, where there are fewer than {FEWEST_SHINGLES})"
+    f"(all of them, if there are fewer than {FEWEST_SHINGLES})"
 )
 
-# Pairs of an n-gram and a target row looked at together: a boilerplate that all rows share makes many.
+# Pairs of an n-gram and a target row per step, because boilerplate shared by all rows makes many.
 _MOST_PAIRS = 1 << 22
 
 
@@ -46,7 +46,7 @@ class LeakFinder:
         self._texts = HashFilter(np.array(sorted(self._by_text), dtype=np.uint64))
 
     def pairs(self, words: Words) -> list[tuple[int, int]]:
-        """(text, target row) where the target row recurs in the text, sorted."""
+        """Sorted pairs (text, target row) of which the target row recurs in the text."""
         return sorted({*self._equal(words), *self._containing(words)})
 
     def _equal(self, words: Words) -> Iterator[tuple[int, int]]:
@@ -71,7 +71,7 @@ class LeakFinder:
 
 
 def _incidence(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> sparse.csr_array:
-    """1 where a row and a column belong together, however often they are named."""
+    """1 for each pair of a row and a column, however often it is listed."""
     matrix = sparse.csr_array((np.ones(len(rows), dtype=np.int32), (rows, columns)), shape=shape)
     matrix.sum_duplicates()
     matrix.data[:] = 1

@@ -1,14 +1,13 @@
-"""Rows that mostly repeat a better row, found by the word 5-grams they share.
+"""Find rows that mostly repeat a better row, by the word 5-grams they share.
 
-The rule is that of `corpora/near_duplicates.py`, containment (Broder 1997), row by row: a row goes when at least half
-of its distinct word 5-grams (all of them, where there are fewer than 8) are in one row that was kept, or nine tenths in
-all rows that were kept. A 5-gram belongs to the first row that has it. So a row whose only likeness to another is
-boilerplate of a third stays.
+The rule is that of `corpora/near_duplicates.py`, containment (Broder 1997), but row by row. A row is dropped if at
+least half of its distinct word 5-grams (all of them, if there are fewer than 8) are in one kept row, or nine tenths
+in all kept rows. A 5-gram belongs to the first row that has it. So a row that shares only the boilerplate of a third
+row is kept.
 
-The 5-grams lie in a hash table that grows up to 2^26 places, 0.8 GB. When it is full, those 5-grams go whose hash ends
-in a one, later those that end in 10, and so on: what stays is a sample by hash, the same for all rows ("mod m" in
-Broder 1997), of which a copy shares at least two. Up to about 40 million 5-grams, 200 MB of kept text, the rule is
-exact.
+The 5-grams are in a hash table of up to 2^26 places, 0.8 GB. When it is full, 5-grams whose hash ends in 1 are removed,
+later those that end in 10, and so on. The rest is a sample by hash, the same for all rows ("mod m" in Broder 1997), of
+which a copy shares at least two. The rule is exact up to about 40 million 5-grams, or 200 MB of kept text.
 """
 
 import numpy as np
@@ -20,7 +19,7 @@ from workflow_scripts.pool.words import SHINGLE_WORDS, Hashes, Words, compiled, 
 
 NEARLY_ALL = 0.9
 RULE = (
-    f"at least {THRESHOLD} of a row's distinct word 5-grams (all of them, where there are fewer than "
+    f"at least {THRESHOLD} of a row's distinct word 5-grams (all of them, if there are fewer than "
     f"{FEWEST_SHINGLES}) in one better row, or {NEARLY_ALL} in all better rows together"
 )
 
@@ -28,19 +27,19 @@ MOST_BITS = 26
 _FEWEST_BITS = 16
 _FULL = 0.6
 _FREE = -1
-# Of a sample of 5-grams one may be common to many rows.
+# In a sample of 5-grams, a single one may be common to many rows.
 _FEWEST_SAMPLED = 2
 
 
 @compiled
 def _place(value, mask):
-    """Where a 5-gram is looked for first."""
+    """The first place at which a 5-gram is searched."""
     return (value * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20) & mask
 
 
 @compiled
 def _judge(hashes, starts, needed, nearly_all, first_row, keys, owners, is_kept):
-    """Decide on rows in order and enter the 5-grams of those kept; how many were entered."""
+    """Decide on rows in order and enter the 5-grams of kept rows; return how many were entered."""
     mask = np.uint64(len(keys) - 1)
     one = np.uint64(1)
     entered = 0
@@ -69,7 +68,7 @@ def _judge(hashes, starts, needed, nearly_all, first_row, keys, owners, is_kept)
         for number in range(count):
             value = hashes[starts[row] + number]
             place = np.uint64(places[number])
-            # The 5-grams of this row that were entered since may have taken the place.
+            # 5-grams of this row that were entered in the meantime may have taken the place.
             while owners[place] != _FREE and keys[place] != value:
                 place = (place + one) & mask
             if owners[place] == _FREE:
@@ -81,7 +80,7 @@ def _judge(hashes, starts, needed, nearly_all, first_row, keys, owners, is_kept)
 
 @compiled
 def _enter(hashes, hash_owners, keys, owners):
-    """Enter different 5-grams into a table that has none of them."""
+    """Enter distinct 5-grams into a table that has none of them."""
     mask = np.uint64(len(keys) - 1)
     one = np.uint64(1)
     for number in range(len(hashes)):
@@ -93,7 +92,7 @@ def _enter(hashes, hash_owners, keys, owners):
 
 
 class NearCopies:
-    """Decides row by row, best first, which rows stay."""
+    """Decides row by row, best first, which rows to keep."""
 
     def __init__(self, most_bits: int = MOST_BITS):
         self._most_bits = most_bits
@@ -105,11 +104,11 @@ class NearCopies:
 
     @property
     def sampled_share(self) -> float:
-        """Of all 5-grams, those that are looked at."""
+        """Share of all 5-grams in the sample."""
         return 1 / (int(self._sampled) + 1)
 
     def keep(self, words: Words) -> NDArray[np.bool_]:
-        """Whether each of some more rows stays."""
+        """Whether to keep each of some more rows."""
         hashes, starts, needed = self._distinct(words)
         while self._entered + len(hashes) > _FULL * len(self._keys):
             self._make_room()
@@ -122,9 +121,9 @@ class NearCopies:
         return is_kept
 
     def _distinct(self, words: Words) -> tuple[Hashes, NDArray[np.int64], NDArray[np.float64]]:
-        """The different 5-grams of each row that are in the sample, where each row begins, how many make a copy.
+        """The distinct sampled 5-grams of each row, the start of each row, and how many make a copy.
 
-        A row of fewer words is one 5-gram, which no longer row has.
+        A row with fewer than five words is one 5-gram, which no longer row has.
         """
         hashes, rows = shingles(words)
         short = np.flatnonzero(words.counts() < SHINGLE_WORDS)

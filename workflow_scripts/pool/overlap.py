@@ -1,4 +1,4 @@
-"""How many of the target's distinct words, word pairs and word triples occur in a pool."""
+"""Count how many of the target's distinct words, word pairs and word triples occur in a pool."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ ORDERS = (1, 2, 3)
 
 
 class Overlap:
-    """Exact but for collisions of 64-bit hashes. What has been found is not looked for again."""
+    """Exact except for collisions of 64-bit hashes. An n-gram that was found is not searched again."""
 
     def __init__(self, target: Words):
         self._missing = {

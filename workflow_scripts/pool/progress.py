@@ -1,4 +1,4 @@
-"""How far a long reading is, in the log."""
+"""Log the progress of a long reading."""
 
 import logging
 import time
@@ -10,7 +10,7 @@ EVERY_SECONDS = 10.0
 
 
 class Progress:
-    """One line of the log every ten seconds: how much of the files is read, how fast, and how long the rest takes."""
+    """Logs one line every ten seconds: megabytes read, speed, and time left."""
 
     def __init__(self, what: str, total_bytes: int, clock: Callable[[], float] = time.monotonic):
         self.what, self.total = what, total_bytes

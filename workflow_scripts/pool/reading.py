@@ -32,7 +32,7 @@ _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 @dataclass(frozen=True)
 class Unit:
-    """What is read in one go: a file, or all files of an entry that takes a certain number of rows."""
+    """A unit of reading: a file, or all files of an entry that limits its number of rows."""
 
     source: int
     entry: PoolEntry
@@ -51,7 +51,7 @@ class Tally:
     skipped: Counter[str] = field(default_factory=Counter)
     leaking_rows: int = 0
     leaked: set[int] = field(default_factory=set)
-    """Rows of the target that recur."""
+    """Rows of the target that recur in the pool."""
     scores: NDArray[np.int64] = field(
         default_factory=lambda: np.zeros(round(2 * _LARGEST / _STEP) + 1, dtype=np.int64)
     )
@@ -76,7 +76,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Part:
-    """What one process found: the rows that it kept, the file they lie in, and whether it had to drop any."""
+    """The result of one process: the rows that it kept, their file, and whether it dropped any."""
 
     index: Index
     path: Path | None
@@ -99,7 +99,7 @@ def units_of(entries: Sequence[PoolEntry]) -> list[Unit]:
 
 
 def shared_out(units: Sequence[Unit], processes: int) -> list[list[Unit]]:
-    """A list of units for each process, of about equal size; no list is empty."""
+    """A list of units for each process, of about equal size and never empty."""
     shares: list[list[Unit]] = [[] for _ in range(max(min(processes, len(units)), 1))]
     sizes = [0] * len(shares)
     for unit in sorted(units, key=lambda unit: -unit.bytes):
@@ -112,7 +112,7 @@ def shared_out(units: Sequence[Unit], processes: int) -> list[list[Unit]]:
 def read_pool(
     entries: Sequence[PoolEntry], scorer: Scorer, leaks: LeakFinder, limit: int, processes: int, folder: Path
 ) -> list[Part]:
-    """The parts that the processes kept: together they hold the best rows of the pool up to `limit` bytes of text."""
+    """The parts that the processes kept; together they have the best rows of the pool up to `limit` bytes of text."""
     units = units_of(entries)
     shares = shared_out(units, processes)
     progress = Progress("pool", sum(unit.bytes for unit in units))
@@ -137,7 +137,7 @@ def read_pool(
                 progress.at(sum(bytes_read[:]))
         except BrokenProcessPool:
             raise UserError(
-                "a process that read the pool was killed, mostly because memory ran out; read it with fewer processes"
+                "a process that read the pool was killed, probably because memory ran out; use fewer processes"
             ) from None
         finally:
             is_stopped.value = 1
@@ -190,7 +190,7 @@ def _indexed(batch: Batch, words: Words, scores: NDArray[np.float64], chosen: ND
     rows["score"] = scores[chosen]
     rows["row"] = [row_number(batch.names[place]) for place in chosen]
     rows["bytes"] = [len(batch.texts[place]) for place in chosen]
-    # Rows with the same words may differ in white space, and then count as near-copies.
+    # Rows with the same words may differ in white space and then count as near-copies.
     rows["text"] = words.texts[chosen] ^ rows["bytes"].astype(np.uint64) * _ODD
     return rows
 
@@ -199,7 +199,7 @@ _shared: dict[str, Any] = {}
 
 
 class _Stopped(Exception):
-    """Another process failed, so that this one's work is not wanted any more."""
+    """Another process failed, so this one stops."""
 
 
 def _set_up(bytes_read: Any, is_stopped: Any) -> None:

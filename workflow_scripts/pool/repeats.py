@@ -1,10 +1,10 @@
-"""Rows that repeat another row, counted in bounded memory.
+"""Count rows that repeat another row, in bounded memory.
 
-The hashes of all different rows are kept while there are at most `most` of them. When there are more, those whose
-lowest bit is set are forgotten, then those whose next bit is, and so on. What stays is a sample of the different rows
-by their hash, each with the number of its rows, and the count is scaled up (Wegman's adaptive sampling; Flajolet, "On
-adaptive sampling", Computing 43, 1990). So the count is exact up to `most` different rows. Above, its relative standard
-error is about 1 / sqrt(repeats in the sample).
+The hashes of all distinct rows are kept while there are at most `most` of them. Beyond that, hashes with the lowest
+bit set are removed, then those with the next bit set, and so on. The rest is a sample of distinct rows by hash, each
+with its number of rows, and the count is scaled up (Wegman's adaptive sampling; Flajolet, "On adaptive sampling",
+Computing 43, 1990). So the count is exact up to `most` distinct rows. Above, its relative standard error is about 1 /
+sqrt(repeats in the sample).
 """
 
 import numpy as np
@@ -20,12 +20,12 @@ class RepeatCounter:
         self._most, self._most_buffered = most, buffered
         self._kept = np.empty(0, dtype=np.uint64)
         self._rows = np.empty(0, dtype=np.int64)
-        self._bits = 0  # a hash is kept when so many of its lowest bits are zero
+        self._bits = 0  # a hash is kept if this many of its lowest bits are zero
         self._buffer: list[Hashes] = []
         self._buffered = 0
 
     def add(self, hashes: Hashes) -> None:
-        """`hashes` of some more rows, by their words."""
+        """Add the hashes of some more rows."""
         self._buffer.append(hashes)
         self._buffered += len(hashes)
         if self._buffered >= self._most_buffered:
@@ -47,6 +47,6 @@ class RepeatCounter:
         return (hashes & np.uint64((1 << self._bits) - 1)) == 0
 
     def repeats(self) -> tuple[int, bool]:
-        """How many rows repeat an earlier one, and whether that is exact."""
+        """The number of rows that repeat an earlier one, and whether it is exact."""
         self._merge()
         return int((self._rows - 1).sum()) << self._bits, self._bits == 0

@@ -1,4 +1,4 @@
-"""The rows of a pool: files read in order, their text by the rule of the corpus entry, in batches of bounded size."""
+"""The rows of a pool, read in order and in batches of bounded size; the corpus entry defines their text."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -25,15 +25,17 @@ class PoolEntry:
     name: str
     spec: Mapping[str, Any]
     files: Mapping[Path, str]
-    """Each file, and its name from the folder that holds them all."""
+    """Each file, and its path from the common folder of all files."""
 
     @classmethod
     def opened(cls, name: str, spec: Mapping[str, Any]) -> "PoolEntry":
         if not isinstance(spec, dict) or spec.get("source") != "files":
-            raise UserError(f"pool {name}: only a corpus of source files can be read as a pool")
+            raise UserError(
+                f"pool {name}: its source is {spec.get('source')!r}; a pool needs a corpus of source files"
+            )
         if spec.get("joined_rows"):
             raise UserError(
-                f"pool {name}: joined_rows makes one text of many rows, so no row can be chosen; drop it"
+                f"pool {name}: joined_rows makes one text of many rows, so no row can be chosen; remove it"
             )
         try:
             return cls(name, spec, matching_files(dict(spec)))
@@ -42,11 +44,11 @@ class PoolEntry:
 
     @property
     def is_limited(self) -> bool:
-        """Whether which rows count depends on the rows before them, in this file and in those before."""
+        """Whether the choice of rows depends on rows before them, in this file or in earlier ones."""
         return bool(self.spec.get("skip")) or self.spec.get("documents") is not None
 
     def bytes(self) -> int:
-        """Of its files as they lie on the disk."""
+        """Size of its files on the disk."""
         return sum(path.stat().st_size for path in self.files)
 
     def reader(self) -> RowReader:
@@ -68,7 +70,7 @@ class Batch:
 
 
 class RowStream:
-    """The rows of some files of an entry, in order; counts what it leaves out, and knows how far it is."""
+    """The rows of some files of an entry, in order; counts rows left out, and tracks its progress."""
 
     def __init__(self, entry: PoolEntry, files: Mapping[Path, str]):
         self.entry, self.files = entry, files
@@ -77,12 +79,12 @@ class RowStream:
         self._raw: BinaryIO | None = None
 
     def bytes_read(self) -> int:
-        """Of the files on the disk, up to now."""
+        """Bytes of the files on the disk that have been read."""
         is_open = self._raw is not None and not self._raw.closed
         return self._finished + (self._raw.tell() if self._raw is not None and is_open else 0)
 
     def batches(self) -> Iterator[Batch]:
-        """All rows with text. A batch is of one file."""
+        """All rows with text. A batch has rows of one file."""
         reader = self.entry.reader()
         first = self.entry.spec.get("skip") or 0
         most = self.entry.spec.get("documents")
@@ -120,7 +122,7 @@ class RowStream:
 
 
 def text_of(reader: RowReader, name: str, row: Mapping[str, Any], skipped: Counter[str]) -> bytes | None:
-    """The text of a row as UTF-8; None, and counted, where the row has none."""
+    """The text of a row as UTF-8; a row without text gives None and is counted."""
     if not reader.admits(name, row):
         skipped[NOT_ADMITTED] += 1
         return None

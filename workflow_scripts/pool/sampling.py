@@ -1,9 +1,9 @@
-"""A seeded sample of a pool, from which its n-gram distribution is estimated before the one pass that scores it.
+"""Draw a seeded sample of a pool, to estimate its n-gram distribution before the one pass that scores it.
 
-JSON lines are entered at random places: of each place the rows count that begin within the next 256 KiB, so that long
-rows are neither missed nor preferred. Compressed files and CSV cannot be entered in the middle. They are read from the
-beginning, sixteen times as far as the sample is large, and each row is taken with the same probability. Parquet files
-are read in the same proportion: random row groups, and of these random slices of 64 rows.
+JSON lines are read at random places. At each place, rows that begin within the next 256 KiB are taken, so that long
+rows are neither missed nor preferred. Compressed files and CSV can only be read from the beginning: sixteen times the
+size of the sample is read, and each row is taken with the same probability. Parquet files are read in the same
+proportion: random row groups, and random slices of 64 rows of these.
 """
 
 import logging
@@ -23,21 +23,21 @@ from workflow_scripts.pool.rows import PoolEntry, RowStream, text_of
 logger = logging.getLogger(__name__)
 
 SAMPLE_BYTES = 64 << 20
-"""Of text. The share of a word that makes 1 in 10,000 is then known to 3%."""
+"""Bytes of text. The share of a word that is 1 in 10,000 is then known to 3%."""
 
 _BLOCK = 256 << 10
 _SLICE_ROWS = 64
 _READ_PER_SAMPLED = 16
-# Less than this share of the sample's size is too little: most of the files is not the text of admitted rows.
+# A sample below this share of the wanted size is too small: most of the files is not text of admitted rows.
 _TOO_LITTLE = 1 / 32
-# Bytes of text for each byte of a compressed file: typical of English, and only the size of the sample depends on it.
+# Bytes of text per byte of a compressed file, typical of English; only the size of the sample depends on it.
 _UNPACKED = {".gz": 3.0, ".parquet": 2.5}
 
 _Rows = Iterator[tuple[str, Mapping[str, Any]]]
 
 
 def sampled_texts(entries: Sequence[PoolEntry], seed: int, wanted: int = SAMPLE_BYTES) -> Iterator[bytes]:
-    """Texts of about `wanted` bytes in all, spread over the pool; all texts of a smaller pool."""
+    """Texts of about `wanted` bytes in total, spread over the pool; all texts if the pool is smaller."""
     files = [path for entry in entries for path in entry.files]
     share = wanted / max(sum(path.stat().st_size * _UNPACKED.get(path.suffix, 1.0) for path in files), 1)
     while True:
@@ -47,7 +47,7 @@ def sampled_texts(entries: Sequence[PoolEntry], seed: int, wanted: int = SAMPLE_
             yield text
         if share >= 1 or found >= wanted * _TOO_LITTLE:
             return
-        logger.info("the sample of the pool has only %d bytes of text: a larger one is drawn", found)
+        logger.info("the sample of the pool has only %d bytes of text; drawing a larger one", found)
         share /= _TOO_LITTLE
 
 
@@ -119,7 +119,7 @@ def _entered(raw: BinaryIO, short: str, size: int, share: float, draws: random.R
         for start in range(0, size, _BLOCK):
             if draws.random() >= share:
                 continue
-            # The line that began before the block is passed over; one that begins with the block is not.
+            # A line that began before the block is skipped; one that begins with the block is not.
             raw.seek(max(start - 1, 0))
             if start:
                 raw.readline()

@@ -1,4 +1,4 @@
-"""What gives a row of a pool its score: the one seam for another measure, such as a model's perplexity."""
+"""The interface that scores rows of a pool; implement it to use another score, such as a model's perplexity."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -10,14 +10,14 @@ from workflow_scripts.pool.words import Words
 
 
 class Scorer(Protocol):
-    """Scores rows one by one; it is sent to each process that reads, so it must be picklable.
+    """Scores rows one by one. It is sent to each reading process, so it must be picklable.
 
-    Rows with the same words must have the same score, whatever is scored beside them: copies are recognised by it.
+    Rows with the same words must have the same score in any batch, because copies are recognised by it.
     """
 
     @property
     def rule(self) -> str:
-        """What the score is, for the card of the chosen rows."""
+        """Description of the score, for the card of the chosen rows."""
 
     def scores(self, texts: Sequence[bytes], words: Words) -> NDArray[np.float64]:
         """The score of each text; higher is nearer to the target. `words` are the words of the texts."""

@@ -1,4 +1,4 @@
-"""Choose the rows of a pool that are nearest to a target: one pass, then the best rows that are no copies."""
+"""Choose the rows of a pool that are nearest to a target: one pass, then the best rows without copies."""
 
 import logging
 import math
@@ -21,10 +21,10 @@ from workflow_scripts.pool.target import Target
 logger = logging.getLogger(__name__)
 
 _FIRST_SLACK = 2
-"""Bytes of text that are kept for each byte wanted, since some are near-copies."""
+"""Bytes of text that are kept for each wanted byte, because some rows are near-copies."""
 
 _MORE_SLACK = 4
-"""Times as many are kept where that was too little."""
+"""Factor by which more are kept if that was too little."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Selection:
 
 
 def select(entries: Sequence[PoolEntry], target: Target, request: Request, folder: Path) -> Selection:
-    """`entries` are in the order of their names; `folder` is for what is kept on the way."""
+    """`entries` are in the order of their names; `folder` is for temporary files."""
     started = time.perf_counter()
     scorer = importance.fit(target.texts, sampled_texts(entries, request.seed))
     finder = LeakFinder(target.words)
@@ -68,11 +68,11 @@ def select(entries: Sequence[PoolEntry], target: Target, request: Request, folde
             break
         limit *= _MORE_SLACK
         logger.warning(
-            "most of the best rows are near-copies: the pool is read again, keeping %d times the budget",
+            "most of the best rows are near-copies; reading the pool again, keeping %d times the budget",
             limit // request.bytes,
         )
         shutil.rmtree(own)
-    logger.info("%.1f MB a second", tally.bytes.total() / (time.perf_counter() - started) / 1e6)
+    logger.info("%.1f MB/s", tally.bytes.total() / (time.perf_counter() - started) / 1e6)
     return Selection(chosen, tally, scorer.rule, passes)
 
 
@@ -88,6 +88,6 @@ def _refuse_nothing(parts: Sequence[Part], tally: Tally) -> None:
         return
     if tally.leaking_rows:
         raise UserError(
-            "every row of the pool repeats a row of the target, so none may be chosen; give other text to choose from"
+            "every row of the pool repeats a row of the target, so none may be chosen; give a pool of other text"
         )
     raise UserError(f"pool: {why_empty(+tally.skipped)}")

@@ -1,4 +1,4 @@
-"""Rows set aside on the disk, with what is known of each: a Parquet file that is written and read in portions."""
+"""Rows kept on the disk, in a Parquet file that is written and read in portions."""
 
 import pickle
 from collections.abc import Iterator
@@ -9,13 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 PORTION_BYTES = 32 << 20
-"""Of packed rows held in memory before they are written."""
+"""Bytes of packed rows in memory before they are written."""
 
 _SCHEMA = pa.schema([("key", pa.int64()), ("row", pa.binary())])
 
 
 def pack(row: Any) -> bytes:
-    """A row as bytes: its values may be of any type that Parquet knows. Only this program reads them again."""
+    """A row as bytes; its values may have any type that Parquet supports. Only this program reads them."""
     return pickle.dumps(row, protocol=pickle.HIGHEST_PROTOCOL)
 
 
@@ -24,7 +24,7 @@ def unpack(packed: bytes) -> Any:
 
 
 class Spill:
-    """Packed rows, each under a number that the caller gives."""
+    """Packed rows, each under a number from the caller."""
 
     def __init__(self, path: Path, portion_bytes: int = PORTION_BYTES):
         self.path = path
@@ -42,7 +42,7 @@ class Spill:
             self.end_portion()
 
     def end_portion(self) -> None:
-        """Write what is held as one portion."""
+        """Write the rows in memory as one portion."""
         if not self._keys:
             return
         if self._writer is None:
@@ -68,7 +68,7 @@ class Spill:
 
 
 def portions_of(path: Path) -> Iterator[list[tuple[int, bytes]]]:
-    """The rows of a spill that is closed, maybe by another process: (number, packed row)."""
+    """The rows of a closed spill, also of another process: (number, packed row)."""
     with pq.ParquetFile(path) as file:
         for number in range(file.num_row_groups):
             table = file.read_row_group(number)

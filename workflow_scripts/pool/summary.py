@@ -1,4 +1,4 @@
-"""What was chosen, from what and how, as numbers and sentences."""
+"""Summary of a selection, as numbers and sentences."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -65,7 +65,7 @@ def _notes(selection: Selection, request: Request) -> list[str]:
     if not selection.chosen.is_full:
         notes.append(
             f"The pool has {request.tokens_of(int(index['bytes'].sum())):,} tokens that can be chosen, fewer than the "
-            f"{request.tokens:,} asked for: all of them are chosen."
+            f"{request.tokens:,} requested; all of them are chosen."
         )
     is_nearer = index["score"] > 0
     if not is_nearer.all():
@@ -76,6 +76,6 @@ def _notes(selection: Selection, request: Request) -> list[str]:
         )
     if selection.chosen.sampled_share < 1:
         notes.append(
-            f"Near-copies were looked for with a sample of {selection.chosen.sampled_share:.2%} of all word 5-grams."
+            f"Near-copies were searched with a sample of {selection.chosen.sampled_share:.2%} of all word 5-grams."
         )
     return notes

@@ -1,4 +1,4 @@
-"""What one candidate is like beside the target, from one pass over its files."""
+"""Compare one candidate with the target, in one pass over its files."""
 
 import logging
 import time
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 EXAMPLES = 3
 EXAMPLE_CHARACTERS = 300
 EXAMPLE_WORDS = 20
-"""Shorter rows are no examples: one rare word would decide their score."""
+"""Shorter rows are not shown as examples, because one rare word would decide their score."""
 
 MOST_PAIRS = 100
 _LONGEST_COUNTED = 1 << 20
@@ -64,7 +64,7 @@ def survey(entry: PoolEntry, target: Target, seed: int) -> dict[str, Any]:
     if leaking_rows == tally.rows:
         logger.warning("candidate %s: every row repeats a row of the target", entry.name)
     seconds = time.perf_counter() - started
-    logger.info("candidate %s: %.1f MB a second", entry.name, tally.bytes / seconds / 1e6)
+    logger.info("candidate %s: %.1f MB/s", entry.name, tally.bytes / seconds / 1e6)
     of_target = _Tally()
     of_target.add(target.words, sum(map(len, target.texts)))
     return {
@@ -86,15 +86,15 @@ def survey(entry: PoolEntry, target: Target, seed: int) -> dict[str, Any]:
 
 
 def why_empty(skipped: Mapping[str, int]) -> str:
-    """A sentence for files without a row to read."""
+    """The error for files without a readable row."""
     if not skipped:
-        return "its files have no rows; name files with text"
+        return "its files have no rows; give files with text"
     reasons = ", ".join(f"{count} {why}" for why, count in sorted(skipped.items()))
-    return f"no row of its files can be read as text ({reasons}); look at its columns and at where"
+    return f"no row of its files can be read as text ({reasons}); check its columns and where"
 
 
 class _Tally:
-    """What is counted of texts."""
+    """Counts over texts."""
 
     def __init__(self) -> None:
         self.rows = self.bytes = self.words = self.damaged = 0

@@ -1,4 +1,4 @@
-"""The target: the rows that a model should do well on."""
+"""The target: the rows on which a model should do well."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from workflow_scripts.pool.words import Words, find_words
 from workflow_scripts.storage.tables import read_table
 
 MINIMUM_WORDS = 500
-"""Fewer words say next to nothing of which words are common in the target."""
+"""With fewer words, the frequencies of words in the target are hardly known."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ def read_target(path: str, split: str) -> Target:
     words = find_words(texts)
     if len(words.hashes) < MINIMUM_WORDS:
         raise UserError(
-            f"{path}: the {split} side of the target has {len(words.hashes)} words in {len(texts)} rows, and at least "
-            f"{MINIMUM_WORDS} are needed; give it more rows"
+            f"{path}: the {split} side of the target has {len(words.hashes)} words in {len(texts)} rows, but at least "
+            f"{MINIMUM_WORDS} are needed; add more rows"
         )
     return Target(table["doc_id"].to_pylist(), texts, words)

@@ -1,8 +1,8 @@
 """Words of many texts at once as 64-bit hashes, and hashes of the n-grams that they form.
 
-A word is a run of letters, digits and underscores in lower case, a punctuation mark, or one character of a script that
-is written without spaces (Chinese, Japanese, Thai). This is the rule of `corpora/near_duplicates.py`, with characters
-for those scripts. One compiled loop finds the words; all else is array arithmetic on them.
+A word is a run of letters, digits and underscores in lower case, a punctuation mark, or one character of a script
+without spaces (Chinese, Japanese, Thai). This is the rule of `corpora/near_duplicates.py`, plus characters for those
+scripts. One compiled loop finds the words; everything else is array arithmetic.
 """
 
 from collections.abc import Callable, Sequence
@@ -44,9 +44,9 @@ class Words:
 
     hashes: Hashes
     starts: NDArray[np.int64]
-    """Where each text begins in `hashes`; one more than there are texts."""
+    """The start of each text in `hashes`, and the end of the last."""
     texts: Hashes
-    """A hash of all words of a text in order: equal where texts differ in case and white space only."""
+    """A hash of all words of a text in order; equal for texts that differ only in case and white space."""
     is_damaged: NDArray[np.bool_]
     """Whether a text has replacement or control characters."""
     letters: NDArray[np.int64]
@@ -58,12 +58,10 @@ class Words:
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function compiled by numba, kept on disk where a folder for it can be written."""
+    """A function compiled by numba, cached on disk if a folder can be written."""
     try:
         return numba.njit(cache=True)(function)
-    except (
-        RuntimeError
-    ):  # numba found neither beside the module nor below the home a folder that it may write
+    except RuntimeError:  # numba can write neither beside the module nor below the home folder
         return numba.njit(function)
 
 
@@ -74,7 +72,7 @@ def _find_words(data, bounds, kind_of, lower, hashes, starts, texts, is_damaged,
         of_text, word, is_open = _START, _START, False
         place, end = bounds[text], bounds[text + 1]
         while place <= end:
-            # After the last character stands a space, which ends its word.
+            # A space after the last character ends its word.
             code: Any = 0
             kind: Any = 0
             if place == end:
@@ -146,7 +144,7 @@ def find_words(encoded: Sequence[bytes]) -> Words:
 
 
 def ngrams(words: Words, order: int) -> Hashes:
-    """The hash of the n-gram that begins at each word. The last ones of a text run into the next (`whole`)."""
+    """The hash of the n-gram that starts at each word. The last ones of a text run into the next (see `whole`)."""
     combined = words.hashes
     for offset in range(1, order):
         combined = combined[:-1] * _MULTIPLIER + words.hashes[offset:]
@@ -154,7 +152,7 @@ def ngrams(words: Words, order: int) -> Hashes:
 
 
 def whole(words: Words, order: int) -> NDArray[np.bool_]:
-    """For each of `ngrams`, whether it lies within one text."""
+    """For each of `ngrams`, whether it is within one text."""
     count = max(len(words.hashes) - order + 1, 0)
     is_whole = np.ones(count, dtype=np.bool_)
     for offset in range(1, order):
@@ -164,11 +162,11 @@ def whole(words: Words, order: int) -> NDArray[np.bool_]:
 
 
 def owners(words: Words) -> NDArray[np.int32]:
-    """The number of the text that each word is of."""
+    """The number of the text of each word."""
     return np.repeat(np.arange(len(words.starts) - 1, dtype=np.int32), words.counts())
 
 
 def shingles(words: Words) -> tuple[Hashes, NDArray[np.int32]]:
-    """The word 5-grams within texts, and the text of each; repeated ones are repeated."""
+    """The word 5-grams within texts, with repeats, and the text of each."""
     is_whole = whole(words, SHINGLE_WORDS)
     return ngrams(words, SHINGLE_WORDS)[is_whole], owners(words)[: len(is_whole)][is_whole]

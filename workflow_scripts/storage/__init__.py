@@ -1,1 +1,1 @@
-"""What is written to disk: Parquet tables equal byte for byte between runs, and a store by content."""
+"""Files on disk: Parquet tables equal byte for byte between runs, and a store addressed by content."""

@@ -1,7 +1,7 @@
 """A folder of arrays addressed by the content they were computed from.
 
-It lives outside the declared outputs of the workflow, because Snakemake deletes those before a job starts
-and after it fails: what is finished here survives a killed job, a failed one, and a change of plan.
+It is outside the declared outputs of the workflow, because Snakemake deletes those before a job starts and after it
+fails. So finished arrays survive killed and failed jobs and a change of plan.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ def file_digest(path: str | Path) -> str:
 
 
 class ContentStore:
-    """`put` once, `get` later; an entry is the SHA-256 of its key and payload, and the payload, safetensors."""
+    """`put` once, `get` later; an entry is the SHA-256 of its key and payload, followed by the payload, safetensors."""
 
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
@@ -50,16 +50,16 @@ class ContentStore:
         return self.folder / key[:2] / key
 
     def get(self, key: str) -> dict[str, np.ndarray] | None:
-        """The arrays kept under `key`; None if there are none, or if the file is damaged (then named)."""
+        """The arrays under `key`; None if there are none, or if the file is damaged (a warning names it)."""
         path = self.path(key)
         try:
             content = path.read_bytes()
         except FileNotFoundError:
             return None
         digest, payload = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
-        # Older entries have the checksum of their payload only; they may have cost days, and stay valid.
+        # Older entries have only the checksum of their payload; they may have cost days and stay valid.
         if digest not in (_digest(key, payload), hashlib.sha256(payload).digest()):
-            logger.warning("damaged cache file %s (its checksum does not match): it is computed again", path)
+            logger.warning("damaged cache file %s (its checksum does not match); computing it again", path)
             path.unlink(missing_ok=True)
             return None
         return load(payload)
@@ -71,5 +71,5 @@ class ContentStore:
 
 
 def _digest(key: str, payload: bytes) -> bytes:
-    """With the key, so that an entry in the place of another one is noticed."""
+    """Checksum over key and payload, so that an entry stored in place of another one is detected."""
     return hashlib.sha256(key.encode() + payload).digest()

@@ -1,4 +1,4 @@
-"""Folders that other libraries write and read, such as models and tokenizers: a list of checksums lies in them."""
+"""Folders that other libraries write and read, such as models and tokenizers, with a list of checksums inside."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ CHECKSUMS = "checksums.json"
 
 
 def seal_folder(folder: str | Path, place: str | Path | None = None) -> None:
-    """List the checksums of the files in a folder, which will stand at `place` if it is not there yet."""
+    """List the checksums of the files in a folder; `place` is its final location, if it is not there yet."""
     folder = Path(folder)
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / CHECKSUMS)
     digests = {path.relative_to(folder).as_posix(): file_digest(path) for path in files}
@@ -25,9 +25,9 @@ def has_seal(folder: str | Path) -> bool:
 
 
 def check_folder(folder: str | Path, is_sealed: bool = False) -> None:
-    """Refuse a folder whose files are not those that were written.
+    """Refuse a folder whose files differ from those that were written.
 
-    One without a list may come from elsewhere, and is taken as it is unless the caller knows that it `is_sealed`.
+    A folder without a list may come from elsewhere and is accepted, unless the caller knows that it `is_sealed`.
     """
     if not (is_sealed or has_seal(folder)):
         return
@@ -36,14 +36,13 @@ def check_folder(folder: str | Path, is_sealed: bool = False) -> None:
         if not path.is_file() or file_digest(path) != digest:
             state = "damaged (its checksum does not match)" if path.is_file() else "missing"
             raise DamagedFile(
-                f"{path} is {state}: delete the folder {folder} and give the same command again, "
-                "which makes it anew"
+                f"{path} is {state}: delete the folder {folder} and run the same command again to rebuild it"
             )
 
 
 @contextmanager
 def checked_folder(name: str | Path, what: str) -> Iterator[None]:
-    """Check the folder that is read in this block, if it is one, and put what its reader says into one sentence."""
+    """Check the folder that is read in this block, if it is one, and turn its reader's errors into one sentence."""
     from safetensors import SafetensorError
 
     check_folder(name)

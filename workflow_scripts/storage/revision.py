@@ -1,4 +1,4 @@
-"""Which state of the code made a result."""
+"""The version of the code that made a result."""
 
 import subprocess
 from pathlib import Path
@@ -7,8 +7,8 @@ from workflow_scripts.workflow_files import IS_CHECKOUT
 
 
 def commit() -> str | None:
-    """The commit that the code stands at, marked where the tree differs from it; None outside a checkout."""
-    if not IS_CHECKOUT:  # an installed package may lie in the checkout of something else
+    """The commit of the code, marked if the tree differs from it; None outside a checkout."""
+    if not IS_CHECKOUT:  # an installed package may be inside the checkout of another project
         return None
     command = [
         "git",

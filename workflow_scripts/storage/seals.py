@@ -1,8 +1,8 @@
-"""Seals: inside a file, what it was written as and the SHA-256 of all of its bytes.
+"""Seals: a file contains the path that it was written as, and the SHA-256 of all of its bytes.
 
-A writer puts both names into the file, the checksum as zeros, and `stamp` replaces the zeros by the checksum of the
-file as it then is. So every byte is covered, headers and metadata too, and equal content still makes equal bytes.
-What a file was written as is its path from the folder of its stage on: the same in every run and on every machine.
+A writer puts both into the file, the checksum as zeros, and `stamp` replaces the zeros by the checksum of the file with
+zeros. So every byte is covered, also headers and metadata, and equal content gives equal bytes. The path starts at the
+folder of the file's stage, so it is the same in every run and on every machine.
 """
 
 import hashlib
@@ -23,14 +23,14 @@ STAGES = frozenset(
         *("losses", "analysis", "report", "times", "store"),
     )
 )
-REMEDY = "delete it and give the same command again, which makes it anew"
+REMEDY = "delete it and run the same command again to rebuild it"
 
 # Between the name and the checksum: `": "` in JSON, type and length of a string in Parquet.
 _SLOT = re.compile(re.escape(CHECKSUM.encode()) + rb"[^0-9a-f]{1,4}([0-9a-f]{64})")
 
 
 class DamagedFile(UserError):
-    """A file that is not what was written, or stands in the place of another one."""
+    """A file that differs from what was written, or that was written as another file."""
 
 
 def place_of(path: str | Path) -> str | None:
@@ -41,7 +41,7 @@ def place_of(path: str | Path) -> str | None:
 
 
 def seal_of(path: str | Path) -> dict[str, str]:
-    """What a writer puts into the file that will stand at `path`, before it is stamped."""
+    """The seal of a file to be written at `path`, before it is stamped."""
     return {WRITTEN_AS: place_of(path) or "", CHECKSUM: UNSTAMPED}
 
 
@@ -56,10 +56,10 @@ def stamp(path: Path) -> None:
 
 
 def check_stamp(path: str | Path) -> None:
-    """Refuse a file whose bytes are not those that were written."""
+    """Refuse a file whose bytes differ from those that were written."""
     path = Path(path)
     if not path.is_file():
-        raise DamagedFile(f"{path} is missing: give the same command again, which makes it")
+        raise DamagedFile(f"{path} is missing: run the same command again to make it")
     if not path.stat().st_size:
         raise DamagedFile(f"{path} is empty: {REMEDY}")
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
@@ -74,22 +74,20 @@ def check_stamp(path: str | Path) -> None:
 
 
 def check_place(path: str | Path, written_as: str) -> None:
-    """Refuse a file that was written as another one; outside a run every name is as good as another."""
+    """Refuse a file that was written as another one; outside a run any name is accepted."""
     expected = place_of(path)
     if expected is not None and written_as != expected:
         raise DamagedFile(
-            f"{path} was written as {written_as or 'a file outside any run'}, so it is not what belongs there: {REMEDY}"
+            f"{path} was written as {written_as or 'a file outside any run'}, so it does not belong there: {REMEDY}"
         )
 
 
 def _slot(content: mmap.mmap, path: Path) -> tuple[int, int]:
-    """Where the checksum stands. The last one counts: texts before it may quote one."""
+    """Position of the checksum. The last one is used, because texts before it may quote one."""
     start = content.rfind(CHECKSUM.encode())
     while start >= 0:
         found = _SLOT.match(content, start)
         if found is not None:
             return found.span(1)
         start = content.rfind(CHECKSUM.encode(), 0, start)
-    raise DamagedFile(
-        f"{path} carries no checksum, so it is damaged or was not made by this version: {REMEDY}"
-    )
+    raise DamagedFile(f"{path} has no checksum, so it is damaged or was not made by this version: {REMEDY}")

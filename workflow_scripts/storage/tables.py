@@ -1,4 +1,4 @@
-"""Parquet and JSON files, written whole or not at all, the same bytes for the same content, verified when read."""
+"""Parquet and JSON files: written atomically, the same bytes for the same content, verified when read."""
 
 import json
 import os
@@ -19,7 +19,7 @@ VALUES = "values"
 
 @contextmanager
 def replaced_whole(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` that takes its place when the block ends without an error."""
+    """Yield a temporary path beside `path` that replaces it if the block ends without an error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
@@ -30,7 +30,7 @@ def replaced_whole(path: str | Path) -> Iterator[Path]:
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
-        error.filename = error.filename or str(path)  # a full disk has no name of its own
+        error.filename = error.filename or str(path)  # the error of a full disk names no file
         raise
     finally:
         temporary.unlink(missing_ok=True)
@@ -55,9 +55,9 @@ def write_portions(portions: Iterable[pa.Table], schema: pa.Schema, path: str | 
 
 
 def open_table(path: str | Path) -> pq.ParquetFile:
-    """A table that `write_table` wrote, refused where it is damaged or written as another one.
+    """A table that `write_table` wrote; refused if it is damaged or was written as another one.
 
-    Page checksums are verified once more when the pages are read: the file may change after this.
+    Page checksums are verified again when the pages are read, because the file may change in between.
     """
     check_stamp(path)
     file = pq.ParquetFile(path, page_checksum_verification=True)
@@ -77,9 +77,9 @@ def read_frame(path: str | Path, columns: list[str] | None = None) -> pd.DataFra
 
 
 def write_json(value: Any, path: str | Path, place: str | Path | None = None) -> None:
-    """Write a value that the workflow reads again, with a seal: beside its keys, or around a list.
+    """Write a value that the workflow reads again, with a seal beside its keys or around a list.
 
-    `place` is where the file will stand, if its folder is moved there.
+    `place` is the file's final path, if its folder is moved there.
     """
     sealed = {**seal_of(place or path), **(value if isinstance(value, dict) else {VALUES: value})}
     with replaced_whole(path) as temporary:
@@ -88,7 +88,7 @@ def write_json(value: Any, path: str | Path, place: str | Path | None = None) ->
 
 
 def read_json(path: str | Path) -> Any:
-    """What `write_json` wrote, refused where it is damaged or written as another file."""
+    """A value that `write_json` wrote; refused if it is damaged or was written as another file."""
     check_stamp(path)
     value = read_plain_json(path)
     check_place(path, value.pop(WRITTEN_AS))
@@ -97,7 +97,7 @@ def read_json(path: str | Path) -> Any:
 
 
 def write_plain_json(value: Any, path: str | Path) -> None:
-    """Write JSON without a seal, for files that something else reads or that git keeps."""
+    """Write JSON without a seal, for files that other programs read or that git tracks."""
     with replaced_whole(path) as temporary:
         temporary.write_text(_as_text(value), encoding="utf-8")
 

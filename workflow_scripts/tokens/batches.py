@@ -1,4 +1,4 @@
-"""Which rows of a set make up its batches."""
+"""Choose the rows of a set's batches."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ import numpy as np
 def batch_indices(
     n_rows: int, batches: int, rows_per_batch: int, seed: int, disjoint: bool = True
 ) -> list[np.ndarray]:
-    """Draw batches of rows; the first batches stay the same when more are asked for.
+    """Draw batches of rows; requesting more batches does not change the first ones.
 
     `disjoint=False` is the released behaviour: the same rows in every batch.
     """

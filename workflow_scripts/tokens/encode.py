@@ -11,7 +11,7 @@ from workflow_scripts.tokens.text_tokenizer import TextTokenizer
 
 @dataclass(frozen=True)
 class EncodedDocument:
-    """One document, ended by eos. `answer` marks the completion of a pair and its eos, or a whole text."""
+    """One document, ending with eos. `answer` marks the completion of a pair and its eos, or all of a plain text."""
 
     doc_id: str
     input_ids: np.ndarray  # int32
@@ -25,7 +25,7 @@ def encode_documents(
 ) -> Iterator[EncodedDocument]:
     """Encode rows of a documents table in order.
 
-    Prompt and completion are encoded apart, so that the border between them is also a border of tokens.
+    Prompt and completion are encoded separately, so that no token crosses the border between them.
     """
     eos = [tokenizer.eos_token_id]
 

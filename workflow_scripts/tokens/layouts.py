@@ -9,7 +9,7 @@ from workflow_scripts.tokens.rows import Rows
 
 
 def pack(documents: Iterable[EncodedDocument], length: int, row_prefix: str) -> Rows:
-    """Join the documents and cut the stream into full rows; what is left at the end is dropped."""
+    """Join the documents and cut the stream into full rows; an incomplete last row is dropped."""
     documents = list(documents)
     if not documents:
         return _empty(length)
@@ -32,7 +32,7 @@ def pack(documents: Iterable[EncodedDocument], length: int, row_prefix: str) -> 
 
 
 def one_row_each(documents: Iterable[EncodedDocument], length: int, pad_id: int, row_prefix: str) -> Rows:
-    """One row a document, cut at `length` or right-padded; documents with nothing to predict are left out."""
+    """One row per document, cut at `length` or right-padded; documents with nothing to predict are left out."""
     kept = [document for document in documents if len(document.input_ids) > 1]
     input_ids = np.full((len(kept), length), pad_id, dtype=np.int32)
     loss_mask = np.zeros((len(kept), length), dtype=bool)

@@ -6,13 +6,13 @@ from workflow_scripts.tokens.rows import Rows
 
 
 def mix(sets: list[Rows], fractions: list[float], unit: int = 1) -> Rows:
-    """Interleave sets so that every prefix holds the fractions as nearly as whole units of `unit` rows allow.
+    """Interleave sets so that every prefix has the fractions as nearly as whole units of `unit` rows allow.
 
-    Rows keep their ids and their order within each set. At each step the set that is furthest below its
-    share of the real tokens gives its next unit; the mixture ends when that set has no whole unit left.
+    Rows keep their ids and their order within each set. At each step, the set that is furthest below its share of real
+    tokens gives its next unit. The mixture ends when that set has no whole unit left.
     """
     if len(sets) != len(fractions) or abs(sum(fractions) - 1) > 1e-9 or min(fractions) < 0:
-        raise ValueError(f"a mixture needs one fraction per set, not negative, summing to 1: {fractions}")
+        raise ValueError(f"a mixture needs one non-negative fraction per set, summing to 1: {fractions}")
     given = np.zeros(len(sets))
     position = [0] * len(sets)
     order: list[tuple[int, int]] = []
@@ -43,7 +43,7 @@ def _gather(sets: list[Rows], order: list[tuple[int, int]]) -> Rows:
 def random_rows(
     count: int, length: int, vocabulary: int, excluded: set[int], seed: int, row_prefix: str
 ) -> Rows:
-    """Tokens drawn uniformly from the vocabulary without the special ones: text of no language at all."""
+    """Tokens drawn uniformly from the vocabulary, without special tokens: text of no language."""
     allowed = np.array([token for token in range(vocabulary) if token not in excluded], dtype=np.int32)
     input_ids = np.random.default_rng(seed).choice(allowed, size=(count, length))
     return Rows(

@@ -11,15 +11,15 @@ import pyarrow as pa
 from workflow_scripts.storage.tables import open_table, read_table, write_table
 
 _PORTION = 1 << 20
-"""Tokens of a set that are in memory at a time where it is read in portions."""
+"""Tokens of a set in memory at a time when it is read in portions."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of equal length: right-padded where `n_tokens` is smaller than the row.
+    """Rows of equal length, right-padded if `n_tokens` is smaller than the row.
 
-    `loss_mask` is true on the tokens that a loss on the answer alone would count: the completion of a pair,
-    every real token of plain text; it is false on padding.
+    `loss_mask` is true on the tokens that count in a loss on the answer only: the completion of a pair, every real
+    token of plain text. It is false on padding.
     """
 
     row_ids: list[str]
@@ -72,7 +72,7 @@ def write_rows(rows: Rows, path: str | Path) -> None:
 
 
 def read_rows(path: str | Path) -> Rows:
-    """The whole table in memory: 4 bytes a token, and the ids of its documents."""
+    """The whole table in memory: 4 bytes per token, and the ids of its documents."""
     table = read_table(path)
 
     def matrix(column: str) -> np.ndarray:
@@ -90,7 +90,7 @@ def read_rows(path: str | Path) -> Rows:
 
 
 def joined(parts: Sequence[Rows]) -> Rows:
-    """Rows of several tables, all of one length, one after the other."""
+    """Rows of several tables of equal row length, one after the other."""
     return Rows(
         [row_id for part in parts for row_id in part.row_ids],
         [doc_ids for part in parts for doc_ids in part.doc_ids],
@@ -111,7 +111,7 @@ def token_portions(path: str | Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def portions_key(path: str | Path) -> str:
-    """SHA-256 of the tokens of a set; ids of rows and documents are no part of it."""
+    """SHA-256 of the tokens of a set, without ids of rows and documents."""
     digest = hashlib.sha256()
     for input_ids, n_tokens in token_portions(path):
         digest.update(f"{input_ids.dtype.str}{input_ids.shape}".encode())

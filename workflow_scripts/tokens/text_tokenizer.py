@@ -1,4 +1,4 @@
-"""The run's tokenizer for programs that have no model: without transformers, whose import takes most of their time."""
+"""The run's tokenizer for programs without a model; importing transformers would take most of their time."""
 
 import json
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from workflow_scripts.tokens.tokenizer import load_tokenizer, no_end_of_text
 
 
 class TextTokenizer(Protocol):
-    """What turning documents into rows and rows into text asks of a tokenizer; those of transformers can do it."""
+    """The interface of a tokenizer for rows and texts; those of transformers implement it."""
 
     @property
     def eos_token_id(self) -> int: ...
@@ -29,7 +29,7 @@ class TextTokenizer(Protocol):
 
 @dataclass(frozen=True)
 class SavedTokenizer:
-    """The tokenizer of a folder that holds `tokenizer.json`; it gives what `load_tokenizer` would."""
+    """The tokenizer of a folder with `tokenizer.json`; its results equal those of `load_tokenizer`."""
 
     backend: Tokenizer
     eos_token_id: int
@@ -59,12 +59,12 @@ class SavedTokenizer:
         clean_up_tokenization_spaces: bool = False,
     ) -> list[str]:
         if clean_up_tokenization_spaces:
-            raise NotImplementedError("texts are decoded as they are")
+            raise NotImplementedError("texts are decoded without cleaning up spaces")
         return [self.backend.decode(row, skip_special_tokens=skip_special_tokens) for row in rows]
 
 
 def open_tokenizer(folder: str | Path) -> TextTokenizer:
-    """The tokenizer in a folder of the run; one that transformers alone can read is read by it."""
+    """The tokenizer in a folder of the run; transformers reads those that only it supports."""
     folder = Path(folder)
     if not (folder / "tokenizer.json").is_file():
         return load_tokenizer(str(folder))
@@ -80,7 +80,7 @@ def open_tokenizer(folder: str | Path) -> TextTokenizer:
 
 
 def _token_id(backend: Tokenizer, token: Any) -> int | None:
-    """Of a token as `tokenizer_config.json` names it: its text, or an object with it."""
+    """The text of a token in `tokenizer_config.json`, where it is a text or an object."""
     text = token.get("content") if isinstance(token, dict) else token
     number: int | None = None if text is None else backend.token_to_id(text)
     return number

@@ -1,4 +1,4 @@
-"""The tokenizer: byte-level BPE trained on the workflow's own text, or a pretrained one."""
+"""The tokenizer: byte-level BPE trained on the run's text, or a pretrained one."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,7 +14,7 @@ END_OF_TEXT = "<|endoftext|>"
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> "PreTrainedTokenizerBase":
-    """Byte-level BPE in the manner of GPT-2; `<|endoftext|>` (id 0) ends a document and pads a row."""
+    """Byte-level BPE as in GPT-2; `<|endoftext|>` (id 0) ends a document and pads a row."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -38,11 +38,11 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> "PreTrainedTokeniz
 
 
 def load_tokenizer(name_or_folder: str, revision: str | None = None) -> "PreTrainedTokenizerBase":
-    """A tokenizer of the Hub or of a folder; it must have an end-of-text token, which also pads."""
+    """A tokenizer from the Hub or a folder; it must have an end-of-text token, which is also the padding."""
     tokenizer: PreTrainedTokenizerBase
     with checked_folder(name_or_folder, "tokenizer"):
         if (Path(name_or_folder) / "tokenizer.json").is_file():
-            # What the workflow saved needs no model code, whose import would take longer than most uses of it.
+            # A tokenizer saved by the workflow needs no model code, whose import would take longer than most uses.
             from transformers import PreTrainedTokenizerFast
 
             tokenizer = PreTrainedTokenizerFast.from_pretrained(name_or_folder)
@@ -58,10 +58,10 @@ def load_tokenizer(name_or_folder: str, revision: str | None = None) -> "PreTrai
 
 
 def no_end_of_text(name_or_folder: str) -> UserError:
-    return UserError(f"the tokenizer {name_or_folder} has no end-of-text token, which ends documents here")
+    return UserError(f"the tokenizer {name_or_folder} has no end-of-text token; use one that has")
 
 
 def end_of_text_of(tokenizer: str) -> int:
-    """The token with which the tokenizer of some rows ends a text."""
+    """The end-of-text token of the tokenizer that made some rows."""
     token: int = load_tokenizer(tokenizer).eos_token_id
     return token

@@ -1,7 +1,7 @@
 """Real text from the user's own Python installation: docstrings, code, headers, licences, type stubs.
 
-Packages are read as files and never imported. The documents are the same for the same Python patch version
-and the same package versions, whatever machine and folder they are installed in.
+Packages are read as files and never imported. The documents depend only on the Python patch version and the package
+versions, not on the machine or folder of the installation.
 """
 
 import ast
@@ -40,7 +40,7 @@ _CHANGE_LOG = re.compile(
     r"|contributors|authors|credits)\b.*$",
     re.IGNORECASE | re.MULTILINE,
 )
-# What a build of torch carries here may depend on its accelerator, and a corpus should not.
+# Left out because these may differ between builds of torch for different accelerators.
 _ACCELERATORS = frozenset({"cuda", "cudnn", "hip", "miopen", "mps", "xpu", "metal"})
 _COMMENT = re.compile(r"/\*.*?\*/|(?:^[ \t]*//[^\n]*\n)+", re.DOTALL | re.MULTILINE)
 _GENERATED = re.compile(r"@generated|do not edit|(automatically|auto-?) ?generated", re.IGNORECASE)
@@ -48,7 +48,7 @@ _GENERATED = re.compile(r"@generated|do not edit|(automatically|auto-?) ?generat
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of text: which files of a package hold it, and the documents of one file."""
+    """A kind of text: which files of a package contain it, and the documents of one file."""
 
     files: Callable[[Package], list[Path]]
     documents: Callable[[Package, Path], Iterator[SourceDocument]]
@@ -84,10 +84,10 @@ def read(spec: dict[str, Any]) -> Reading:
 def spread(
     kind: Kind, packages: list[Package], limit_bytes: int | None, skipped: Counter[str]
 ) -> Iterator[SourceDocument]:
-    """Read files one by one, always of the package that has given the fewest bytes, up to the limit.
+    """Read files up to the limit, each from the package that has given the fewest bytes so far.
 
-    Within a package the files come in the order of a hash of their path, so that a small limit is a sample of
-    the whole package rather than the head of its alphabet; a larger limit adds documents and removes none.
+    Within a package the files are in the order of a hash of their path, so that a small limit samples the whole package
+    and not the start of its alphabet. A larger limit adds documents and removes none.
     """
     waiting = {}
     for package in packages:
@@ -95,7 +95,10 @@ def spread(
             kind.files(package), key=lambda path: stable_hash(package.relative(path)), reverse=True
         )
         if not files:
-            raise UserError(f"environment corpus: package {package.name!r} holds no text of this kind")
+            raise UserError(
+                f"environment corpus: package {package.name!r} has no text of this kind; "
+                "remove it from packages"
+            )
         waiting[package.name] = files
     by_name = {package.name: package for package in packages}
     given = dict.fromkeys(waiting, 0)
@@ -120,7 +123,7 @@ def _python_files(package: Package) -> list[Path]:
 def _python(reader: Callable[[str, str], Iterator[SourceDocument]]) -> Kind:
     def documents(package: Package, path: Path) -> Iterator[SourceDocument]:
         source = path.read_text(encoding="utf-8")
-        with warnings.catch_warnings():  # of the packages' own escape sequences
+        with warnings.catch_warnings():  # about escape sequences in the packages
             warnings.simplefilter("ignore", SyntaxWarning)
             warnings.simplefilter("ignore", DeprecationWarning)
             yield from reader(package.module_of(path), source)
@@ -142,14 +145,14 @@ def _header_files(package: Package) -> list[Path]:
 
 
 def _headers(package: Package, path: Path) -> Iterator[SourceDocument]:
-    """A header in pieces; headers written by a program are left out."""
+    """A header in pieces; generated headers are left out."""
     source = path.read_text(encoding="utf-8")
     if not _GENERATED.search(source[:3000]):
         yield from _pieces(package, path, header_text(source))
 
 
 def header_text(source: str) -> str:
-    """A header without comments that are licences, and without the guard that torch adds to each of its own."""
+    """A header without licence comments, and without the guard that torch adds to each of its headers."""
     lines = source.splitlines()
     kept = [line for line in lines if "TORCH_STABLE_ONLY" not in line]
     if len(kept) < len(lines) and kept and kept[-1].startswith("#else"):
@@ -170,7 +173,7 @@ def _reference_files(package: Package) -> list[Path]:
 
 
 def _reference(package: Package, path: Path) -> Iterator[SourceDocument]:
-    """Python's own help pages, a document a section, since topics repeat each other's sections."""
+    """Python's own help pages, one document per section, because topics repeat each other's sections."""
     assignment = ast.parse(path.read_text(encoding="utf-8")).body[-1]
     topics = ast.literal_eval(assignment.value)  # type: ignore[attr-defined]
     for topic in sorted(topics):
@@ -190,7 +193,7 @@ def _licence_files(package: Package) -> list[Path]:
 
 
 def _licences(package: Package, path: Path) -> Iterator[SourceDocument]:
-    """A licence text, a line a paragraph, without copyright lines: so copies under other names are equal."""
+    """A licence text, one line per paragraph, without copyright lines, so that copies under other names are equal."""
     lines = [
         ""
         if re.match(r"\W*(copyright\b.{0,6}(\(c\)|©|\d{4})|\(c\)|©|all rights reserved)", line, re.IGNORECASE)
@@ -209,7 +212,7 @@ def _metadata_files(package: Package) -> list[Path]:
 
 
 def _metadata(package: Package, path: Path) -> Iterator[SourceDocument]:
-    """The prose of the description that a package index shows, up to the change log."""
+    """The prose of a package's description, up to the change log."""
     distribution = importlib.metadata.distribution(package.distribution)
     description = _CHANGE_LOG.split(distribution.metadata.get_payload())[0]  # type: ignore[attr-defined]
     source_object = f"{package.name}/METADATA"

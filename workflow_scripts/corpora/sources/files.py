@@ -1,4 +1,4 @@
-"""Documents from files: txt (a document each), jsonl, jsonl.gz, csv, parquet (a document a row)."""
+"""Documents from files: txt (one per file), jsonl, jsonl.gz, csv, parquet (one per row)."""
 
 import csv
 import glob
@@ -22,14 +22,14 @@ from workflow_scripts.errors import UserError
 from workflow_scripts.storage.content_store import content_key, file_digest
 
 _SUFFIXES = (".txt", ".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".parquet")
-# Characters of a line, or of a value of a CSV file: a document of more would not fit into memory several times.
+# Most characters of a line, or of a value of a CSV file: several copies of a longer document would not fit in memory.
 _LONGEST = 1 << 28
 
 _Rows = Iterator[Mapping[str, Any]]
 
 
 def read(spec: dict[str, Any]) -> Reading:
-    """The first `documents` documents (all, when not said) of the files that `paths` names, sorted."""
+    """The first `documents` documents (default: all) of the files in `paths`, sorted."""
     files = matching_files(spec)
     reader = RowReader(spec, "files corpus")
     rows = ((name, row) for path, short in files.items() for name, row in named_rows(path, short))
@@ -43,7 +43,7 @@ def read(spec: dict[str, Any]) -> Reading:
 
 
 def matching_files(spec: dict[str, Any]) -> dict[Path, str]:
-    """The files that `paths` names, each with a name that does not depend on where the folder lies."""
+    """The files in `paths`, each with a name that does not depend on the location of the folder."""
     named = spec.get("paths", [])
     patterns = [named] if isinstance(named, str) else list(named)
     if not patterns:
@@ -52,15 +52,17 @@ def matching_files(spec: dict[str, Any]) -> dict[Path, str]:
     for pattern in patterns:
         expanded = str(Path(os.path.expandvars(pattern)).expanduser())
         if "$" in expanded:
-            raise UserError(f"files corpus: {pattern!r} names an environment variable that is not set")
+            raise UserError(f"files corpus: {pattern!r} uses an environment variable that is not set; set it")
         # Path.glob refuses absolute patterns.
         matches = [Path(path) for path in glob.glob(expanded, recursive=True) if Path(path).is_file()]  # noqa: PTH207
         if not matches:
-            raise UserError(f"files corpus: no file matches {pattern!r}")
+            raise UserError(f"files corpus: no file matches {pattern!r}; correct it in paths")
         found.update(path.absolute() for path in matches)
     for path in sorted(found):
         if not path.name.endswith(_SUFFIXES):
-            raise UserError(f"files corpus: {path.name!r} is not one of {', '.join(_SUFFIXES)}")
+            raise UserError(
+                f"files corpus: {path.name!r} has an unknown format; allowed are {', '.join(_SUFFIXES)}"
+            )
     top = os.path.commonpath([path.parent for path in found])
     return {path: path.relative_to(top).as_posix() for path in sorted(found)}
 
@@ -71,7 +73,7 @@ def named_rows(path: Path, short: str) -> Iterator[tuple[str, Mapping[str, Any]]
 
 
 def rows_of(raw: BinaryIO, short: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The named rows of an open file of the format that its name says; `raw.tell()` says how far the reading is."""
+    """The named rows of an open file; its name decides the format, and `raw.tell()` gives the progress of reading."""
     with told_in_one_line(short):
         if short.endswith(".txt"):
             yield short, {"text": io.TextIOWrapper(raw, encoding="utf-8").read()}
@@ -82,7 +84,7 @@ def rows_of(raw: BinaryIO, short: str) -> Iterator[tuple[str, Mapping[str, Any]]
 
 @contextmanager
 def told_in_one_line(short: str) -> Iterator[None]:
-    """What the readers of the formats raise, as one sentence with the name of the file and what to do."""
+    """Turn errors of the format readers into one sentence with the file's name and what to do."""
     try:
         yield
     except UnicodeDecodeError as error:
@@ -92,12 +94,12 @@ def told_in_one_line(short: str) -> Iterator[None]:
         ) from None
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise UserError(
-            f"files corpus: {short} is not a whole gzip file ({error}); compress it again, or drop .gz from its name"
+            f"files corpus: {short} is not a complete gzip file ({error}); compress it again, or drop .gz from its name"
         ) from None
     except pa.ArrowException as error:
         reason = str(error).splitlines()[0][:200]
         raise UserError(
-            f"files corpus: {short} is not a whole Parquet file ({reason}); write it again"
+            f"files corpus: {short} is not a complete Parquet file ({reason}); write it again"
         ) from None
 
 
@@ -121,7 +123,7 @@ def _decoded(raw: BinaryIO, short: str, encoding: str, newline: str | None = Non
 
 
 def _csv_rows(raw: BinaryIO, short: str) -> _Rows:
-    """Rows as wide as the header; a byte order mark is passed over."""
+    """Rows as wide as the header; a byte order mark is ignored."""
     csv.field_size_limit(_LONGEST)
     with _decoded(raw, short, "utf-8-sig", newline="") as stream:
         reader = csv.reader(stream, strict=True)
@@ -132,7 +134,7 @@ def _csv_rows(raw: BinaryIO, short: str) -> _Rows:
             for row in reader:
                 if row and len(row) != len(header):
                     raise UserError(
-                        f"files corpus: {short} line {reader.line_num} has {len(row)} values, and the header names "
+                        f"files corpus: {short} line {reader.line_num} has {len(row)} values, but the header has "
                         f"{len(header)} columns; put values with commas into quotes"
                     )
                 if row:
@@ -140,7 +142,7 @@ def _csv_rows(raw: BinaryIO, short: str) -> _Rows:
         except csv.Error as error:
             raise UserError(
                 f"files corpus: {short} line {reader.line_num} is not CSV ({error}); "
-                "look for a quote that is not closed"
+                "look for an unclosed quote"
             ) from None
 
 
@@ -151,13 +153,13 @@ def text_lines(raw: BinaryIO, short: str) -> Iterator[str]:
             if len(line) == _LONGEST:
                 raise UserError(
                     f"files corpus: {short} line {number} has more than {_LONGEST} characters; "
-                    "JSON lines hold one object a line"
+                    "write one object per line"
                 )
             yield line
 
 
 def json_row(line: str, short: str, place: str) -> Mapping[str, Any]:
-    """The object on a line; `place` says in a message where it stands."""
+    """The object on a line; `place` is the line in error messages."""
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:

@@ -1,7 +1,7 @@
 """Documents from a Hugging Face data set, on the Hub or in a folder with the layout of one.
 
-The revision is resolved to a commit first, and everything is read from that commit, so that a branch that moves
-while we read cannot mix two versions; the manifest names the commit. Code of a data set is never run.
+The revision is resolved to a commit first, and everything is read from that commit, so a branch that moves during
+reading cannot mix two versions. The manifest records the commit. Code of a data set is never run.
 """
 
 import hashlib
@@ -24,18 +24,18 @@ logger = logging.getLogger(__name__)
 _TIMEOUT_SECONDS = 30.0
 _ATTEMPTS = 5
 _SHUFFLE_BUFFER = 10_000
-_IN_ITS_PLACE = "put in `path` another data set of these texts, or a folder with a copy"
+_IN_ITS_PLACE = "set `path` to another data set of these texts, or to a folder with a copy"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 _Result = TypeVar("_Result")
 
 
 def read(spec: dict[str, Any]) -> Reading:
-    """The first `documents` documents (all, when not said) of one split, shuffled first where the spec says so."""
+    """The first `documents` documents (default: all) of one split, shuffled first if the spec asks for it."""
     path = spec.get("path")
     if not path:
         raise UserError(
-            "hub corpus: path is empty; name a data set such as roneneldan/TinyStories, or a folder"
+            "hub corpus: path is empty; set it to a data set such as roneneldan/TinyStories, or to a folder"
         )
     folder = Path(os.path.expandvars(path)).expanduser()
     on_disk = folder.is_dir()
@@ -67,7 +67,7 @@ def _rows(
     import datasets
 
     datasets.disable_progress_bars()
-    # Retries are made here, over the whole reading; the count of downloads needs a host of its own.
+    # Retries are made here, over the whole reading; counting downloads would need another host.
     datasets.config.STREAMING_READ_MAX_RETRIES = datasets.config.STREAMING_OPEN_MAX_RETRIES = 1
     datasets.config.STREAMING_READ_RETRY_INTERVAL = datasets.config.STREAMING_OPEN_RETRY_INTERVAL = 0
     datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False
@@ -80,7 +80,7 @@ def _rows(
 
 
 def _named(rows: Iterable[dict[str, Any]], prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Rows named by their content, since a shuffled stream does not say which row it gives."""
+    """Rows named by their content, because a shuffled stream does not number its rows."""
     seen: Counter[str] = Counter()
     for row in rows:
         content = "\0".join(f"{column}={row[column]}" for column in sorted(row))
@@ -94,14 +94,12 @@ def _lazily(load: Callable[[], list[SourceDocument]]) -> Iterator[SourceDocument
 
 
 def _resolve(path: str, revision: str | None) -> tuple[str, str | None]:
-    """The commit a revision stands for, and the licence on the data set's card."""
+    """The commit of a revision, and the licence on the data set's card."""
     from huggingface_hub import HfApi, is_offline_mode
 
     if is_offline_mode():
         if not revision or not _COMMIT.fullmatch(revision):
-            raise UserError(
-                f"hub corpus {path}: offline, the revision must be a full commit; it is {revision!r}"
-            )
+            raise UserError(f"hub corpus {path}: revision is {revision!r}; offline it must be a full commit")
         return revision, None
     info = HfApi().dataset_info(path, revision=revision)
     if info.id != path:
@@ -119,7 +117,7 @@ def _folder_revision(folder: Path) -> str:
 
 
 def _limit_waiting(seconds: float) -> None:
-    """Give every request a time-out, also those for which the library asks for none."""
+    """Give every request a time-out, also those that the library sends without one."""
     from huggingface_hub import get_session, set_client_factory
 
     session = get_session()
@@ -138,7 +136,7 @@ def _limit_waiting(seconds: float) -> None:
 
 
 def _with_retries(action: Callable[[], _Result], path: str, spec: Mapping[str, Any]) -> _Result:
-    """Do it again, after 1, 2, 4... seconds, where the network or the server is at fault; else say what is."""
+    """Retry after 1, 2, 4... seconds if the network or the server failed; report any other error."""
     attempts = spec.get("attempts", _ATTEMPTS)
     for attempt in range(1, attempts + 1):
         try:
@@ -158,14 +156,14 @@ def _with_retries(action: Callable[[], _Result], path: str, spec: Mapping[str, A
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, and what led to it."""
+    """The error and its causes."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
 
 
 def _passing_trouble(error: BaseException) -> str | None:
-    """What is wrong, if trying again may help; None when it will not."""
+    """What is wrong if a retry may help, else None."""
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
     from huggingface_hub.utils import httpx
 
@@ -185,7 +183,7 @@ def _passing_trouble(error: BaseException) -> str | None:
 
 
 def _explained(error: Exception, path: str, spec: Mapping[str, Any]) -> Exception:
-    """One clear line for what a user can put right; anything else stays as it is."""
+    """One clear line for errors that a user can correct; other errors are unchanged."""
     from datasets.exceptions import DatasetNotFoundError
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -209,18 +207,20 @@ def _explained(error: Exception, path: str, spec: Mapping[str, Any]) -> Exceptio
         )
     if any(isinstance(cause, RepositoryNotFoundError | DatasetNotFoundError) for cause in causes):
         return UserError(
-            f"{label}: there is no such data set, or it has moved, or it is private; no folder either; {_IN_ITS_PLACE}"
+            f"{label}: no such data set or folder, or the data set has moved or is private; {_IN_ITS_PLACE}"
         )
     if any(isinstance(cause, OfflineModeIsEnabled) for cause in causes):
         return UserError(
-            f"{label}: it is not in the local cache, and HF_HUB_OFFLINE forbids to download it; {_IN_ITS_PLACE}"
+            f"{label}: it is not in the local cache, and HF_HUB_OFFLINE forbids downloads; {_IN_ITS_PLACE}"
         )
     if any(isinstance(cause, HFValidationError) for cause in causes):
-        return UserError(f"{label}: this is neither a folder nor a name of the form owner/name")
+        return UserError(
+            f"{label}: path is neither an existing folder nor of the form owner/name; correct it"
+        )
     if "scripts are no longer supported" in text:
         return UserError(
-            f"{label}: it is a program that makes the data, and such programs are never run; read the Hub's own "
-            f"copy of it (`revision: refs/convert/parquet`, without `name`), or {_IN_ITS_PLACE}"
+            f"{label}: this data set is a program, and programs are never run; read the Hub's own copy of it "
+            f"(`revision: refs/convert/parquet`, without `name`), or {_IN_ITS_PLACE}"
         )
     if isinstance(error, ValueError) and re.match(r"(Bad|Unknown) split|BuilderConfig|Config name", text):
         return UserError(f"{label}: {text}")
