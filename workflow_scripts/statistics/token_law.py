@@ -91,17 +91,17 @@ def fit_law(
 
     centre = np.r_[np.log(prior.slope), np.log(prior.base), start_worth[free]]
     spread = np.r_[prior.slope_spread, prior.base_spread, np.full(len(free), prior.worth_spread)]
+    of_priors = np.hstack([np.zeros((len(spread), 1)), np.diag(1 / spread)])
 
     def residuals(point: Array) -> Array:
         one = law(point)
         effective = (shares @ one.worth) * size
         misfit = losses - (one.level - one.slope * np.log(one.base + effective))
-        return np.r_[misfit / prior.noise, (point[1:] - centre) / spread]
+        return np.concatenate([misfit / prior.noise, (point[1:] - centre) / spread])
 
     def jacobian(point: Array) -> Array:
         of_losses = -_gradient(shares, size, law(point)) / prior.noise
-        of_priors = np.hstack([np.zeros((len(spread), 1)), np.diag(1 / spread)])
-        return np.vstack([of_losses, of_priors])
+        return np.concatenate([of_losses, of_priors])
 
     fitted = least_squares(residuals, _start(losses, shares, size, law, centre), jac=jacobian, method="lm")
     return _with_errors(law(fitted.x), shares, size, losses, prior, jacobian(fitted.x))
@@ -118,14 +118,11 @@ def _gradient(shares: Array, size: Array, law: Law) -> Array:
     """Derivatives of predicted losses by (level, log slope, log base, the free log worths)."""
     inside = law.base + (shares @ law.worth) * size
     by_inside = -law.slope / inside
-    return np.column_stack(
-        [
-            np.ones(len(shares)),
-            -law.slope * np.log(inside),
-            by_inside * law.base,
-            by_inside[:, None] * size[:, None] * shares[:, law.free] * law.worth[law.free],
-        ]
-    )
+    gradient = np.ones((len(shares), 3 + len(law.free)))
+    gradient[:, 1] = -law.slope * np.log(inside)
+    gradient[:, 2] = by_inside * law.base
+    gradient[:, 3:] = (by_inside * size)[:, None] * shares[:, law.free] * law.worth[law.free]
+    return gradient
 
 
 def _with_errors(law: Law, shares: Array, size: Array, losses: Array, prior: Prior, jacobian: Array) -> Law:
