@@ -141,7 +141,7 @@ def _from_units(
     n_batches: int,
 ) -> tuple[list[np.ndarray], str]:
     """For each target, pairs (mixtures, source batches, target batches) of batches put together from units."""
-    features = [pieces.featured(name, units).features for name, units in parts.items()]
+    features = [pieces.unit_features(units) for units in parts.values()]
     tokens = np.array([[unit.n_tokens for unit in units] for units in parts.values()], dtype=float)
     tokens = tokens.reshape(len(parts), n_batches, -1)
     units = tokens.shape[2]

@@ -26,7 +26,10 @@ class _Order:
     followers: sparse.csr_matrix  # counts of every n-gram that follows one of the histories
     by_history: sparse.csr_matrix  # n-grams x histories: adds up what follows one history
     totals: sparse.csr_matrix  # of the histories
-    weights: sparse.csr_matrix  # targets x `read`: how often a target reads each of them at this order
+    counted: (
+        np.ndarray
+    )  # places among `read` of the n-grams that some target reads at this order, and not above
+    weights: sparse.csr_matrix  # targets x `counted`: how often a target reads each of them
 
 
 class MixtureReader:
@@ -52,12 +55,15 @@ class MixtureReader:
             is_read = np.isin(grams[n] // self.base, histories)
             lower = np.searchsorted(grams[n - 1], grams[n] % self.base ** (n - 1))
             wanted = slice(None) if n < order else is_read  # nothing builds on the highest order
+            of_read = weights[:, is_read].tocsr()
+            counted = np.flatnonzero(of_read.getnnz(axis=0))
             self.orders.insert(
                 0,
                 _Order(
                     lower=lower[wanted],
                     read=np.flatnonzero(is_read[wanted]),
-                    weights=weights[:, is_read].tocsr(),
+                    counted=counted,
+                    weights=of_read[:, counted],
                     **self._known(units, n, known, histories, grams[n][is_read]),
                 ),
             )
@@ -119,5 +125,5 @@ class MixtureReader:
             read = p[order.read] * np.where(is_seen, followers * scale, 1)[order.history]
             read[order.found] += counts * scale[order.history[order.found]]
             p[order.read] = read
-            summed += order.weights @ np.log(read)
+            summed += order.weights @ np.log(read[order.counted])
         return summed / self.tokens

@@ -56,6 +56,15 @@ class Pieces:
         whole_key = content_key(**self._name, piece="whole", **whole.content) if whole else None
         return FeaturedSet(name, content_key(batches=keys), features, seconds, whole, whole_key)
 
+    def unit_features(self, units: Sequence[Batch]) -> list[Features]:
+        """Features of what batches are put together from, often thousands of single rows.
+
+        Counts of so little text are made sooner than they are read from a file, so only what a model read is kept.
+        """
+        if {"probe", "encoder"} & set(self.metric.needs):
+            return self.featured("units", units).features
+        return [self.metric.features(unit) for unit in units]
+
     def whole_features(self, source: FeaturedSet) -> Features:
         """Features of all rows of a set: large and soon made again, so only those of the last set are kept."""
         assert source.whole is not None and source.whole_key is not None
