@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import altair as alt
@@ -55,6 +56,12 @@ class Panel:
     wide: bool = False
     """Needs the width of the page; scrolls within its box on a phone."""
 
+    @cached_property
+    def specification(self) -> dict[str, Any]:
+        """The chart in Vega-Lite. Page and files put their sizes and settings around it."""
+        written = self.chart.to_dict(validate=False)
+        return {key: value for key, value in written.items() if key not in ("$schema", "config")}
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -106,7 +113,8 @@ def parameter(field_name: str) -> str:
 def unless_isolated(*fields: str, shown: float = 0.9, faded: float = 0.06) -> Any:
     """Opacity of a mark: faded when a legend has isolated another value of one of the fields."""
     tests = [f"({parameter(name)} === '' || '' + datum['{name}'] === {parameter(name)})" for name in fields]
-    return alt.condition(" && ".join(tests), alt.value(shown), alt.value(faded))
+    # As the class of the channel: to find it for an alt.condition, Altair hashes its whole schema, once for each mark.
+    return alt.OpacityValue(faded, condition={"test": " && ".join(tests), "value": shown})
 
 
 @dataclass(frozen=True)

@@ -30,30 +30,32 @@ def write_files(figure: Figure, folder: Path) -> None:
 def paper_specification(figure: Figure) -> dict[str, Any]:
     """All panels of a figure with their data, in the light colours on white."""
     panels = [
-        panel.chart.properties(
-            width=PANEL_WIDTH[panel.wide],
-            height=panel.height,
-            title=alt.TitleParams(panel.title, subtitle=panel.subtitle or alt.Undefined),
-        )
+        {
+            **{key: value for key, value in panel.specification.items() if key != "datasets"},
+            "width": PANEL_WIDTH[panel.wide],
+            "height": panel.height,
+            "title": {"text": panel.title, **({"subtitle": panel.subtitle} if panel.subtitle else {})},
+        }
         for panel in figure.panels
     ]
     # Panels share one legend, unless the figure has one for each.
     coloured = sum(any(entry.colour for entry in legend.entries) for legend in figure.legends)
     looks: Literal["shared", "independent"] = "shared" if coloured == 1 else "independent"
-    whole = (
-        alt.concat(*panels, columns=figure.columns, spacing=32)
-        .resolve_scale(
-            # A band of one panel is not as wide as that of another, and offsets are parts of it.
-            color=looks,
-            shape=looks,
-            opacity="independent",
-            xOffset="independent",
-            yOffset="independent",
-        )
-        .to_dict(validate=False)
-    )
-    whole["params"] = figure.parameters()
-    whole["config"] = {**CONFIG, "background": "white"}
+    apart = dict.fromkeys(("opacity", "xOffset", "yOffset"), "independent")
+    datasets: dict[str, Any] = {}
+    for panel in figure.panels:  # Vega-Lite looks for them at the top alone
+        datasets |= panel.specification.get("datasets", {})
     values = figure.data.astype(object).where(figure.data.notna(), None).to_dict("records")
-    whole["datasets"] = {**whole.get("datasets", {}), DATA: values}
-    return for_paper(whole)
+    return for_paper(
+        {
+            "$schema": alt.SCHEMA_URL,
+            "concat": panels,
+            "columns": figure.columns,
+            "spacing": 32,
+            # A band of one panel is not as wide as that of another, and offsets are parts of it.
+            "resolve": {"scale": {"color": looks, "shape": looks, **apart}},
+            "params": figure.parameters(),
+            "config": {**CONFIG, "background": "white"},
+            "datasets": {**datasets, DATA: values},
+        }
+    )

@@ -63,11 +63,13 @@ def figure_script(figure: Figure) -> dict[str, Any]:
 
 def _specification(panel: Panel) -> dict[str, Any]:
     """One panel as wide as its place in the page."""
-    chart = panel.chart.properties(width="container", height=panel.height, description=panel.description)
-    specification = chart.to_dict(validate=False)
-    for unused in ("$schema", "config"):
-        specification.pop(unused, None)
-    return {**specification, "autosize": {"type": "fit-x", "contains": "padding"}}
+    return {
+        **panel.specification,
+        "width": "container",
+        "height": panel.height,
+        "description": panel.description,
+        "autosize": {"type": "fit-x", "contains": "padding"},
+    }
 
 
 @cache
