@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from workflow_scripts.fisher.switches import OF_THE_ESTIMATOR
+from workflow_scripts.metrics.parts import ANSWER
 from workflow_scripts.metrics.registry import metric_class
 from workflow_scripts.plan.rules import RULES
 from workflow_scripts.plan.run_plan import RunPlan
@@ -228,7 +229,7 @@ def _passes(plan: RunPlan, estimator: str) -> float:
 
 
 def _embedded_rows(plan: RunPlan, estimator: str) -> dict[str, int]:
-    """Rows that are embedded of each set, all batches together; fewer where a set is known to have fewer."""
+    """Rows that each embedding is of, all batches together; fewer where a set is known to have fewer."""
     found = {}
     settings = plan.fisher.settings(estimator)
     for name in plan.sets.names:
@@ -238,6 +239,9 @@ def _embedded_rows(plan: RunPlan, estimator: str) -> dict[str, int]:
         if settings["fewer_rows"] and documents:
             rows = min(rows, documents)
         found[measured] = rows * settings["batches"]
+        if estimator in plan.fisher.of_answers and name in plan.sets.with_answers:
+            # The same under another name where pairs are scored by their answers, too.
+            found[plan.fisher.embedded(name, estimator, ANSWER)] = rows * settings["batches"]
     return found
 
 
