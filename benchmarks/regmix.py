@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from workflow_scripts.choosing.worth import constants_of, worths_of
+from workflow_scripts.metrics.parts import of_whole
 from workflow_scripts.outside.runs import gaps_of, runs_of
 from workflow_scripts.outside.tables import read
 from workflow_scripts.statistics.effective_tokens import Gaps, Runs
@@ -83,7 +84,7 @@ def read_regmix() -> RegMix:
     for name, entry in entries.items():
         recorded = read(entry["losses"], entry["mixtures"], parts, targets, entry["model"])
         runs[name] = runs_of(recorded.losses, recorded.shares, parts, targets)
-    alignment = read_frame(RECORDED / "alignment" / "alignment.parquet")
+    alignment = of_whole(read_frame(RECORDED / "alignment" / "alignment.parquet"))
     alignment = alignment[alignment["metric"] == METRIC]
     worths = read_frame(RECORDED / "analysis" / "token_worth.parquet")
     chosen = worths[

@@ -32,6 +32,7 @@ from workflow_scripts.command_line import parser_for, set_threads
 from workflow_scripts.fisher.embedding import measure
 from workflow_scripts.fisher.estimator import Estimator
 from workflow_scripts.fisher.layout import layout
+from workflow_scripts.metrics.parts import of_whole
 from workflow_scripts.models.loading import load_model
 from workflow_scripts.records.keep import joined
 from workflow_scripts.statistics.correlation import Centring, correlation
@@ -65,7 +66,7 @@ class Run:
         own = own[own["tokens"] == own["tokens"].max()]
         means = own.pivot_table(index="train_set", columns="eval_set", values="loss")
         self.loss: Grid = means.loc[self.train, self.evaluated].to_numpy()
-        table = read_frame(folder / "alignment" / "alignment.parquet")
+        table = of_whole(read_frame(folder / "alignment" / "alignment.parquet"))
         self.metrics = {
             metric: self._grid(rows) for metric, rows in table.groupby("metric") if metric != "task2vec"
         }

@@ -58,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     from workflow_scripts.choosing.limits import check_weights, limits_of
     from workflow_scripts.choosing.worth import constants_of, worths_of
+    from workflow_scripts.metrics.parts import of_whole
     from workflow_scripts.storage.tables import (
         read_frame,
         read_json,
@@ -76,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         arguments.epochs,
         named_numbers("minimum-share", arguments.minimum_share),
     )
-    table = read_frame(arguments.alignment)
+    table = of_whole(read_frame(arguments.alignment))
     alignment = table[table["metric"] == arguments.metric]
     if alignment.empty:
         raise UserError(

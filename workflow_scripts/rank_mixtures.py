@@ -63,6 +63,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     set_threads(1)  # of each process
     from joblib import Parallel, delayed
 
+    from workflow_scripts.metrics.parts import of_whole
     from workflow_scripts.outside.ranking import (
         LAW_TYPES,
         POINT_TYPES,
@@ -83,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     effort = Effort(
         tuple(arguments.proxies), arguments.draws, arguments.resamples, arguments.seed, arguments.threads
     )
-    alignment = read_frame(arguments.alignment)
+    alignment = of_whole(read_frame(arguments.alignment))
     mixed = [read_frame(path) for path in arguments.mixtures]
     studies = _studies(arguments)
     gaps = {

@@ -8,6 +8,7 @@ import pandas as pd
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import pdist
 
+from workflow_scripts.metrics.parts import of_whole
 from workflow_scripts.report.figure import Figure, Panel, Tables, chart
 from workflow_scripts.report.headline import paper_metric
 from workflow_scripts.report.look import ACCENT
@@ -17,8 +18,8 @@ COLUMNS = ["metric", "source", "target", "alignment", "ci_low", "ci_high", "cali
 
 
 def alignment_matrix(tables: Tables) -> list[Figure]:
-    """One figure; the measure of the paper comes first."""
-    alignment = tables["alignment"]
+    """One figure, of whole rows; the measure of the paper comes first."""
+    alignment = of_whole(tables["alignment"])
     names = sorted(alignment["metric"].unique())
     first = paper_metric(names)
     metrics = [first, *(name for name in names if name != first)]
