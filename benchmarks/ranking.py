@@ -36,12 +36,12 @@ from workflow_scripts.choosing.worth import (
     log_worth,
     standard_error,
 )
-from workflow_scripts.metrics.parts import of_whole
 from workflow_scripts.outside.runs import gaps_of, runs_of
 from workflow_scripts.outside.tables import read
 from workflow_scripts.statistics.effective_tokens import Runs, flat_worth
 from workflow_scripts.statistics.token_law import fit_law
 from workflow_scripts.storage.tables import read_plain_json
+from workflow_scripts.tokens.parts import of_whole
 
 RESULTS = Path("docs/results")
 INDEPENDENT = ("hackernews", "pubmed", "uspto", "wikipedia")

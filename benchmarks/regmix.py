@@ -8,11 +8,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from workflow_scripts.choosing.worth import constants_of, worths_of
-from workflow_scripts.metrics.parts import of_whole
 from workflow_scripts.outside.runs import gaps_of, runs_of
 from workflow_scripts.outside.tables import read
 from workflow_scripts.statistics.effective_tokens import Gaps, Runs
 from workflow_scripts.storage.tables import read_frame, read_plain_json
+from workflow_scripts.tokens.parts import of_whole
 
 Array = NDArray[np.float64]
 RECORDED = Path("docs/results/regmix")

@@ -32,12 +32,12 @@ from workflow_scripts.command_line import parser_for, set_threads
 from workflow_scripts.fisher.embedding import measure
 from workflow_scripts.fisher.estimator import Estimator
 from workflow_scripts.fisher.layout import layout
-from workflow_scripts.metrics.parts import of_whole
 from workflow_scripts.models.loading import load_model
 from workflow_scripts.records.keep import joined
 from workflow_scripts.statistics.correlation import Centring, correlation
 from workflow_scripts.storage.tables import read_frame, read_json, write_table
 from workflow_scripts.tokens.batches import batch_indices
+from workflow_scripts.tokens.parts import of_whole
 from workflow_scripts.tokens.rows import read_rows
 from workflow_scripts.tokens.tokenizer import end_of_text_of
 

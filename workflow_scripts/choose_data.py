@@ -88,8 +88,8 @@ class TrainingTimes:
 
 
 def _metric_costs(path: str | None) -> dict[tuple[str, str, str], float]:
-    from workflow_scripts.metrics.parts import with_part
     from workflow_scripts.storage.tables import read_frame
+    from workflow_scripts.tokens.parts import with_part
 
     if path is None:
         return {}

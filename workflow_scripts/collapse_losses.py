@@ -34,7 +34,6 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
     set_threads(arguments.threads)
-    from workflow_scripts.metrics.parts import of_whole
     from workflow_scripts.outside.runs import gaps_of, sides_of
     from workflow_scripts.statistics.collapse import (
         COLLAPSE_TYPES,
@@ -47,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     from workflow_scripts.statistics.experiments import experiments_from_json
     from workflow_scripts.storage.tables import read_frame, write_table
+    from workflow_scripts.tokens.parts import of_whole
 
     # Its constants were found on alignments of whole rows.
     alignment, losses = of_whole(read_frame(arguments.alignment)), read_frame(arguments.losses)

@@ -54,9 +54,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     from workflow_scripts.metrics.inputs import check_same_length, rows_that_all_have, whole_set
     from workflow_scripts.metrics.matrix import ALIGNMENT_KEYS, COST_KEYS, align_all, joined
     from workflow_scripts.metrics.opening import open_metric
-    from workflow_scripts.metrics.parts import ANSWER, WHOLE
     from workflow_scripts.storage.content_store import ContentStore
     from workflow_scripts.storage.tables import read_json, write_table
+    from workflow_scripts.tokens.parts import ANSWER, WHOLE
 
     metric, read = open_metric(arguments)
     sets = named_paths("set", arguments.set)

@@ -58,7 +58,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     from workflow_scripts.choosing.limits import check_weights, limits_of
     from workflow_scripts.choosing.worth import constants_of, worths_of
-    from workflow_scripts.metrics.parts import of_whole
     from workflow_scripts.storage.tables import (
         read_frame,
         read_json,
@@ -66,6 +65,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         write_plain_json,
         write_table,
     )
+    from workflow_scripts.tokens.parts import of_whole
 
     weights = check_weights(arguments.targets, arguments.weights)
     sizes = {name: size["tokens"] for name, size in read_json(arguments.sizes).items()}

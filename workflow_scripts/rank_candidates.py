@@ -41,8 +41,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     from workflow_scripts.choosing.answer import ranking_answer
     from workflow_scripts.choosing.measured import Measured
     from workflow_scripts.choosing.verification import read_short_runs
-    from workflow_scripts.metrics.parts import of_whole
     from workflow_scripts.storage.tables import read_frame, read_json, write_json, write_table
+    from workflow_scripts.tokens.parts import of_whole
 
     measured = Measured(
         arguments.target,

@@ -63,7 +63,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     set_threads(1)  # of each process
     from joblib import Parallel, delayed
 
-    from workflow_scripts.metrics.parts import of_whole
     from workflow_scripts.outside.ranking import (
         LAW_TYPES,
         POINT_TYPES,
@@ -80,6 +79,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from workflow_scripts.outside.runs import gaps_of, mixture_scores
     from workflow_scripts.statistics.mixture_ranking import DIFFERENCE_TYPES, RANKING_TYPES
     from workflow_scripts.storage.tables import read_frame, write_table
+    from workflow_scripts.tokens.parts import of_whole
 
     effort = Effort(
         tuple(arguments.proxies), arguments.draws, arguments.resamples, arguments.seed, arguments.threads

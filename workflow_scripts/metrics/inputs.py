@@ -7,9 +7,9 @@ import numpy as np
 
 from workflow_scripts.errors import UserError
 from workflow_scripts.metrics.base import Batch
-from workflow_scripts.metrics.parts import ANSWER, WHOLE
 from workflow_scripts.storage.tables import open_table, read_table
 from workflow_scripts.tokens.batches import batch_indices
+from workflow_scripts.tokens.parts import ANSWER, WHOLE
 from workflow_scripts.tokens.rows import Rows, answer_portions, read_rows, token_portions
 from workflow_scripts.tokens.text_tokenizer import TextTokenizer
 

@@ -11,9 +11,9 @@ from workflow_scripts.errors import UserError
 from workflow_scripts.metrics.base import Batch, Metric
 from workflow_scripts.metrics.calibration import calibrate
 from workflow_scripts.metrics.intervals import Estimate, between_sets, given_source, within_set
-from workflow_scripts.metrics.parts import WHOLE
 from workflow_scripts.metrics.pieces import FeaturedSet, Pieces
 from workflow_scripts.storage.content_store import ContentStore
+from workflow_scripts.tokens.parts import WHOLE
 
 ALIGNMENT_SCHEMA = pa.schema(
     [

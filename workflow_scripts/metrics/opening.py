@@ -7,8 +7,8 @@ from typing import Protocol
 from workflow_scripts.errors import UserError
 from workflow_scripts.metrics.base import Batch, Metric, Resources
 from workflow_scripts.metrics.inputs import check_batches, embedding_batches, row_batches
-from workflow_scripts.metrics.parts import WHOLE
 from workflow_scripts.metrics.registry import metric_class
+from workflow_scripts.tokens.parts import WHOLE
 from workflow_scripts.tokens.text_tokenizer import open_tokenizer
 
 

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from workflow_scripts.fisher.switches import OF_THE_ESTIMATOR
-from workflow_scripts.metrics.parts import ANSWER
 from workflow_scripts.metrics.registry import metric_class
 from workflow_scripts.plan.rules import RULES
 from workflow_scripts.plan.run_plan import RunPlan
 from workflow_scripts.plan.sources import expected_bytes, largest_bytes
 from workflow_scripts.plan.stages.files import SetName
+from workflow_scripts.tokens.parts import ANSWER
 
 # What one core reads: building hashes and compares texts, the tokenizer encodes them.
 _BUILT_PER_SECOND = 10e6

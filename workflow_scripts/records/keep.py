@@ -13,7 +13,6 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from workflow_scripts.errors import UserError
-from workflow_scripts.metrics.parts import with_part
 from workflow_scripts.plan.schema import with_defaults
 from workflow_scripts.storage.tables import (
     read_frame,
@@ -23,6 +22,7 @@ from workflow_scripts.storage.tables import (
     write_plain_json,
     write_table,
 )
+from workflow_scripts.tokens.parts import with_part
 
 # Each table with the columns that tell its rows apart.
 TABLES = {

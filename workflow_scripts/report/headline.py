@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.metrics.parts import WHOLE
 from workflow_scripts.report.wording import plain
+from workflow_scripts.tokens.parts import WHOLE
 
 PAPER_METRICS = ("task2vec", "task2vec_published", "task2vec_body")
 # A reader looks through as many names, in a legend or down an axis; recorded experiments may have hundreds.

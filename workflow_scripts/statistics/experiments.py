@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from workflow_scripts.errors import UserError
-from workflow_scripts.metrics.parts import WHOLE, with_part
 from workflow_scripts.statistics.correlation import Grid
 from workflow_scripts.statistics.grids import grid_of
+from workflow_scripts.tokens.parts import WHOLE, with_part
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from workflow_scripts.metrics.parts import WHOLE
 from workflow_scripts.statistics.association import NAN, Association, Scope, associate
 from workflow_scripts.statistics.correlation import Centring, Grid, correlation, variance_between_eval
 from workflow_scripts.statistics.covariates import chosen_covariates
@@ -16,6 +15,7 @@ from workflow_scripts.statistics.experiments import Panel
 from workflow_scripts.statistics.intervals import FEWEST_FAMILIES
 from workflow_scripts.statistics.permutation import CHUNK_CELLS
 from workflow_scripts.statistics.resampling import Resamples, cluster_resamples
+from workflow_scripts.tokens.parts import WHOLE
 
 KEY_TYPES = {"experiment": "str", "part": "str", "tokens": "int64", "metric": "str", "scope": "str"}
 CORRELATION_TYPES = {

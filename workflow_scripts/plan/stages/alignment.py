@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from typing import Any
 
-from workflow_scripts.metrics.parts import ANSWER
 from workflow_scripts.metrics.registry import metric_class
 from workflow_scripts.plan.experiments import trained
 from workflow_scripts.plan.stages.files import RunFiles
 from workflow_scripts.plan.stages.fisher import Fisher
 from workflow_scripts.plan.stages.measured import MeasuredSets
 from workflow_scripts.plan.stages.tokens import Tokens
+from workflow_scripts.tokens.parts import ANSWER
 
 
 class Alignment:

@@ -3,11 +3,11 @@
 from functools import cached_property
 from typing import Any
 
-from workflow_scripts.metrics.parts import ANSWER, WHOLE
 from workflow_scripts.metrics.registry import metric_class
 from workflow_scripts.plan.stages.files import RunFiles, one_line
 from workflow_scripts.plan.stages.measured import MeasuredSets
 from workflow_scripts.plan.stages.probe import Probe
+from workflow_scripts.tokens.parts import ANSWER, WHOLE
 
 # Keys of an estimator in the config that are no fields of the estimator itself.
 _OF_BATCHES = (

@@ -8,11 +8,11 @@ import pandas as pd
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import pdist
 
-from workflow_scripts.metrics.parts import of_whole
 from workflow_scripts.report.figure import Figure, Panel, Tables, chart
 from workflow_scripts.report.headline import paper_metric
 from workflow_scripts.report.look import ACCENT
 from workflow_scripts.report.wording import number, plain
+from workflow_scripts.tokens.parts import of_whole
 
 COLUMNS = ["metric", "source", "target", "alignment", "ci_low", "ci_high", "calibrated"]
 

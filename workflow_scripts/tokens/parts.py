@@ -1,4 +1,4 @@
-"""The parts of pairs that are aligned: whole rows, or answers alone."""
+"""The parts of pairs that are told apart: whole rows, and answers alone."""
 
 import pandas as pd
 
