@@ -9,8 +9,8 @@ from workflow_scripts.errors import UserError
 from workflow_scripts.fisher.estimator import Estimator
 from workflow_scripts.metrics.base import Batch
 from workflow_scripts.metrics.inputs import decoded_answers, row_batches, whole_set
-from workflow_scripts.metrics.kneser_ney import ngrams_at
 from workflow_scripts.metrics.registry import metric_class, metric_names
+from workflow_scripts.ngrams.kneser_ney import ngrams_at
 from workflow_scripts.tokens.parts import ANSWER, WHOLE
 from workflow_scripts.tokens.rows import Rows, write_rows
 

@@ -57,6 +57,7 @@ RULES_OF = {
         "train_models",
         "train_probe",
     },
+    "ngrams": {"compare_sets", "mix_alignment", "score_ngrams"},
     "metrics": {
         "compare_sets",
         "collect_alignment",
