@@ -41,6 +41,7 @@ from workflow_scripts.outside.tables import read
 from workflow_scripts.statistics.effective_tokens import Runs, flat_worth
 from workflow_scripts.statistics.token_law import fit_law
 from workflow_scripts.storage.tables import read_plain_json
+from workflow_scripts.tokens.parts import of_whole
 
 RESULTS = Path("docs/results")
 INDEPENDENT = ("hackernews", "pubmed", "uspto", "wikipedia")
@@ -132,7 +133,7 @@ def _part_cases(metric: str) -> Iterator[Case]:
 def _mixture_cases(metric: str) -> Iterator[Case]:
     mixed = pd.read_parquet(RESULTS / f"regmix/alignment/mixtures/{metric}.parquet")
     mixed = mixed.set_index(["train_set", "eval_set"])["alignment"]
-    parts = pd.read_parquet(RESULTS / "regmix/alignment/alignment.parquet")
+    parts = of_whole(pd.read_parquet(RESULTS / "regmix/alignment/alignment.parquet"))
     parts = parts[parts["metric"] == metric]
     # Of mixtures no errors are recorded; they are batches of as many rows as those of the parts.
     error = float(np.median(standard_error(parts["ci_low"], parts["ci_high"])))
@@ -166,7 +167,7 @@ def _regmix_tau(metric: str) -> float:
 
 
 def _alignment(run: str, metric: str) -> pd.DataFrame:
-    table = pd.read_parquet(RESULTS / run / "alignment/alignment.parquet")
+    table = of_whole(pd.read_parquet(RESULTS / run / "alignment/alignment.parquet"))
     table = table[table["metric"] == metric]
     table = table.assign(error=standard_error(table["ci_low"], table["ci_high"]))
     return table.set_index(["source", "target"])

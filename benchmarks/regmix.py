@@ -12,6 +12,7 @@ from workflow_scripts.outside.runs import gaps_of, runs_of
 from workflow_scripts.outside.tables import read
 from workflow_scripts.statistics.effective_tokens import Gaps, Runs
 from workflow_scripts.storage.tables import read_frame, read_plain_json
+from workflow_scripts.tokens.parts import of_whole
 
 Array = NDArray[np.float64]
 RECORDED = Path("docs/results/regmix")
@@ -83,7 +84,7 @@ def read_regmix() -> RegMix:
     for name, entry in entries.items():
         recorded = read(entry["losses"], entry["mixtures"], parts, targets, entry["model"])
         runs[name] = runs_of(recorded.losses, recorded.shares, parts, targets)
-    alignment = read_frame(RECORDED / "alignment" / "alignment.parquet")
+    alignment = of_whole(read_frame(RECORDED / "alignment" / "alignment.parquet"))
     alignment = alignment[alignment["metric"] == METRIC]
     worths = read_frame(RECORDED / "analysis" / "token_worth.parquet")
     chosen = worths[

@@ -14,10 +14,12 @@ rule alignment:
 
 
 rule compare_sets:
-    """One metric between all pairs of sets; features and pairs that are in the store are not computed again."""
+    """One metric between all pairs of sets, and between answers; what is in the store is not computed again."""
     input:
         sets=lambda w: plan.alignment.inputs(w.metric, plan.sets.names),
         times=lambda w: plan.alignment.times(w.metric),
+        answers=lambda w: plan.alignment.answer_inputs(w.metric),
+        answer_times=lambda w: plan.alignment.answer_times(w.metric),
         probe=lambda w: plan.alignment.probe(w.metric),
         tokenizer=rules.make_tokenizer.output.tokenizer,
     output:
@@ -37,6 +39,12 @@ rule compare_sets:
     params:
         sets=lambda w, input: options("--set", plan.sets.names, input.sets),
         times=lambda w, input: options("--times", plan.sets.names, input.times) if input.times else [],
+        answers=lambda w, input: options("--answers", plan.alignment.answering(w.metric), input.answers),
+        answer_times=lambda w, input: (
+            options("--answer-times", plan.alignment.answering(w.metric), input.answer_times)
+            if input.answer_times
+            else []
+        ),
         floor=lambda w, input: f"{plan.sets.floor}={input.sets[plan.sets.names.index(plan.sets.floor)]}",
         model=lambda w: plan.alignment.model(w.metric),
         tokenizer=lambda w, input: folder_of(input.tokenizer),
@@ -53,6 +61,8 @@ rule compare_sets:
         " --metric {wildcards.metric:q}"
         " {params.sets:q}"
         " {params.times:q}"
+        " {params.answers:q}"
+        " {params.answer_times:q}"
         " --floor {params.floor:q}"
         " {params.model:q}"
         " --tokenizer {params.tokenizer:q}"

@@ -1,33 +1,32 @@
 """Fisher embeddings: one table per probe, estimator and set; finished batches are kept in the store.
 
 in:  tokens/<corpus>/<split>.<layout>.parquet, tokens/tokenizer/, probe/<probe>/
-out: embeddings/<probe>/<estimator>/<set>.parquet
+out: embeddings/<probe>/<estimator>/<set>.parquet, and of the answers of pairs <set>.answer.parquet
 """
 
 
 rule embeddings:
     """Target: every embedding that a metric of the run needs."""
     input:
-        [
-            plan.fisher.embedding(name, estimator)
-            for estimator in plan.fisher.estimators
-            for name in plan.sets.names
-        ],
+        plan.fisher.embeddings,
 
 
 rule embed_batches:
-    """Embed the batches of one set."""
+    """Embed the batches of one set, or score its answers alone."""
     input:
         rows=lambda w: plan.tokens.of_set(w.set, plan.fisher.settings(w.estimator)["layout"]),
         tokenizer=rules.make_tokenizer.output.tokenizer,
         probe="<results>/probe/{probe}/model.safetensors",
     output:
-        embeddings="<results>/embeddings/{probe}/{estimator}/{set}.parquet",
-        times="<results>/times/embed_batches/{probe}/{estimator}/{set}.json",
+        embeddings="<results>/embeddings/{probe}/{estimator}/{set}{part}.parquet",
+        times="<results>/times/embed_batches/{probe}/{estimator}/{set}{part}.json",
     log:
-        "<results>/logs/embed_batches/{probe}.{estimator}.{set}.log",
+        "<results>/logs/embed_batches/{probe}.{estimator}.{set}{part}.log",
     benchmark:
-        "<results>/benchmarks/embed_batches/{probe}.{estimator}.{set}.tsv"
+        "<results>/benchmarks/embed_batches/{probe}.{estimator}.{set}{part}.tsv"
+    wildcard_constraints:
+        set="[a-z0-9_]+[.](?:train|eval)",
+        part="|[.]answer",
     conda:
         "../envs/cpu.yaml"
     threads: ask.cpus("embed_batches")
@@ -42,6 +41,7 @@ rule embed_batches:
         batches=lambda w: plan.fisher.settings(w.estimator)["batches"],
         rows=lambda w: plan.fisher.settings(w.estimator)["rows"],
         fewer_rows=lambda w: plan.fisher.fewer_rows(w.estimator),
+        answers=lambda w: ["--answers"] if w.part else [],
         sampling=lambda w: plan.fisher.settings(w.estimator)["sampling"],
         seed=plan.config["seed"],
         store=f"{plan.root}/store/embeddings",
@@ -60,6 +60,7 @@ rule embed_batches:
         " --batches {params.batches}"
         " --rows-per-batch {params.rows}"
         " {params.fewer_rows}"
+        " {params.answers}"
         " --sampling {params.sampling}"
         " --seed {params.seed}"
         " --store {params.store:q}"

@@ -37,6 +37,7 @@ from workflow_scripts.records.keep import joined
 from workflow_scripts.statistics.correlation import Centring, correlation
 from workflow_scripts.storage.tables import read_frame, read_json, write_table
 from workflow_scripts.tokens.batches import batch_indices
+from workflow_scripts.tokens.parts import of_whole
 from workflow_scripts.tokens.rows import read_rows
 from workflow_scripts.tokens.tokenizer import end_of_text_of
 
@@ -65,7 +66,7 @@ class Run:
         own = own[own["tokens"] == own["tokens"].max()]
         means = own.pivot_table(index="train_set", columns="eval_set", values="loss")
         self.loss: Grid = means.loc[self.train, self.evaluated].to_numpy()
-        table = read_frame(folder / "alignment" / "alignment.parquet")
+        table = of_whole(read_frame(folder / "alignment" / "alignment.parquet"))
         self.metrics = {
             metric: self._grid(rows) for metric, rows in table.groupby("metric") if metric != "task2vec"
         }

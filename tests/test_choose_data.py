@@ -82,3 +82,27 @@ def test_unknown_costs_are_null(tmp_path: Path) -> None:
 def test_a_wrong_times_option_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--times: 'a=/nowhere'"):
         main([*write_inputs(tmp_path), "--times", "a=/nowhere"])
+
+
+def test_answers_are_chosen_for_by_alignments_of_answers_at_their_cost(tmp_path: Path) -> None:
+    options = write_inputs(tmp_path)
+    alignment, losses, cost = (
+        read_frame(tmp_path / f"{name}.parquet") for name in ("alignment", "losses", "cost")
+    )
+    alignment, cost = alignment.assign(part="whole"), cost.assign(part="whole")
+    answers = alignment.assign(part="answer", alignment=-alignment["alignment"])
+    write_table(pd.concat([alignment, answers], ignore_index=True), tmp_path / "alignment.parquet")
+    write_table(
+        pd.concat([losses, losses.assign(part="answer")], ignore_index=True), tmp_path / "losses.parquet"
+    )
+    write_table(
+        pd.concat([cost, cost.assign(part="answer", seconds=3.0)], ignore_index=True),
+        tmp_path / "cost.parquet",
+    )
+    main(options)
+    choice, seconds = read_frame(tmp_path / "choice.parquet"), read_frame(tmp_path / "choice_cost.parquet")
+    means = with_seconds(choice, seconds)
+    means = means[means["eval_set"].isna()].set_index(["metric", "part"])
+    assert means.loc[("m", "answer"), ["top1", "cost_seconds"]].tolist() == [0.0, 15.0]
+    assert means.loc[("m", "whole"), ["top1", "cost_seconds"]].tolist() == [1.0, 10.0]
+    assert means.loc["m", "alignment_part"].to_dict() == {"answer": "answer", "whole": "whole"}

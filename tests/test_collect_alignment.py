@@ -19,9 +19,16 @@ def files(tmp_path):
     alignments, costs = [], []
     for metric in ("zeta", "alpha"):
         pairs = [(source, target) for source in ("b.train", "a.train") for target in ("b.train", "a.train")]
-        records = [{"metric": metric, "source": s, "target": t, "alignment": 0.5} for s, t in pairs]
+        records = [
+            {"metric": metric, "part": part, "source": s, "target": t, "alignment": 0.5}
+            for part in ("whole", "answer")
+            for s, t in pairs
+        ]
         alignments.append(write(tmp_path / f"{metric}.parquet", ALIGNMENT_SCHEMA, records))
-        seconds = [{"metric": metric, "set": name, "seconds": 1.5} for name in ("b.train", "a.train")]
+        seconds = [
+            {"metric": metric, "part": "whole", "set": name, "seconds": 1.5}
+            for name in ("b.train", "a.train")
+        ]
         costs.append(write(tmp_path / f"{metric}-cost.parquet", COST_SCHEMA, seconds))
     return alignments, costs
 
@@ -36,10 +43,9 @@ def test_rows_are_sorted_and_the_order_of_files_does_not_matter(tmp_path, files)
     main(arguments(tmp_path, alignments, costs))
     table = pq.read_table(tmp_path / "all.parquet")
     assert table.schema == ALIGNMENT_SCHEMA
-    keys = list(
-        zip(*(table.column(name).to_pylist() for name in ("metric", "source", "target")), strict=True)
-    )
-    assert keys == sorted(keys) and len(keys) == 8
+    columns = ("metric", "part", "source", "target")
+    keys = list(zip(*(table.column(name).to_pylist() for name in columns), strict=True))
+    assert keys == sorted(keys) and len(keys) == 16
     assert pq.read_table(tmp_path / "cost.parquet").column("set").to_pylist() == ["a.train", "b.train"] * 2
     first = (tmp_path / "all.parquet").read_bytes()
     main(arguments(tmp_path, alignments[::-1], costs[::-1]))

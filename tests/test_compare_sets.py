@@ -13,6 +13,7 @@ from workflow_scripts.tokens.rows import Rows, write_rows
 LENGTH, VOCABULARY = 16, 60
 COLUMNS = [
     "metric",
+    "part",
     "source",
     "target",
     "alignment",
@@ -38,7 +39,7 @@ def zipf_ids(seed, shift, n_rows=40):
     return (ids + shift) % VOCABULARY
 
 
-def write_ids(ids, path):
+def write_ids(ids, path, answers=None):
     n_rows = len(ids)
     write_rows(
         Rows(
@@ -46,7 +47,7 @@ def write_ids(ids, path):
             [[f"{path.stem}-document-{i}"] for i in range(n_rows)],
             ids.astype(np.int32),
             np.full(n_rows, ids.shape[1], dtype=np.int32),
-            np.ones(ids.shape, dtype=bool),
+            np.ones(ids.shape, dtype=bool) if answers is None else answers,
         ),
         path,
     )
@@ -234,6 +235,97 @@ def test_embeddings_that_do_not_fit_are_refused(tmp_path, embeddings):
     other = write_embeddings(tmp_path / "three.parquet", 5, np.ones(19), length=19)
     with pytest.raises(UserError, match="different lengths"):
         main([*arguments(tmp_path, embeddings, metric="task2vec"), f"--set=three.train={other}"])
+
+
+@pytest.fixture
+def paired(sets):
+    """The sets, of which two hold pairs: tokens of the one are the prompts of both, answers differ."""
+    answers = np.zeros((40, LENGTH), dtype=bool)
+    answers[:, LENGTH // 2 :] = True
+    for name, seed, shift in (("one.train", 5, 0), ("one.eval", 6, 30)):
+        ids = zipf_ids(seed, 0)
+        ids[:, LENGTH // 2 :] = zipf_ids(seed + 10, shift)[:, LENGTH // 2 :]
+        write_ids(ids, sets[name], answers)
+    return sets
+
+
+def with_answers(sets, *names):
+    return [f"--answers={name}={sets[name]}" for name in names]
+
+
+def test_answers_are_a_part_of_their_own_and_plain_text_counts_as_a_whole(tmp_path, paired):
+    compared = "one.train", "one.eval", "two.train", "random.train"
+    main([*arguments(tmp_path, paired), *with_answers(paired, *compared)])
+    main(arguments(tmp_path, paired, output="without.parquet"))
+    table = pq.read_table(tmp_path / "alignment.parquet").to_pandas()
+    keys = list(zip(table["part"], table["source"], table["target"], strict=True))
+    assert keys == sorted(keys) and set(table["part"]) == {"whole", "answer"}
+    whole, answers = (
+        table[table["part"] == part].set_index(["source", "target"]) for part in ("whole", "answer")
+    )
+    without = read(tmp_path, "without.parquet")
+    assert (without["part"] == "whole").all() and len(without) == 9
+    values = ["alignment", "ci_low", "ci_high", "floor", "ceiling", "tokens"]
+    assert (whole[values] == without[values]).all(axis=None)
+    assert set(answers.index) == {(a, b) for a in compared for b in compared}
+    pairs = ("one.train", "one.eval")
+    assert answers.loc[pairs, "alignment"] < whole.loc[pairs, "alignment"] - 0.05
+    assert (answers.loc[pairs, "tokens"], whole.loc[pairs, "tokens"]) == (8 * LENGTH // 2, 8 * LENGTH)
+    plain = ("two.train", "two.train")
+    assert answers.loc[plain, "alignment"] == whole.loc[plain, "alignment"]
+    assert answers.loc[plain, "tokens"] == 8 * LENGTH
+    assert answers.loc[("random.train", "one.eval"), "alignment"] == answers.loc[pairs, "floor"]
+    assert answers.loc[("one.eval", "one.eval"), "alignment"] == answers.loc[pairs, "ceiling"]
+    costs = pq.read_table(tmp_path / "cost-alignment.parquet").to_pandas()
+    assert sorted(costs.loc[costs["part"] == "answer", "set"]) == sorted(compared)
+
+
+def test_text_without_pairs_is_computed_once_for_both_parts(tmp_path, paired, caplog):
+    caplog.set_level(logging.INFO)
+    main([*arguments(tmp_path, paired, without_floor_set=False), *with_answers(paired, *paired)])
+    # Of 16 batches, the 8 of pairs anew; of 10 tables of sets, the 3 without a set of pairs as they are.
+    assert "features: computed 8, reused 8; pairs: computed 7, reused 3" in caplog.text
+
+
+def test_embeddings_of_answers_stand_beside_those_of_whole_rows(tmp_path, embeddings):
+    other = write_embeddings(tmp_path / "answers.parquet", 9, np.linspace(3, 0.1, 20))
+    times = tmp_path / "times.json"
+    write_json({"seconds": 500.5}, times)
+    answers = embeddings | {"one.eval": other}
+    main(
+        [
+            *arguments(tmp_path, embeddings, metric="task2vec"),
+            *with_answers(answers, *answers),
+            f"--answer-times=one.eval={times}",
+        ]
+    )
+    table = pq.read_table(tmp_path / "alignment.parquet").to_pandas()
+    table = table.set_index(["part", "source", "target"]).sort_index()
+    assert (
+        table.loc[("answer", "one.train", "one.train"), "alignment"]
+        == table.loc[("whole", "one.train", "one.train"), "alignment"]
+    )
+    pair = ("one.train", "one.eval")
+    assert table.loc[("answer", *pair), "alignment"] < table.loc[("whole", *pair), "alignment"]
+    assert table.loc[("answer", "one.eval", "one.eval"), "tokens"] == 31 * 8
+    costs = pq.read_table(tmp_path / "cost-alignment.parquet").to_pandas()
+    costs = costs.set_index(["part", "set"])["seconds"]
+    assert costs["answer", "one.eval"] > 500.5 > costs["whole", "one.eval"]
+
+
+def test_mistakes_about_answers_are_told_in_one_line(tmp_path, paired, embeddings):
+    given = arguments(tmp_path, paired)
+    with pytest.raises(UserError, match=r"--answers must name the floor random\.train"):
+        main([*given, *with_answers(paired, "one.train")])
+    with pytest.raises(UserError, match=r"--answers names absent\.train, which no --set names"):
+        main([*given, *with_answers(paired | {"absent.train": "x"}, "absent.train", "random.train")])
+    with pytest.raises(UserError, match="metric task2vec_published cannot compare answers alone"):
+        main(
+            [
+                *arguments(tmp_path, embeddings, metric="task2vec_published"),
+                *with_answers(embeddings, *embeddings),
+            ]
+        )
 
 
 def test_what_a_metric_needs_is_asked_for(tmp_path, sets):

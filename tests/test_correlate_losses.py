@@ -207,3 +207,27 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
     del run.experiment["train_sets"]
     with pytest.raises(UserError, match="'pre' lacks train_sets"):
         run.analyse()
+
+
+def test_losses_of_answers_are_correlated_with_alignments_of_answers(tmp_path: Path) -> None:
+    """Of answers `blind` predicts the losses of answers; of whole rows it does not, which stands beside it."""
+    run = Run(tmp_path)
+    run.losses = pd.concat([run.losses, run.losses.assign(part="answer")], ignore_index=True)
+    answers = run.alignment[run.alignment["metric"] == "good"].assign(metric="blind", part="answer")
+    run.alignment = pd.concat([run.alignment.assign(part="whole"), answers], ignore_index=True)
+    tables = run.analyse("--differences", str(tmp_path / "differences.parquet"))
+    table = tables["output"]
+    key = {"metric": "blind", "scope": "within_eval", "part": "answer"}
+    of_answers = one(table, statistic="pearson_r", **key)
+    of_whole = one(table, statistic="pearson_r_of_whole", **key)
+    assert of_answers["value"] < -0.9 and of_answers["alignment_part"] == "answer"
+    assert abs(of_whole["value"]) < 0.5 and of_whole["alignment_part"] == "whole"
+    assert of_whole["ci_low"] < of_whole["value"] < of_whole["ci_high"]
+    unchanged = one(table, statistic="pearson_r", **{**key, "part": "whole"})
+    assert unchanged["value"] == of_whole["value"] and unchanged["alignment_part"] == "whole"
+    others = table[(table["metric"] == "good") | (table["part"] == "whole")]
+    assert set(others["alignment_part"]) == {"whole"}
+    assert not others["statistic"].eq("pearson_r_of_whole").any()
+    differences = read_frame(tmp_path / "differences.parquet")
+    of_part = differences[differences["scope"] == "within_eval"].set_index("part")["difference"]
+    assert of_part["answer"] == pytest.approx(0) and abs(of_part["whole"]) > 0.5

@@ -336,3 +336,52 @@ def test_a_set_with_fewer_rows_gives_smaller_batches_when_asked(folder, tmp_path
     )
     table = read_frame(tmp_path / "embeddings.parquet")
     assert [len(row_ids) for row_ids in table["row_ids"]] == [10] * 4
+
+
+def test_answers_are_scored_alone_and_kept_apart_from_whole_rows(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = read_rows(folder / "rows.parquet")
+    answers = rows.attention_mask & (np.arange(12) >= 3)
+    paired = Rows(rows.row_ids, rows.doc_ids, rows.input_ids, rows.n_tokens, answers)
+    write_rows(paired, tmp_path / "pairs.parquet")
+    given = options(folder, tmp_path, tmp_path / "store", rows=tmp_path / "pairs.parquet")
+    embed_batches.main(given)
+    embed_batches.main([*given, "--answers"])
+    table = read_frame(tmp_path / "embeddings.parquet")
+    model = GPT2LMHeadModel.from_pretrained(folder / "probe")
+    for number, index in enumerate(batch_indices(40, 4, 8, seed=0)):
+        batch = paired.take(index)
+        assert table["n_scored"][number] == answers[index].sum()
+        expected = embed(
+            model,
+            torch.from_numpy(batch.input_ids),
+            torch.from_numpy(batch.attention_mask),
+            Estimator.corrected(),
+            answers=torch.from_numpy(batch.loss_mask),
+            row_ids=batch.row_ids,
+        )
+        np.testing.assert_allclose(table["embedding"][number], expected.numpy(), rtol=1e-6)
+    caplog.set_level(logging.INFO)
+    embed_batches.main([*given, "--answers"])
+    assert caplog.text.count("kept from before") == 4
+
+
+def test_text_without_prompts_is_embedded_once_for_both_parts(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = options(folder, tmp_path, tmp_path / "store")
+    embed_batches.main(given)
+    caplog.set_level(logging.INFO)
+    embed_batches.main([*given, "--answers"])
+    assert caplog.text.count("kept from before") == 4
+
+
+def test_a_batch_without_an_answer_is_reported(folder: Path, tmp_path: Path) -> None:
+    rows = read_rows(folder / "rows.parquet")
+    few = rows.loss_mask & (np.arange(40) < 3)[:, None]
+    write_rows(Rows(rows.row_ids, rows.doc_ids, rows.input_ids, rows.n_tokens, few), tmp_path / "few.parquet")
+    given = options(folder, tmp_path, tmp_path / "store", rows=tmp_path / "few.parquet", batches=8)
+    given[given.index("--rows-per-batch") + 1] = "4"
+    with pytest.raises(UserError, match=r"few\.parquet: batch \d of 4 rows holds no answer to score"):
+        embed_batches.main([*given, "--answers"])

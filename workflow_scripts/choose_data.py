@@ -87,13 +87,14 @@ class TrainingTimes:
         return sum(shares) / len(shares) if shares else float("nan")
 
 
-def _metric_costs(path: str | None) -> dict[tuple[str, str], float]:
+def _metric_costs(path: str | None) -> dict[tuple[str, str, str], float]:
     from workflow_scripts.storage.tables import read_frame
+    from workflow_scripts.tokens.parts import with_part
 
     if path is None:
         return {}
-    table = read_frame(path)
-    return {(row.metric, row.set): row.seconds for row in table.itertuples()}
+    table = with_part(read_frame(path))
+    return {(row.metric, row.part, row.set): row.seconds for row in table.itertuples()}
 
 
 if __name__ == "__main__":

@@ -46,8 +46,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     from workflow_scripts.statistics.experiments import experiments_from_json
     from workflow_scripts.storage.tables import read_frame, write_table
+    from workflow_scripts.tokens.parts import of_whole
 
-    alignment, losses = read_frame(arguments.alignment), read_frame(arguments.losses)
+    # Its constants were found on alignments of whole rows.
+    alignment, losses = of_whole(read_frame(arguments.alignment)), read_frame(arguments.losses)
     found: tuple[list[dict[str, Any]], ...] = ([], [], [])
     for experiment in experiments_from_json(arguments.experiments):
         if experiment.kind == "recorded":

@@ -15,18 +15,24 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--costs", required=True, nargs="+", type=Path, help="cost files of compare_sets")
     parser.add_argument("--output", required=True, type=Path, help="Parquet: all alignments")
-    parser.add_argument("--cost-output", required=True, type=Path, help="Parquet: metric, set, seconds")
+    parser.add_argument("--cost-output", required=True, type=Path, help="Parquet: metric, part, set, seconds")
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
-    from workflow_scripts.metrics.matrix import ALIGNMENT_SCHEMA, COST_SCHEMA, joined
+    from workflow_scripts.metrics.matrix import (
+        ALIGNMENT_KEYS,
+        ALIGNMENT_SCHEMA,
+        COST_KEYS,
+        COST_SCHEMA,
+        joined,
+    )
     from workflow_scripts.storage.tables import read_table, write_table
 
     for files, schema, order, output in (
-        (arguments.metrics_files, ALIGNMENT_SCHEMA, ["metric", "source", "target"], arguments.output),
-        (arguments.costs, COST_SCHEMA, ["metric", "set"], arguments.cost_output),
+        (arguments.metrics_files, ALIGNMENT_SCHEMA, ALIGNMENT_KEYS, arguments.output),
+        (arguments.costs, COST_SCHEMA, COST_KEYS, arguments.cost_output),
     ):
         tables = []
         for file in files:

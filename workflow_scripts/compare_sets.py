@@ -5,12 +5,16 @@ compares Fisher embeddings, the embeddings of those rows. Both are drawn with th
 --rows-per-batch and --seed, so that all metrics see the same rows. What is finished is kept in --store by
 content: one more set costs its own features and its own pairs.
 
-The output has one row for every ordered pair of sets, a set with itself included (docs/ARCHITECTURE.md
-names the columns; docs/method/metrics.md explains them). The cost file says how many seconds each set took.
+Sets that --answers names are compared once more by the answers of their pairs alone, prompts being read and not
+compared; text that is no pair counts as a whole. PATH is that of --set, or the embeddings of the answers.
+
+The output has one row for every part (whole or answer) and ordered pair of sets, a set with itself included
+(docs/ARCHITECTURE.md names the columns; docs/method/metrics.md explains them). The cost file says how many seconds
+each set took.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from workflow_scripts.command_line import add_metric_options, named_paths, parser_for, run, set_threads
@@ -29,8 +33,18 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--times", action="append", default=[], metavar="NAME=PATH", help="seconds of an embedding"
     )
+    parser.add_argument(
+        "--answers", action="append", default=[], metavar="NAME=PATH", help="the floor among them"
+    )
+    parser.add_argument(
+        "--answer-times",
+        action="append",
+        default=[],
+        metavar="NAME=PATH",
+        help="seconds of an embedding of answers",
+    )
     parser.add_argument("--output", required=True, type=Path, help="Parquet")
-    parser.add_argument("--cost", required=True, type=Path, help="Parquet: metric, set, seconds")
+    parser.add_argument("--cost", required=True, type=Path, help="Parquet: metric, part, set, seconds")
     return parser
 
 
@@ -38,35 +52,66 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
     set_threads(arguments.threads)
     from workflow_scripts.metrics.inputs import check_same_length, rows_that_all_have, whole_set
-    from workflow_scripts.metrics.matrix import align_all
+    from workflow_scripts.metrics.matrix import ALIGNMENT_KEYS, COST_KEYS, align_all, joined
     from workflow_scripts.metrics.opening import open_metric
     from workflow_scripts.storage.content_store import ContentStore
     from workflow_scripts.storage.tables import read_json, write_table
+    from workflow_scripts.tokens.parts import ANSWER, WHOLE
 
     metric, read = open_metric(arguments)
     sets = named_paths("set", arguments.set)
     ((floor_set, floor_path),) = named_paths("floor", [arguments.floor]).items()
     if sets.get(floor_set, floor_path) != floor_path:
         raise UserError(f"--floor and --set give {floor_set} different files")
-    times = named_paths("times", arguments.times)
-
     paths = {**sets, floor_set: floor_path}
+    answers = named_paths("answers", arguments.answers)
+    _check_answers(arguments.metric, metric.answers, answers, paths, floor_set)
     rows = arguments.rows_per_batch
     if arguments.fewer_rows and not metric.estimator():
         rows = rows_that_all_have(paths.values(), arguments.batches, rows)
-    drawn = {name: read(path, arguments.batches, rows) for name, path in paths.items()}
-    check_same_length(drawn)
-    alignment, cost = align_all(
-        metric,
-        {name: drawn[name] for name in sets},
-        floor_set,
-        drawn[floor_set],
-        ContentStore(arguments.store),
-        {name: float(read_json(path)["seconds"]) for name, path in times.items()},
-        {name: whole_set(path) for name, path in paths.items()} if metric.reads_whole_sets() else {},
-    )
-    write_table(alignment, arguments.output)
-    write_table(cost, arguments.cost)
+
+    drawn = {WHOLE: {name: read(path, arguments.batches, rows) for name, path in paths.items()}}
+    times = {WHOLE: named_paths("times", arguments.times)}
+    if answers:
+        drawn[ANSWER] = {
+            # The embedding of whole rows is that of text without prompts.
+            name: drawn[WHOLE][name]
+            if metric.estimator() and path == paths[name]
+            else read(path, arguments.batches, rows, part=ANSWER)
+            for name, path in answers.items()
+        }
+        times[ANSWER] = named_paths("answer-times", arguments.answer_times)
+    check_same_length({f"{name} ({part})": one for part in drawn for name, one in drawn[part].items()})
+    store, alignments, costs = ContentStore(arguments.store), [], []
+    for part, batches in drawn.items():
+        alignment, cost = align_all(
+            metric,
+            {name: one for name, one in batches.items() if part == ANSWER or name in sets},
+            floor_set,
+            batches[floor_set],
+            store,
+            {name: float(read_json(path)["seconds"]) for name, path in times[part].items()},
+            {name: whole_set(paths[name], part) for name in batches} if metric.reads_whole_sets() else {},
+            part,
+        )
+        alignments.append(alignment)
+        costs.append(cost)
+    write_table(joined(alignments, ALIGNMENT_KEYS), arguments.output)
+    write_table(joined(costs, COST_KEYS), arguments.cost)
+
+
+def _check_answers(
+    metric: str, can_compare: bool, answers: Mapping[str, Path], paths: Mapping[str, Path], floor_set: str
+) -> None:
+    if not answers:
+        return
+    if not can_compare:
+        raise UserError(f"--answers: metric {metric} cannot compare answers alone; leave the option out")
+    unknown = sorted(set(answers) - set(paths))
+    if unknown:
+        raise UserError(f"--answers names {unknown[0]}, which no --set names")
+    if floor_set not in answers:
+        raise UserError(f"--answers must name the floor {floor_set}, too, for the scale of answers")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ corpus with the same rows never compute it again. MODEL is a folder or a name on
 ESTIMATOR is JSON: {"name": "corrected"} or {"name": "published"}, and any of label_shift, score_padding,
 square ("row" or "minibatch"), minibatch, tied_head, dropout, hide_ends, label_draws to override that field alone.
 With --sampling same, every batch has the same rows, as released, and label draws of its own. With --fewer-rows, a
-set that has not enough rows for its batches gives smaller ones, as released.
+set that has not enough rows for its batches gives smaller ones, as released. With --answers, the probe reads whole
+rows, and only the tokens of answers are scored.
 """
 
 import argparse
@@ -16,10 +17,15 @@ import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.command_line import parser_for, run, set_threads
 from workflow_scripts.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from workflow_scripts.tokens.rows import Rows
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--batches", type=int, required=True)
     parser.add_argument("--rows-per-batch", type=int, required=True)
     parser.add_argument("--fewer-rows", action="store_true", help="smaller batches for a set with fewer rows")
+    parser.add_argument("--answers", action="store_true", help="score the answers of pairs alone")
     parser.add_argument("--sampling", choices=["disjoint", "same"], required=True)
     parser.add_argument("--head-epochs", type=int, required=True, help="epochs of fitting the output head")
     parser.add_argument("--seed", type=int, required=True, help="of the draw of batches and of labels")
@@ -91,6 +98,8 @@ def embed_set(arguments: argparse.Namespace, device: str) -> None:
         batches = batch_indices(len(rows), arguments.batches, per_batch, arguments.seed, is_disjoint)
     except ValueError as error:
         raise UserError(f"{arguments.rows}: {error}") from None
+    if arguments.answers:
+        _check_answers(rows, batches, arguments.rows)
     end_of_text = end_of_text_of(arguments.tokenizer)
     model = load_model(arguments.model, arguments.revision, device)
     check_fit(rows, model, arguments.rows)
@@ -112,7 +121,8 @@ def embed_set(arguments: argparse.Namespace, device: str) -> None:
             lambda: measure(model, two, None, dataclasses.replace(estimator, minibatch=2)), model.device
         )
         logger.info("%d rows in a pass", microbatch)
-    done = list(embed_in_turn(model, rows, batches, settings, ContentStore(arguments.store), microbatch))
+    store = ContentStore(arguments.store)
+    done = list(embed_in_turn(model, rows, batches, settings, store, microbatch, arguments.answers))
 
     write_table(
         pa.table(
@@ -144,6 +154,15 @@ def embed_set(arguments: argparse.Namespace, device: str) -> None:
         )
     if arguments.variance:
         write_table(variance, arguments.variance)
+
+
+def _check_answers(rows: "Rows", batches: "Sequence[np.ndarray]", path: Path) -> None:
+    for number, index in enumerate(batches, start=1):
+        if not rows.loss_mask[index, 1:].any():
+            raise UserError(
+                f"{path}: batch {number} of {len(index)} rows holds no answer to score; give batches more rows, or "
+                "leave Fisher measures out of alignment.answers"
+            )
 
 
 def _json_object(text: str) -> dict[str, Any]:

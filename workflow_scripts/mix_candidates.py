@@ -71,6 +71,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         write_plain_json,
         write_table,
     )
+    from workflow_scripts.tokens.parts import of_whole
 
     weights = check_weights(arguments.targets, arguments.weights)
     sizes = {name: size["tokens"] for name, size in read_json(arguments.sizes).items()}
@@ -82,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         arguments.epochs,
         named_numbers("minimum-share", arguments.minimum_share),
     )
-    table = read_frame(arguments.alignment)
+    table = of_whole(read_frame(arguments.alignment))
     alignment = table[table["metric"] == arguments.metric]
     if alignment.empty:
         raise UserError(

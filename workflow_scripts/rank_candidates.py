@@ -47,12 +47,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     from workflow_scripts.choosing.measured import Measured
     from workflow_scripts.choosing.verification import read_short_runs
     from workflow_scripts.storage.tables import read_frame, read_json, write_json, write_table
+    from workflow_scripts.tokens.parts import of_whole
 
     measured = Measured(
         arguments.target,
         tuple(arguments.candidates),
         tuple(arguments.metrics),
-        read_frame(arguments.alignment),
+        of_whole(read_frame(arguments.alignment)),
         read_json(arguments.sizes),
         {name: read_json(path) for name, path in named_paths("survey", arguments.survey).items()},
     )

@@ -81,11 +81,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     from workflow_scripts.outside.runs import gaps_of, mixture_scores
     from workflow_scripts.statistics.mixture_ranking import DIFFERENCE_TYPES, RANKING_TYPES
     from workflow_scripts.storage.tables import read_frame, write_table
+    from workflow_scripts.tokens.parts import of_whole
 
     effort = Effort(
         tuple(arguments.proxies), arguments.draws, arguments.resamples, arguments.seed, arguments.threads
     )
-    alignment = read_frame(arguments.alignment)
+    alignment = of_whole(read_frame(arguments.alignment))
     mixed = [read_frame(path) for path in arguments.mixtures]
     studies = _studies(arguments)
     gaps = {

@@ -128,3 +128,23 @@ def test_joined_rows_are_in_the_order_of_their_keys():
     kept = pd.DataFrame({"key": ["b", "c"], "value": [1, 2]})
     new = pd.DataFrame({"key": ["c", "a"], "value": [3, 4]})
     assert joined(kept, new, ["key"]).to_numpy().tolist() == [["a", 4], ["b", 1], ["c", 3]]
+
+
+def test_a_record_that_is_older_than_parts_is_of_whole_rows(make_run, tmp_path):
+    kept, run = tmp_path / "kept", make_run("one", 0, 5.0)
+    older = ("alignment/alignment.parquet", "alignment/alignment_cost.parquet")
+    for name in older:
+        write_table(read_frame(run / name).drop(columns="part"), run / name)
+        (kept / name).parent.mkdir(parents=True, exist_ok=True)
+        write_table(read_frame(run / name), kept / name)
+    write_plain_json(CONFIG, kept / "config.json")
+    restore(kept, tmp_path / "restored")
+    for name in older:
+        assert read_frame(tmp_path / "restored" / name)["part"].tolist() == ["whole"]
+    newer = make_run("other", 0, 4.0)
+    for name in older:
+        write_table(read_frame(newer / name).assign(part="answer"), newer / name)
+    record(newer, kept)
+    for name in older:
+        table = read_frame(kept / name)
+        assert dict(zip(table["part"], table["value"], strict=True)) == {"answer": 4.0, "whole": 5.0}

@@ -28,7 +28,8 @@ def panel(losses: np.ndarray, alignment: np.ndarray, in_domain: np.ndarray | Non
 
 
 COSTS = Costs(
-    {("m", f"{name}.train"): 1.0 for name in "abc"} | {("m", f"e{j}.eval"): 10.0 for j in range(2)},
+    {("m", "whole", f"{name}.train"): 1.0 for name in "abc"}
+    | {("m", "whole", f"e{j}.eval"): 10.0 for j in range(2)},
     lambda panel, train_set: 100.0,
 )
 

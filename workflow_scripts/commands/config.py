@@ -33,7 +33,7 @@ def question_config(
     }
     question = {**question, "labels": {one.name: one.label for one, _ in sides}}
     return _config(question, corpora, list(corpora), shared) | {
-        "alignment": {"metrics": list(metrics), "fewer_rows": True},
+        "alignment": {"metrics": list(metrics), "fewer_rows": True, "answers": []},
         "estimators": {name: {"fewer_rows": True} for name in ("corrected", "published")},
     }
 

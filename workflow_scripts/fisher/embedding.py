@@ -49,12 +49,14 @@ def embed(
     seed: int = 0,
     row_ids: Sequence[str] | None = None,
     end_of_text: int | None = None,
+    answers: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """The embedding of a batch: the diagonal of the Fisher information, one number per row of each weight.
 
     `labels` (rows, T) or (draws, rows, T) take the place of drawn ones. Draws depend on `seed` and `row_ids`;
     without row ids, a row goes by its tokens. `end_of_text` is the token that an estimator hides which hides ends;
-    None where rows have no such token. The model comes back as it was given.
+    None where rows have no such token. `answers` (rows, T) marks tokens: only their predictions are scored, and only
+    they are what a head is fitted to, while everything is read. The model comes back as it was given.
     """
     return measure(
         model,
@@ -67,6 +69,7 @@ def embed(
         seed=seed,
         row_ids=row_ids,
         end_of_text=end_of_text,
+        answers=answers,
     ).embedding
 
 
@@ -82,6 +85,7 @@ def measure(
     seed: int = 0,
     row_ids: Sequence[str] | None = None,
     end_of_text: int | None = None,
+    answers: torch.Tensor | None = None,
     route: Route | None = None,
 ) -> Measurement:
     """`embed`, with the embedding of each draw and the number of scored positions.
@@ -100,8 +104,19 @@ def measure(
         labels = labels if labels.dim() == 3 else labels.unsqueeze(0)
     with _prepared(model, estimator, seed, names), ExitStack() as stack:
         is_hidden = hidden_ends(ids, is_real, estimator, end_of_text)
+        answers = None if answers is None else answers.cpu().bool()
         run = _Run(
-            model, estimator, ids, is_real, is_hidden, names, labels, microbatch, seed, route or survey(model)
+            model,
+            estimator,
+            ids,
+            is_real,
+            is_hidden,
+            answers,
+            names,
+            labels,
+            microbatch,
+            seed,
+            route or survey(model),
         )
         if head_epochs or (run.is_tied_model and not run.is_tied and not run.is_direct):
             stack.enter_context(head_fit.working_head(model, run.is_tied))
@@ -147,6 +162,7 @@ class _Run:
         ids: torch.Tensor,
         is_real: torch.Tensor,
         is_hidden: torch.Tensor,
+        answers: torch.Tensor | None,
         names: list[str],
         labels: torch.Tensor | None,
         microbatch: int,
@@ -176,7 +192,8 @@ class _Run:
             # The head's share of the shared weight then comes with the gradient of whole passes.
             self.is_direct = False
             self._send_generic(tokens)
-        self.scored = scored_positions(is_real, is_hidden, estimator)
+        self.answers = answers
+        self.scored = scored_positions(is_real, is_hidden, estimator, answers)
         # Padding on the right that is not scored cannot reach a real token: no mask is needed.
         is_right_padded = not (self.is_real[:, 1:] & ~self.is_real[:, :-1]).any()
         self.needs_mask = (estimator.score_padding or not is_right_padded) and not bool(self.is_real.all())
@@ -214,6 +231,8 @@ class _Run:
         estimator, model = self.estimator, self.model
         head = model.get_output_embeddings()
         is_label = head_fit.labels_of_head_fit(self.ids, self.is_real, estimator, self.padding_token)
+        if self.answers is not None:
+            is_label &= self.answers
         order = torch.arange(len(self.ids))
         if estimator.square == "row":
             order = torch.tensor(sorted(range(len(self.names)), key=lambda row: self.names[row]))
@@ -272,7 +291,7 @@ class _Run:
                     self.add_generic(totals, rows, length, scores)
         totals, counts = totals.cpu(), counts.cpu()
         if not counts.all():
-            raise ValueError("no position can be scored: no row has two real tokens")
+            raise ValueError("no position can be scored: no row has two real tokens, or none has an answer")
         return Measurement(
             embedding=(totals.sum(0) / counts.sum()).float(),
             by_draw=(totals / counts.unsqueeze(1)).float(),

@@ -53,8 +53,12 @@ def embed_in_turn(
     settings: Sequence[Settings],
     store: ContentStore,
     microbatch: int,
+    answers: bool = False,
 ) -> Iterator[EmbeddedBatch]:
-    """Embed each batch of row numbers with its settings, or take it from the store; progress goes to the log."""
+    """Embed each batch of row numbers with its settings, or take it from the store; progress goes to the log.
+
+    With `answers`, only the answers of pairs are scored.
+    """
     probe = state_digest(model)
     route = survey(model)
     modules = [coordinates for _, _, coordinates in layout(model)]
@@ -67,6 +71,8 @@ def embed_in_turn(
         batch = rows.take(index)
         tokens = int(batch.n_tokens.sum())
         tokens_left -= tokens
+        # Text without prompts is an answer as a whole, and is kept under one name.
+        scored = batch.loss_mask if answers and batch.have_prompts else None
         key = content_key(
             arithmetic=ARITHMETIC,
             probe=probe,
@@ -74,11 +80,12 @@ def embed_in_turn(
             n_tokens=batch.n_tokens,
             row_ids=batch.row_ids,
             settings=asdict(setting),
+            **({} if scored is None else {"answers": scored}),
         )
         found = store.get(key)
         is_kept = found is not None
         if found is None:
-            compute = partial(_computed, model, route, batch, setting, modules)
+            compute = partial(_computed, model, route, batch, setting, modules, scored)
             computed, microbatch = halved_until_it_fits(compute, microbatch)
             store.put(key, computed)
             found = computed
@@ -110,6 +117,7 @@ def _computed(
     batch: Rows,
     setting: Settings,
     modules: Sequence[slice],
+    scored: np.ndarray | None,
     microbatch: int,
 ) -> dict[str, np.ndarray]:
     started = time.perf_counter()
@@ -124,6 +132,7 @@ def _computed(
             seed=setting.seed,
             row_ids=batch.row_ids,
             end_of_text=setting.end_of_text,
+            answers=None if scored is None else torch.from_numpy(scored),
             route=route,
         )
     draws = len(measured.by_draw)

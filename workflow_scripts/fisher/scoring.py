@@ -14,13 +14,21 @@ def hidden_ends(
     return is_real & (ids == end_of_text)
 
 
-def scored_positions(is_real: torch.Tensor, is_hidden: torch.Tensor, estimator: Estimator) -> torch.Tensor:
+def scored_positions(
+    is_real: torch.Tensor,
+    is_hidden: torch.Tensor,
+    estimator: Estimator,
+    answers: torch.Tensor | None = None,
+) -> torch.Tensor:
     """(rows, length) bool: the next position exists and, unless padding is scored, is a real token.
 
-    Neither a hidden end is scored nor the position before it.
+    Neither a hidden end is scored nor the position before it. With `answers` (rows, length), the next position must be
+    one of them.
     """
     scored = torch.ones_like(is_real) if estimator.score_padding else is_real & is_real.roll(-1, dims=1)
     scored = scored & ~(is_hidden | is_hidden.roll(-1, dims=1))
+    if answers is not None:
+        scored &= answers.roll(-1, dims=1)
     scored[:, -1] = False
     return scored
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from workflow_scripts.tokens.rows import Rows, portions_key, token_portions
+from workflow_scripts.tokens.rows import Rows, answer_portions, portions_key, token_portions
 
 Features = dict[str, np.ndarray]
 
@@ -17,26 +17,38 @@ MIXTURES_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch of a set: what a metric may see of it, as far as its `needs` ask for it."""
+    """One batch of a set: what a metric may see of it, as far as its `needs` ask for it.
+
+    Of pairs, either whole rows are compared or the tokens of the answers alone; then prompts are there to be read.
+    """
 
     n_rows: int
     n_tokens: int
     rows: Rows | None = None
-    texts: tuple[str, ...] | None = None  # the decoded rows
+    texts: tuple[str, ...] | None = None  # the decoded rows, or the answers in them
     embedding: np.ndarray | None = None  # diagonal of the Fisher information
     whole: Path | None = None  # the file of a whole set, which is read in portions
+    answers: bool = False  # only tokens of answers are compared, and `n_tokens` counts them
 
     @property
     def content(self) -> dict[str, Any]:
         """All that features can depend on, to name them by; ids of rows and documents are no part of it."""
         if self.whole is not None:
-            return {"whole": portions_key(self.whole)}
+            return {"whole": portions_key(self.whole, self.answers)}
         if self.embedding is not None:
             return {"embedding": self.embedding}
         if self.texts is not None:
             return {"texts": list(self.texts)}
         assert self.rows is not None
-        return {"input_ids": self.rows.input_ids, "n_tokens": self.rows.n_tokens}
+        # Rows without prompts are named alike for both parts, so that nothing is computed twice.
+        marked = {"answers": self.rows.loss_mask} if self.answers else {}
+        return {"input_ids": self.rows.input_ids, "n_tokens": self.rows.n_tokens, **marked}
+
+    @property
+    def compared(self) -> np.ndarray:
+        """(rows, length) bool: true on the tokens that are compared."""
+        assert self.rows is not None
+        return self.rows.loss_mask if self.answers else self.rows.attention_mask
 
     @property
     def length(self) -> int:
@@ -47,12 +59,18 @@ class Batch:
         return self.rows.length
 
     def token_portions(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Token ids and numbers of real tokens of some rows at a time."""
-        if self.whole is not None:
-            yield from token_portions(self.whole)
-        else:
+        """Token ids of some rows at a time, and which of them are compared."""
+        if self.whole is None:
             assert self.rows is not None
-            yield self.rows.input_ids, self.rows.n_tokens
+            yield self.rows.input_ids, self.compared
+        elif self.answers:
+            for (ids, _), (is_answer, _) in zip(
+                token_portions(self.whole), answer_portions(self.whole), strict=True
+            ):
+                yield ids, is_answer
+        else:
+            for ids, n_tokens in token_portions(self.whole):
+                yield ids, np.arange(ids.shape[1])[None, :] < n_tokens[:, None]
 
 
 @dataclass(frozen=True)
@@ -77,12 +95,15 @@ class Metric(ABC):
     parts' alignments, where they do not; "experts" where the metric is a language model, and the mixture's is
     the weighted mean of the parts' probabilities. `mixes_by` says how: features are means over "tokens", or they are
     added up over "rows".
+
+    `answers` says that it can compare the answers of pairs alone: a metric of rows then goes by `Batch.compared`.
     """
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
     symmetric: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]]
+    answers: ClassVar[bool] = False
     mixes: ClassVar[Literal["exact", "experts", "mean"]] = "mean"
     mixes_by: ClassVar[Literal["tokens", "rows"]] = "tokens"
 

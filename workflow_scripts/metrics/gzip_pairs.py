@@ -31,6 +31,7 @@ class GzipPairs(Metric):
     name = "gzip_pairs"
     version = 2
     needs = ("text",)
+    answers = True
 
     def features(self, batch: Batch) -> Features:
         assert batch.texts is not None

@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 
 
 class HiddenStateCosine(Metric):
-    """cos(mean state of a, mean state of b), the state being the one that the probe's output head reads."""
+    """cos(mean state of a, mean state of b), the state being the one that the probe's output head reads.
+
+    Of answers the mean is over their tokens; the probe reads the prompts before them.
+    """
 
     name = "hidden_state_cosine"
     needs = ("rows", "probe")
+    answers = True
     mixes = "exact"
 
     @cached_property
@@ -33,7 +37,7 @@ class HiddenStateCosine(Metric):
 
     def features(self, batch: Batch) -> Features:
         assert batch.rows is not None
-        return {"state": mean_hidden_state(self.probe, batch.rows)}
+        return {"state": mean_hidden_state(self.probe, batch.rows, batch.compared)}
 
     def compare(self, source: Features, target: Features) -> float:
         a, b = source["state"], target["state"]

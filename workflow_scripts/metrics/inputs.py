@@ -9,7 +9,8 @@ from workflow_scripts.errors import UserError
 from workflow_scripts.metrics.base import Batch
 from workflow_scripts.storage.tables import open_table, read_table
 from workflow_scripts.tokens.batches import batch_indices
-from workflow_scripts.tokens.rows import Rows, read_rows, token_portions
+from workflow_scripts.tokens.parts import ANSWER, WHOLE
+from workflow_scripts.tokens.rows import Rows, answer_portions, read_rows, token_portions
 from workflow_scripts.tokens.text_tokenizer import TextTokenizer
 
 FEWEST_BATCHES = 4
@@ -56,25 +57,40 @@ def row_batches(
     rows_per_batch: int,
     seed: int,
     tokenizer: TextTokenizer | None = None,
+    part: str = WHOLE,
 ) -> list[Batch]:
-    """Draw the batches of a set from its rows; with a tokenizer, decode them too."""
+    """Draw the batches of a set from its rows; with a tokenizer, decode them too.
+
+    For the part of answers the rows are the same. Text without prompts is an answer as a whole.
+    """
     rows = read_set_rows(path)
     indices = compared_indices(path, len(rows), batches, rows_per_batch, seed)
-    chosen = [rows.take(index) for index in indices]
-    return [
-        Batch(
-            len(one), int(one.n_tokens.sum()), rows=one, texts=decoded(one, tokenizer) if tokenizer else None
-        )
-        for one in chosen
-    ]
+    return [_batch(path, rows.take(index), tokenizer, part) for index in indices]
 
 
-def whole_set(path: str | Path) -> Batch:
+def _batch(path: str | Path, rows: Rows, tokenizer: TextTokenizer | None, part: str) -> Batch:
+    if part == ANSWER and rows.have_prompts:
+        texts = decoded_answers(rows, tokenizer) if tokenizer else None
+        if not rows.loss_mask.any() or texts == ():
+            raise UserError(
+                f"{path}: none of the {len(rows)} rows of a batch holds an answer, so answers cannot be compared; "
+                "give batches more rows, or leave measures out of alignment.answers"
+            )
+        return Batch(len(rows), int(rows.loss_mask.sum()), rows=rows, texts=texts, answers=True)
+    texts = decoded(rows, tokenizer) if tokenizer else None
+    return Batch(len(rows), int(rows.n_tokens.sum()), rows=rows, texts=texts)
+
+
+def whole_set(path: str | Path, part: str = WHOLE) -> Batch:
     """All rows of a set as one batch, which is read in portions."""
     n_rows = n_tokens = 0
     for input_ids, real in token_portions(path):
         n_rows += len(input_ids)
         n_tokens += int(real.sum())
+    if part == ANSWER:
+        of_answers = sum(int(is_answer.sum()) for is_answer, _ in answer_portions(path))
+        if of_answers < n_tokens:
+            return Batch(n_rows, of_answers, whole=Path(path), answers=True)
     return Batch(n_rows, n_tokens, whole=Path(path))
 
 
@@ -91,12 +107,30 @@ def decoded(rows: Rows, tokenizer: TextTokenizer) -> tuple[str, ...]:
     return tuple(tokenizer.batch_decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
 
+def decoded_answers(rows: Rows, tokenizer: TextTokenizer) -> tuple[str, ...]:
+    """The answers of each row that has some, each on a line of its own."""
+    spans, owners = [], []
+    for number, (row, is_answer) in enumerate(zip(rows.input_ids, rows.loss_mask, strict=True)):
+        borders = np.flatnonzero(np.diff(is_answer, prepend=False, append=False)).reshape(-1, 2)
+        spans += [row[start:end].tolist() for start, end in borders]
+        owners += [number] * len(borders)
+    if not spans:
+        return ()
+    texts = tokenizer.batch_decode(spans, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    of_rows: dict[int, list[str]] = {}
+    for owner, text in zip(owners, texts, strict=True):
+        of_rows.setdefault(owner, []).append(text)
+    joined = ("\n".join(answers) for answers in of_rows.values())
+    return tuple(text for text in joined if text.strip())
+
+
 def embedding_batches(
-    path: str | Path, batches: int, rows_per_batch: int, fewer_rows: bool = False
+    path: str | Path, batches: int, rows_per_batch: int, fewer_rows: bool = False, part: str = WHOLE
 ) -> list[Batch]:
     """The first batches of a file of Fisher embeddings, drawn with the same seed as those of rows.
 
-    With `fewer_rows` they may be smaller than asked for, where the set was.
+    With `fewer_rows` they may be smaller than asked for, where the set was. Of answers only scored positions count as
+    tokens.
     """
     if not Path(path).is_file():
         raise UserError(f"no file of embeddings at {path}")
@@ -115,7 +149,8 @@ def embedding_batches(
                 f"{path} has batches of {len(row_ids)} rows, and --rows-per-batch asks for {rows_per_batch}"
             )
         # The last token of a row is read but not scored: one token more than scored positions.
-        found.append(Batch(len(row_ids), int(n_scored) + len(row_ids), embedding=embedding))
+        only_read = len(row_ids) if part == WHOLE else 0
+        found.append(Batch(len(row_ids), int(n_scored) + only_read, embedding=embedding))
     return found
 
 

@@ -13,10 +13,12 @@ from workflow_scripts.metrics.calibration import calibrate
 from workflow_scripts.metrics.intervals import Estimate, between_sets, given_source, within_set
 from workflow_scripts.metrics.pieces import FeaturedSet, Pieces
 from workflow_scripts.storage.content_store import ContentStore
+from workflow_scripts.tokens.parts import WHOLE
 
 ALIGNMENT_SCHEMA = pa.schema(
     [
         ("metric", pa.string()),
+        ("part", pa.string()),  # of pairs: whole rows, or answers alone
         ("source", pa.string()),
         ("target", pa.string()),
         ("alignment", pa.float64()),
@@ -34,7 +36,11 @@ ALIGNMENT_SCHEMA = pa.schema(
         ("why_not_calibrated", pa.string()),
     ]
 )
-COST_SCHEMA = pa.schema([("metric", pa.string()), ("set", pa.string()), ("seconds", pa.float64())])
+COST_SCHEMA = pa.schema(
+    [("metric", pa.string()), ("part", pa.string()), ("set", pa.string()), ("seconds", pa.float64())]
+)
+ALIGNMENT_KEYS = ["metric", "part", "source", "target"]
+COST_KEYS = ["metric", "part", "set"]
 
 
 def align_all(
@@ -45,8 +51,9 @@ def align_all(
     store: ContentStore,
     seconds_before: Mapping[str, float],
     whole_sets: Mapping[str, Batch],
+    part: str = WHOLE,
 ) -> tuple[pa.Table, pa.Table]:
-    """The alignment table and the cost table of one metric.
+    """The alignment table and the cost table of one metric for one part, of which the batches are.
 
     The seconds of a set are those of its features and half of those of each of its comparisons, so that
     they add up to the cost of the whole matrix; pieces that were kept count with what they cost when they
@@ -93,6 +100,7 @@ def align_all(
     frame = pd.DataFrame(
         {
             "metric": metric.name,
+            "part": part,
             "source": source,
             "target": target,
             "alignment": estimate.point,
@@ -106,7 +114,9 @@ def align_all(
         for (source, target), estimate in sorted(estimates.items())
     )
     frame = calibrate(frame, floors, floor_set).sort_values(["source", "target"])
-    costs = pd.DataFrame({"metric": metric.name, "set": list(seconds), "seconds": list(seconds.values())})
+    costs = pd.DataFrame(
+        {"metric": metric.name, "part": part, "set": list(seconds), "seconds": list(seconds.values())}
+    )
     return (
         pa.Table.from_pandas(frame, schema=ALIGNMENT_SCHEMA, preserve_index=False),
         pa.Table.from_pandas(costs, schema=COST_SCHEMA, preserve_index=False),
@@ -114,7 +124,7 @@ def align_all(
 
 
 def joined(tables: Sequence[pa.Table], order: list[str]) -> pa.Table:
-    """Tables of several metrics as one, sorted by the columns that name a row; no row may come twice."""
+    """Several tables as one, sorted by the columns that name a row; no row may come twice."""
     table = pa.concat_tables(tables).sort_by([(column, "ascending") for column in order])
     repeated = table.select(order).to_pandas().duplicated()
     if repeated.any():

@@ -68,6 +68,7 @@ class NgramCrossEntropy(Metric):
     version = 2
     symmetric = False
     needs = ("rows", "vocabulary")
+    answers = True
     mixes = "exact"
     mixes_by = "rows"
 
@@ -84,20 +85,21 @@ class NgramCrossEntropy(Metric):
 
         An n-gram is one integer, its tokens the digits to the base of vocabulary + 1; the last digit value stands
         for the places before the first token of a row. N-grams of one history stand together, `followers` of
-        them. `endings` says where in the next lower order an n-gram without its oldest token stands.
+        them. `endings` says where in the next lower order an n-gram without its oldest token stands. Of answers,
+        n-grams count that end within one: the prompt is history.
         """
         assert batch.rows is not None
         base = self.resources.vocabulary_size + 1
         ids = batch.rows.input_ids.astype(np.int64)
         padded = np.pad(ids, ((0, 0), (ORDER - 1, 0)), constant_values=base - 1)
-        real = batch.rows.attention_mask
+        compared = batch.compared
         features: Features = {}
         history = np.zeros_like(ids)
         for order in range(1, ORDER + 1):
             if order > 1:
                 start = ORDER - order
                 history = history + padded[:, start : start + ids.shape[1]] * base ** (order - 2)
-            grams, counts = np.unique((history * base + ids)[real], return_counts=True)
+            grams, counts = np.unique((history * base + ids)[compared], return_counts=True)
             histories, first = np.unique(grams // base, return_index=True)
             features |= {
                 f"grams{order}": grams,

@@ -5,18 +5,20 @@ from typing import Any, ClassVar
 import numpy as np
 
 from workflow_scripts.metrics.base import Batch, Features, Metric
-from workflow_scripts.ngrams.kneser_ney import counted, fit, ngrams, probabilities
+from workflow_scripts.ngrams.kneser_ney import counted, fit, ngrams_at, probabilities
 
 
 class NgramWhole(Metric):
     """Mean over the target's tokens of log p(w | h), in nats, p a Kneser-Ney model of all rows of the source.
 
-    A set reads its own batches with a model of all rows but those of the batch.
+    A set reads its own batches with a model of all rows but those of the batch. Of answers, n-grams count that end
+    within one: the prompt is history.
     """
 
     name = "ngram_whole"
     symmetric = False
     needs: ClassVar[tuple[str, ...]] = ("rows", "whole", "vocabulary")
+    answers = True
     mixes = "experts"
     order: ClassVar[int] = 2
 
@@ -25,9 +27,8 @@ class NgramWhole(Metric):
 
     def features(self, batch: Batch) -> Features:
         size = self.resources.vocabulary_size
-        grams, counts = counted(
-            ngrams(ids, n_tokens, self.order, size) for ids, n_tokens in batch.token_portions()
-        )
+        portions = batch.token_portions()
+        grams, counts = counted(ngrams_at(ids, compared, self.order, size) for ids, compared in portions)
         return self._model(grams, counts)
 
     def _model(self, grams: np.ndarray, counts: np.ndarray) -> Features:

@@ -1,17 +1,23 @@
 """What the programs that run one metric share: their options, the metric that these name, and how it reads sets."""
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from workflow_scripts.errors import UserError
 from workflow_scripts.metrics.base import Batch, Metric, Resources
 from workflow_scripts.metrics.inputs import check_batches, embedding_batches, row_batches
 from workflow_scripts.metrics.registry import metric_class
+from workflow_scripts.tokens.parts import WHOLE
 from workflow_scripts.tokens.text_tokenizer import open_tokenizer
 
-ReadBatches = Callable[[Path, int, int], list[Batch]]
-"""Path of a set, batches, rows per batch."""
+
+class ReadBatches(Protocol):
+    """Reads the batches of a set."""
+
+    def __call__(
+        self, path: Path, batches: int, rows_per_batch: int, /, part: str = WHOLE
+    ) -> list[Batch]: ...
 
 
 def open_metric(arguments: argparse.Namespace) -> tuple[Metric, ReadBatches]:
@@ -29,11 +35,11 @@ def open_metric(arguments: argparse.Namespace) -> tuple[Metric, ReadBatches]:
     reads_tokenizer = {"text", "vocabulary"} & set(metric_type.needs)
     tokenizer = open_tokenizer(arguments.tokenizer) if reads_tokenizer else None
 
-    def read(path: Path, batches: int, rows_per_batch: int) -> list[Batch]:
+    def read(path: Path, batches: int, rows_per_batch: int, /, part: str = WHOLE) -> list[Batch]:
         if metric_type.estimator():
-            return embedding_batches(path, batches, rows_per_batch, arguments.fewer_rows)
+            return embedding_batches(path, batches, rows_per_batch, arguments.fewer_rows, part)
         decoder = tokenizer if "text" in metric_type.needs else None
-        return row_batches(path, batches, rows_per_batch, arguments.seed, decoder)
+        return row_batches(path, batches, rows_per_batch, arguments.seed, decoder, part)
 
     resources = Resources(
         vocabulary_size=len(tokenizer) if tokenizer else 0,

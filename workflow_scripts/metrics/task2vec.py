@@ -17,6 +17,7 @@ class Task2Vec(Metric):
 
     name = "task2vec"
     needs: ClassVar[tuple[str, ...]] = ("embeddings:corrected",)
+    answers: ClassVar[bool] = True
     epsilon: ClassVar[float | None] = None  # of the distance; None is the relative form
     mixes: ClassVar[Literal["exact", "experts", "mean"]] = "exact"
 

@@ -23,6 +23,7 @@ class TfidfCosine(Metric):
 
     name = "tfidf_cosine"
     needs = ("text",)
+    answers = True
     mixes = "exact"
     mixes_by = "rows"
 

@@ -8,7 +8,6 @@ from scipy.special import xlogy
 from workflow_scripts.metrics.base import Batch, Features, Metric
 from workflow_scripts.metrics.token_counts import (
     dense_counts,
-    real_tokens,
     shared_vocabulary,
     sparse_counts,
 )
@@ -23,11 +22,12 @@ class UnigramJS(Metric):
 
     name = "unigram_js"
     needs = ("rows",)
+    answers = True
     mixes = "exact"
 
     def features(self, batch: Batch) -> Features:
         assert batch.rows is not None
-        ids, counts = np.unique(real_tokens(batch.rows.input_ids, batch.rows.n_tokens), return_counts=True)
+        ids, counts = np.unique(batch.rows.input_ids[batch.compared], return_counts=True)
         return {"ids": ids, "frequencies": counts / counts.sum()}
 
     def compare(self, source: Features, target: Features) -> float:

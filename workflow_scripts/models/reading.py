@@ -14,22 +14,25 @@ if TYPE_CHECKING:
 ROWS_AT_ONCE = 8
 
 
-def _portions(rows: Rows) -> Iterator[tuple["torch.Tensor", "torch.Tensor"]]:
-    """Ids and mask of a few rows at a time."""
+def _portions(rows: Rows) -> Iterator[tuple[slice, "torch.Tensor", "torch.Tensor"]]:
+    """Places, ids and mask of a few rows at a time."""
     import torch
 
     for start in range(0, len(rows), ROWS_AT_ONCE):
-        portion = rows.take(np.arange(start, min(start + ROWS_AT_ONCE, len(rows))))
-        yield torch.from_numpy(portion.input_ids).long(), torch.from_numpy(portion.attention_mask)
+        places = slice(start, min(start + ROWS_AT_ONCE, len(rows)))
+        portion = rows.take(np.arange(places.start, places.stop))
+        yield places, torch.from_numpy(portion.input_ids).long(), torch.from_numpy(portion.attention_mask)
 
 
-def mean_hidden_state(model: "PreTrainedModel", rows: Rows) -> np.ndarray:
-    """Mean over all real tokens of the hidden state before the output head."""
+def mean_hidden_state(model: "PreTrainedModel", rows: Rows, averaged: np.ndarray) -> np.ndarray:
+    """Mean hidden state before the output head, over the real tokens where `averaged` (rows, length) is true."""
+    import torch
+
     total = np.zeros(model.config.hidden_size)
-    for input_ids, mask in _portions(rows):
+    for places, input_ids, mask in _portions(rows):
         states = model.base_model(input_ids=input_ids, attention_mask=mask.long()).last_hidden_state
-        total += states[mask].double().sum(dim=0).numpy()
-    return total / rows.n_tokens.sum()
+        total += states[torch.from_numpy(averaged[places])].double().sum(dim=0).numpy()
+    return total / averaged.sum()
 
 
 def mean_loss(model: "PreTrainedModel", rows: Rows) -> float:
@@ -37,7 +40,7 @@ def mean_loss(model: "PreTrainedModel", rows: Rows) -> float:
     from torch.nn.functional import cross_entropy
 
     total = 0.0
-    for input_ids, mask in _portions(rows):
+    for _, input_ids, mask in _portions(rows):
         logits = model(input_ids=input_ids, attention_mask=mask.long()).logits[:, :-1]
         scored = mask[:, 1:]
         total += cross_entropy(logits[scored], input_ids[:, 1:][scored], reduction="sum").item()

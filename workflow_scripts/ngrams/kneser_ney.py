@@ -36,13 +36,19 @@ EMPTY_HISTORY = 0
 
 def ngrams(input_ids: np.ndarray, n_tokens: np.ndarray, order: int, vocabulary_size: int) -> np.ndarray:
     """The n-gram that ends at each real token."""
+    is_real = np.arange(input_ids.shape[1])[None, :] < n_tokens[:, None]
+    return ngrams_at(input_ids, is_real, order, vocabulary_size)
+
+
+def ngrams_at(input_ids: np.ndarray, ends: np.ndarray, order: int, vocabulary_size: int) -> np.ndarray:
+    """The n-gram that ends at each place where `ends` (rows, length) is true."""
     base = vocabulary_size + 1
     ids = np.pad(input_ids.astype(np.int64), ((0, 0), (order - 1, 0)), constant_values=base - 1)
     length = input_ids.shape[1]
     codes = np.zeros(input_ids.shape, dtype=np.int64)
     for start in range(order):
         codes = codes * base + ids[:, start : start + length]
-    return codes[np.arange(length)[None, :] < n_tokens[:, None]]
+    return codes[ends]
 
 
 def counted(portions: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from workflow_scripts.corpora.columns import RowReader
 from workflow_scripts.errors import UserError
-from workflow_scripts.metrics.registry import metric_names
+from workflow_scripts.metrics.registry import metric_class, metric_names
 from workflow_scripts.plan.corpus_graph import CorpusGraph
 from workflow_scripts.plan.experiments import is_recorded, recorded, trained, training_corpora
 from workflow_scripts.plan.models import check_models
@@ -58,6 +58,13 @@ def _one_of(value: str, allowed: Iterable[str], key: str) -> None:
 def _check_metrics(config: dict[str, Any]) -> None:
     for name in config["alignment"]["metrics"]:
         _one_of(name, metric_names(), "alignment.metrics")
+    able = [name for name in config["alignment"]["metrics"] if metric_class(name).answers]
+    for name in config["alignment"]["answers"] or []:
+        _one_of(name, config["alignment"]["metrics"], "alignment.answers")
+        if name not in able:
+            raise UserError(
+                f"alignment.answers = {name}: it compares whole pairs only; allowed: {', '.join(able)}"
+            )
 
 
 def _check_corpora(config: dict[str, Any]) -> None:

@@ -49,6 +49,12 @@ class CorpusGraph:
             return str(spec["kind"]).startswith("pairs_")
         return "completion" in spec or "completion_template" in spec
 
+    def has_pairs(self, name: str) -> bool:
+        """Whether rows may hold pairs: also those of a mixture of pairs with other text."""
+        if self.specs[name]["source"] == "mixture":
+            return any(map(self.has_pairs, self.parents(name)))
+        return self.is_paired(name)
+
     @cached_property
     def needed(self) -> list[str]:
         """Every corpus that something names, and the corpora that those are made of."""

@@ -40,7 +40,7 @@ class RunPlan:
         self.corpora = CorpusGraph(config)
         self.tokens = Tokens(config, self.files)
         self.probe = Probe(config, self.files)
-        self.sets = MeasuredSets(config)
+        self.sets = MeasuredSets(config, self.corpora)
         self.fisher = Fisher(config, self.files, self.probe, self.sets)
         self.alignment = Alignment(config, self.files, self.tokens, self.fisher, self.sets)
         self.training = Training(config, self.files, self.corpora, self.probe)

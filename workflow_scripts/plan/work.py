@@ -10,6 +10,7 @@ from workflow_scripts.plan.rules import RULES
 from workflow_scripts.plan.run_plan import RunPlan
 from workflow_scripts.plan.sources import expected_bytes, largest_bytes
 from workflow_scripts.plan.stages.files import SetName
+from workflow_scripts.tokens.parts import ANSWER
 
 # What one core reads: building hashes and compares texts, the tokenizer encodes them.
 _BUILT_PER_SECOND = 10e6
@@ -236,7 +237,7 @@ def _passes(plan: RunPlan, estimator: str) -> float:
 
 
 def _embedded_rows(plan: RunPlan, estimator: str) -> dict[str, int]:
-    """Rows that are embedded of each set, all batches together; fewer where a set is known to have fewer."""
+    """Rows that each embedding is of, all batches together; fewer where a set is known to have fewer."""
     found = {}
     settings = plan.fisher.settings(estimator)
     for name in plan.sets.names:
@@ -246,6 +247,9 @@ def _embedded_rows(plan: RunPlan, estimator: str) -> dict[str, int]:
         if settings["fewer_rows"] and documents:
             rows = min(rows, documents)
         found[measured] = rows * settings["batches"]
+        if estimator in plan.fisher.of_answers and name in plan.sets.with_answers:
+            # The same under another name where pairs are scored by their answers, too.
+            found[plan.fisher.embedded(name, estimator, ANSWER)] = rows * settings["batches"]
     return found
 
 

@@ -22,11 +22,12 @@ from workflow_scripts.storage.tables import (
     write_plain_json,
     write_table,
 )
+from workflow_scripts.tokens.parts import with_part
 
 # Each table with the columns that tell its rows apart.
 TABLES = {
-    "alignment/alignment.parquet": ["metric", "source", "target"],
-    "alignment/alignment_cost.parquet": ["metric", "set"],
+    "alignment/alignment.parquet": ["metric", "part", "source", "target"],
+    "alignment/alignment_cost.parquet": ["metric", "part", "set"],
     "losses/loss_summary.parquet": ["experiment", "train_set", "eval_set", "part", "tokens", "seed"],
 }
 # Only runs that train have it.
@@ -144,8 +145,9 @@ def _joined_missing(kept: Path, new: Path) -> dict[str, list[Any]]:
 
 
 def _recorded_table(path: Path) -> pd.DataFrame:
-    """A recorded table as it is: git holds its checksum, and older ones carry none of their own."""
-    return pq.ParquetFile(path).read().replace_schema_metadata(None).to_pandas()
+    """A recorded table: git holds its checksum, and older ones carry none of their own."""
+    table = pq.ParquetFile(path).read().replace_schema_metadata(None).to_pandas()
+    return with_part(table) if "part" in TABLES.get(str(path.relative_to(path.parents[1])), ()) else table
 
 
 def _compact(mixtures: pd.DataFrame) -> pd.DataFrame:

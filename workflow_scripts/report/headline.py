@@ -3,6 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from workflow_scripts.report.wording import plain
+from workflow_scripts.tokens.parts import WHOLE
+
 PAPER_METRICS = ("task2vec", "task2vec_published", "task2vec_body")
 # A reader looks through as many names, in a legend or down an axis; recorded experiments may have hundreds.
 MOST_TRAIN_SETS = 60
@@ -74,6 +77,16 @@ def experiments_and_parts(correlation: pd.DataFrame) -> list[tuple[str, str]]:
         for experiment, found in parts.items()
         for part in sorted(found, key=lambda part: (part != "whole", part))
     ]
+
+
+def which_alignment(rows: pd.DataFrame) -> str:
+    """Of losses of answers, which alignment stands beside them; nothing where it is of whole rows by every measure."""
+    metrics = rows.drop_duplicates("metric")
+    of_whole = metrics[metrics["alignment_part"] == WHOLE]
+    if len(of_whole) == len(metrics):
+        return ""
+    names = ", ".join(plain(name) for name in of_whole["metric"])
+    return f" Alignment is of the answers alone{f'; of whole pairs by {names}' if names else ''}."
 
 
 def choice_means(choice: pd.DataFrame) -> pd.DataFrame:

@@ -26,6 +26,7 @@ CHOICE_TYPES = {
     "tokens": "int64",
     "candidates": "str",
     "metric": "str",
+    "alignment_part": "str",
     "eval_set": "str",
     "chosen": "str",
     "best": "str",
@@ -45,14 +46,15 @@ CHOICE_TYPES = {
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds of a metric on a set, and of training one model on a training set up to a budget; NaN if unknown."""
+    """Seconds of a metric on a part of a set, and of training one model up to a budget; NaN if unknown."""
 
-    metric_on_set: Mapping[tuple[str, str], float]
+    metric_on_set: Mapping[tuple[str, str, str], float]
     training: Callable[[Panel, str], float]
 
     def of_metric(self, metric: str, panel: Panel, train_sets: list[str], eval_sets: list[str]) -> float:
         sets = [f"{name}.train" for name in train_sets] + [f"{name}.eval" for name in eval_sets]
-        return sum(self.metric_on_set.get((metric, name), NAN) for name in sets)
+        part = panel.alignment_part(metric)
+        return sum(self.metric_on_set.get((metric, part, name), NAN) for name in sets)
 
     def of_training(self, panel: Panel, train_sets: list[str]) -> float:
         return sum(self.training(panel, name) for name in train_sets)
@@ -75,6 +77,7 @@ def choices(panel: Panel, costs: Costs) -> list[dict[str, Any]]:
         grids: dict[str, Grid] = {**panel.alignments, BLIND: np.zeros_like(panel.loss)}
         for metric, alignment in grids.items():
             key = {**panel.key, "candidates": candidates, "metric": metric}
+            key["alignment_part"] = panel.alignment_part(metric) if metric != BLIND else ""
             rows += [{**key, **row} for row in _rows_of_metric(panel, metric, alignment, allowed, costs)]
     return rows
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from workflow_scripts.errors import UserError
 from workflow_scripts.statistics.correlation import Grid
 from workflow_scripts.statistics.grids import grid_of
+from workflow_scripts.tokens.parts import WHOLE, with_part
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +93,9 @@ def _experiment(entry: dict[str, Any]) -> Experiment:
 class Panel:
     """The losses of one experiment at one budget and part, and the alignments of the same pairs by each metric.
 
-    Grids are training sets x evaluation sets, NaN where a pair is missing; losses have the seeds in front.
+    Alignments are of the part that the losses are of, by every metric that was measured for it; by the others they are
+    of whole rows. Grids are training sets x evaluation sets, NaN where a pair is missing; losses have the seeds in
+    front.
     """
 
     experiment: Experiment
@@ -104,10 +107,16 @@ class Panel:
     alignments: dict[str, Grid]
     in_domain: NDArray[np.bool_]
     note: str
+    of_whole: Mapping[str, Grid] = field(default_factory=dict)
+    """Alignments of whole rows, by the metrics whose `alignments` are of another part."""
+
+    def alignment_part(self, metric: str) -> str:
+        """The part that `alignments` of a metric are of."""
+        return self.part if metric in self.of_whole else WHOLE
 
     @property
     def key(self) -> dict[str, Any]:
-        """The columns that say which panel a row of a table is about."""
+        """The columns that say which panel a row of a table is about; `part` is that of the losses."""
         return {"experiment": self.experiment.name, "part": self.part, "tokens": self.tokens}
 
     @property
@@ -171,6 +180,15 @@ def _panel(
     eval_sets = tuple(name for name in experiment.eval_sets if name in seen_eval)
     absent = [name for name in wanted if name not in train_sets]
     metrics = sorted(pairs["metric"].unique())
+    of_part = alignments_for(part, pairs, train_sets, eval_sets)
+    whole = pairs[pairs["part"] == WHOLE]
+    beside = sorted(of_part.loc[of_part["part"] != WHOLE, "metric"].unique())
+
+    def grids(rows: pd.DataFrame, names: Sequence[str]) -> dict[str, Grid]:
+        return {
+            name: grid_of(rows[rows["metric"] == name], "alignment", train_sets, eval_sets) for name in names
+        }
+
     return Panel(
         experiment=experiment,
         part=part,
@@ -180,16 +198,24 @@ def _panel(
         losses=np.stack(
             [grid_of(rows, "loss", train_sets, eval_sets) for _, rows in losses.groupby("seed", sort=True)]
         ),
-        alignments={
-            metric: grid_of(pairs[pairs["metric"] == metric], "alignment", train_sets, eval_sets)
-            for metric in metrics
-        },
+        alignments=grids(of_part, metrics),
         in_domain=np.array(
             [[experiment.in_domain(train, target) for target in eval_sets] for train in train_sets],
             dtype=bool,
         ).reshape(len(train_sets), len(eval_sets)),
         note=f"without {', '.join(absent)}: no losses or no alignment" if absent else "",
+        of_whole=grids(whole, beside),
     )
+
+
+def alignments_for(
+    part: str, pairs: pd.DataFrame, train_sets: Sequence[str], eval_sets: Sequence[str]
+) -> pd.DataFrame:
+    """Alignments of these sets to hold beside losses of a part: of that part by metrics measured for it, else whole."""
+    own = pairs[pairs["train_set"].isin(train_sets) & pairs["eval_set"].isin(eval_sets)]
+    of_part = own[own["part"] == part]
+    others = own[(own["part"] == WHOLE) & ~own["metric"].isin(of_part["metric"])]
+    return pd.concat([of_part, others])
 
 
 def _mean_over_seeds(losses: NDArray[np.float64]) -> Grid:
@@ -201,7 +227,8 @@ def _mean_over_seeds(losses: NDArray[np.float64]) -> Grid:
 
 def as_pairs(table: pd.DataFrame) -> pd.DataFrame:
     """Rows whose source is a train side and whose target is an eval side, named by corpus."""
-    chosen = table[table["source"].str.endswith(".train") & table["target"].str.endswith(".eval")]
+    chosen = with_part(table)
+    chosen = chosen[chosen["source"].str.endswith(".train") & chosen["target"].str.endswith(".eval")]
     return chosen.assign(
         train_set=chosen["source"].str.removesuffix(".train"),
         eval_set=chosen["target"].str.removesuffix(".eval"),
@@ -216,13 +243,13 @@ def with_mixtures(alignment: pd.DataFrame, mixtures: Sequence[pd.DataFrame]) -> 
         )
         for table in mixtures
     ]
-    return pd.concat([alignment, *sides], ignore_index=True)
+    return pd.concat([with_part(alignment), *map(with_part, sides)], ignore_index=True)
 
 
 def points(alignment: pd.DataFrame, losses: pd.DataFrame, experiments: Sequence[Experiment]) -> pd.DataFrame:
     """What scatter plots draw: alignment and mean loss per experiment, metric, pair of sets, part and budget."""
     pairs = as_pairs(alignment).rename(columns=ALIGNMENT_COLUMNS)
-    pairs = pairs[["metric", "train_set", "eval_set", *ALIGNMENT_COLUMNS.values()]]
+    pairs = pairs[["metric", "part", "train_set", "eval_set", *ALIGNMENT_COLUMNS.values()]]
     found = []
     for experiment in experiments:
         means = (
@@ -231,7 +258,8 @@ def points(alignment: pd.DataFrame, losses: pd.DataFrame, experiments: Sequence[
             .agg(loss="mean", loss_sd="std", n_seeds="count")
             .reset_index()
         )
-        joined = means.merge(pairs, on=["train_set", "eval_set"], how="inner")
+        parts = sorted(means["part"].unique()) or [WHOLE]
+        joined = pd.concat(_with_alignments(means[means["part"] == part], part, pairs) for part in parts)
         joined["kind"] = experiment.kind
         joined["fraction"] = joined["train_set"].map(experiment.fractions).astype(float)
         joined["in_domain"] = [
@@ -244,6 +272,12 @@ def points(alignment: pd.DataFrame, losses: pd.DataFrame, experiments: Sequence[
     return pd.concat(found)[list(POINT_TYPES)].sort_values(order, ignore_index=True).astype(POINT_TYPES)
 
 
+def _with_alignments(means: pd.DataFrame, part: str, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Mean losses of a part with the alignments to hold beside them, a row a metric."""
+    found = alignments_for(part, pairs, means["train_set"], means["eval_set"])
+    return means.merge(found.rename(columns={"part": "alignment_part"}), on=["train_set", "eval_set"])
+
+
 POINT_TYPES = {
     "experiment": "str",
     "kind": "str",
@@ -253,6 +287,7 @@ POINT_TYPES = {
     "part": "str",
     "tokens": "int64",
     "fraction": "float64",
+    "alignment_part": "str",
     **dict.fromkeys(ALIGNMENT_COLUMNS.values(), "float64"),
     "loss": "float64",
     "loss_sd": "float64",

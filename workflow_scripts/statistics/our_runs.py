@@ -15,10 +15,12 @@ from workflow_scripts.statistics.experiments import Panel
 from workflow_scripts.statistics.intervals import FEWEST_FAMILIES
 from workflow_scripts.statistics.permutation import CHUNK_CELLS
 from workflow_scripts.statistics.resampling import Resamples, cluster_resamples
+from workflow_scripts.tokens.parts import WHOLE
 
 KEY_TYPES = {"experiment": "str", "part": "str", "tokens": "int64", "metric": "str", "scope": "str"}
 CORRELATION_TYPES = {
     **KEY_TYPES,
+    "alignment_part": "str",
     "statistic": "str",
     "given": "str",
     **dict.fromkeys(("value", "ci_low", "ci_high", "bootstrap_low", "bootstrap_high"), "float64"),
@@ -33,6 +35,8 @@ WITH_CONTROLS: dict[str, Centring] = {
     "within": "within_eval",
     "double_centred": "double_centred",
 }
+OF_WHOLE = "pearson_r_of_whole"
+"""r of the alignment of whole rows, where alignment is of another part: what that part changes."""
 HOLM_FAMILY = ["experiment", "part", "tokens", "scope", "statistic"]
 
 
@@ -87,13 +91,15 @@ def analyse_panel(panel: Panel, covariates: Mapping[str, Grid], settings: Settin
             key = {**panel.key, "metric": metric, "scope": scope.name}
             for statistic, given, found in _associations(panel, metric, scope, covariates, settings):
                 row = {**key, "statistic": statistic, "given": given, **found.row()}
+                row["alignment_part"] = WHOLE if statistic == OF_WHOLE else panel.alignment_part(metric)
                 row["note"] = "; ".join(filter(None, (found.note, panel.note)))
                 correlations.append(row)
                 if statistic == "pearson_r":
                     row |= _bootstrap_interval(alignment, resamples, scope, found.n_families)
                     left_out += [{**key, **entry} for entry in _left_out(panel, found)]
             if scope.centring == "pooled":
-                correlations.append({**key, **_variance_between(panel, alignment, scope)})
+                row = {**key, "alignment_part": panel.alignment_part(metric)}
+                correlations.append({**row, **_variance_between(panel, alignment, scope)})
     return Analysis(correlations, left_out)
 
 
@@ -130,7 +136,7 @@ def _associations(
     """(statistic, what is given, association) of one metric in one scope."""
     alignment = panel.alignments[metric]
 
-    def found(controls: Sequence[Grid] = (), rank: bool = False) -> Association:
+    def found(controls: Sequence[Grid] = (), rank: bool = False, alignment: Grid = alignment) -> Association:
         return associate(
             alignment,
             panel.loss,
@@ -143,6 +149,8 @@ def _associations(
         )
 
     yield "pearson_r", "", found()
+    if metric in panel.of_whole:
+        yield OF_WHOLE, "", found(alignment=panel.of_whole[metric])
     yield "spearman", "", found(rank=True)
     if covariates:
         names = chosen_covariates(covariates, alignment, panel.loss, scope, panel.family_numbers)

@@ -40,6 +40,11 @@ class Rows:
         """True on real tokens."""
         return np.arange(self.length)[None, :] < self.n_tokens[:, None]
 
+    @property
+    def have_prompts(self) -> bool:
+        """Whether some real token belongs to no answer."""
+        return bool((self.attention_mask & ~self.loss_mask).any())
+
     def take(self, index: np.ndarray) -> "Rows":
         """The rows at `index`, in that order."""
         return Rows(
@@ -102,19 +107,31 @@ def joined(parts: Sequence[Rows]) -> Rows:
 
 def token_portions(path: str | Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """`input_ids` and `n_tokens` of some rows at a time, for sets that are larger than memory."""
+    yield from _portions(path, "input_ids")
+
+
+def answer_portions(path: str | Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """`loss_mask` and `n_tokens` of the same rows at a time as `token_portions` gives."""
+    for answers, n_tokens in _portions(path, "loss_mask"):
+        yield answers.astype(bool), n_tokens
+
+
+def _portions(path: str | Path, column: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     with open_table(path) as file:
-        length = file.schema_arrow.field("input_ids").type.list_size
+        length = file.schema_arrow.field(column).type.list_size
         rows = max(1, _PORTION // length)
-        for part in file.iter_batches(batch_size=rows, columns=["input_ids", "n_tokens"]):
-            ids = part.column("input_ids").flatten().to_numpy().reshape(-1, length)
-            yield ids, part.column("n_tokens").to_numpy()
+        for part in file.iter_batches(batch_size=rows, columns=[column, "n_tokens"]):
+            values = part.column(column).flatten().to_numpy(zero_copy_only=False).reshape(-1, length)
+            yield values, part.column("n_tokens").to_numpy()
 
 
-def portions_key(path: str | Path) -> str:
-    """SHA-256 of the tokens of a set, without ids of rows and documents."""
+def portions_key(path: str | Path, answers: bool = False) -> str:
+    """SHA-256 of the tokens of a set, and of which belong to answers, without ids of rows and documents."""
     digest = hashlib.sha256()
     for input_ids, n_tokens in token_portions(path):
         digest.update(f"{input_ids.dtype.str}{input_ids.shape}".encode())
         digest.update(input_ids.tobytes())
         digest.update(n_tokens.tobytes())
+    for is_answer, _ in answer_portions(path) if answers else ():
+        digest.update(is_answer.tobytes())
     return digest.hexdigest()

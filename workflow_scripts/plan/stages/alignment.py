@@ -9,6 +9,7 @@ from workflow_scripts.plan.stages.files import RunFiles
 from workflow_scripts.plan.stages.fisher import Fisher
 from workflow_scripts.plan.stages.measured import MeasuredSets
 from workflow_scripts.plan.stages.tokens import Tokens
+from workflow_scripts.tokens.parts import ANSWER
 
 
 class Alignment:
@@ -77,6 +78,22 @@ class Alignment:
         """Files that say how long each embedding took; none for a metric that computes its own features."""
         estimator = metric_class(metric).estimator()
         return [] if estimator is None else [self.fisher.times(name, estimator) for name in self.sets.names]
+
+    def answering(self, metric: str) -> list[str]:
+        """Sets that a metric compares by answers, too."""
+        return self.sets.with_answers if metric in self.sets.answering else []
+
+    def answer_inputs(self, metric: str) -> list[str]:
+        """What it reads of them, in their order."""
+        estimator, sets = metric_class(metric).estimator(), self.answering(metric)
+        if estimator is None:
+            return [self.rows_of(name) for name in sets]
+        return [self.fisher.embedding(name, estimator, ANSWER) for name in sets]
+
+    def answer_times(self, metric: str) -> list[str]:
+        """Files that say how long each of their embeddings took."""
+        estimator, sets = metric_class(metric).estimator(), self.answering(metric)
+        return [] if estimator is None else [self.fisher.times(name, estimator, ANSWER) for name in sets]
 
     def before_mixtures(self, metric: str) -> list[str]:
         """The alignment of the parts, where that of mixtures is the mean of it: its pairs are then in the store."""

@@ -3,14 +3,17 @@
 from functools import cached_property
 from typing import Any
 
-from workflow_scripts.plan.experiments import training_corpora
+from workflow_scripts.metrics.registry import metric_class
+from workflow_scripts.plan.corpus_graph import CorpusGraph
+from workflow_scripts.plan.experiments import trained, training_corpora
 from workflow_scripts.plan.questions import candidates_of, measured, targets_of
 from workflow_scripts.plan.stages.files import SetName
 
 
 class MeasuredSets:
-    def __init__(self, config: dict[str, Any]):
+    def __init__(self, config: dict[str, Any], corpora: CorpusGraph):
         self.config = config
+        self.corpora = corpora
 
     @cached_property
     def names(self) -> list[str]:
@@ -21,6 +24,29 @@ class MeasuredSets:
             train |= {f"{name}.train" for name in candidates_of(question)}
             evaluated |= {f"{name}.eval" for name in targets_of(question)}
         return sorted(train | evaluated | {self.floor})
+
+    @cached_property
+    def with_answers(self) -> list[str]:
+        """Sets that are compared by answers, too: of experiments with losses of answers, the floor among them."""
+        names = set()
+        for experiment in trained(self.config):
+            targets = [name for name in experiment["eval_sets"] if self.corpora.is_paired(name)]
+            if targets:
+                names |= {f"{name}.train" for name in experiment["train_sets"]}
+                names |= {f"{name}.eval" for name in targets} | {self.floor}
+        return sorted(names)
+
+    @cached_property
+    def answering(self) -> list[str]:
+        """Metrics that compare answers alone: those that the config names, else all that can."""
+        metrics, named = self.config["alignment"]["metrics"], self.config["alignment"]["answers"]
+        if not self.with_answers:
+            return []
+        return [name for name in metrics if (metric_class(name).answers if named is None else name in named)]
+
+    def has_pairs(self, set_name: str, estimator: str) -> bool:
+        """Whether the rows that an estimator embeds of a set hold pairs, so that answers have an embedding apart."""
+        return self.corpora.has_pairs(SetName.of(self.standing_for(set_name, estimator)).corpus)
 
     @property
     def floor(self) -> str:

@@ -21,6 +21,7 @@ from workflow_scripts.report.headline import (
     experiments_and_parts,
     informative_scope,
     largest_budget,
+    which_alignment,
 )
 from workflow_scripts.report.look import QUIET, category_entries, ordered_entries
 from workflow_scripts.report.wording import count, interval, number, plain, plural, sentence, verdict
@@ -69,7 +70,7 @@ def _figure(experiment: str, part: str, points: pd.DataFrame, correlation: pd.Da
         name=f"alignment_and_loss_{experiment}" + ("" if part == "whole" else f"_{part}"),
         title=f"Alignment against loss: {plain(experiment)}"
         + (f", {several_parts}" if several_parts else ""),
-        summary=_summary(points, rows, metrics, scope),
+        summary=_summary(points, rows, metrics, scope) + which_alignment(points),
         data=data,
         panels=tuple(
             _panel(name, rows.loc[name], legends, scope, data["is_control"].any()) for name in metrics

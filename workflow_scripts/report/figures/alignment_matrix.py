@@ -12,13 +12,14 @@ from workflow_scripts.report.figure import Figure, Panel, Tables, chart
 from workflow_scripts.report.headline import paper_metric
 from workflow_scripts.report.look import ACCENT
 from workflow_scripts.report.wording import number, plain
+from workflow_scripts.tokens.parts import of_whole
 
 COLUMNS = ["metric", "source", "target", "alignment", "ci_low", "ci_high", "calibrated"]
 
 
 def alignment_matrix(tables: Tables) -> list[Figure]:
-    """One figure; the measure of the paper comes first."""
-    alignment = tables["alignment"]
+    """One figure, of whole rows; the measure of the paper comes first."""
+    alignment = of_whole(tables["alignment"])
     names = sorted(alignment["metric"].unique())
     first = paper_metric(names)
     metrics = [first, *(name for name in names if name != first)]

@@ -10,13 +10,16 @@ from workflow_scripts.report.headline import (
     experiments_and_parts,
     informative_scope,
     largest_budget,
+    which_alignment,
 )
 from workflow_scripts.report.look import ACCENT, QUIET
 from workflow_scripts.report.wording import count, excludes_zero, number, plain, plural, sentence
+from workflow_scripts.statistics.our_runs import OF_WHOLE
 
 COLUMNS = [
     "metric",
     "panel",
+    "alignment_part",
     "value",
     "ci_low",
     "ci_high",
@@ -60,14 +63,15 @@ def _figure(experiment: str, part: str, rows: pd.DataFrame) -> Figure:
     ]
     partial = rows[rows["statistic"].str.startswith("partial_r") & (rows["scope"] == scope)]
     partial = partial[partial["value"].notna()]
-    data = pd.concat([plain_rows[plain_rows["scope"].isin(scopes)], partial])
+    of_whole = rows[(rows["statistic"] == OF_WHOLE) & (rows["scope"] == scope) & rows["value"].notna()]
+    data = pd.concat([plain_rows[plain_rows["scope"].isin(scopes)], of_whole, partial])
     main = plain_rows[plain_rows["scope"] == scope].sort_values("value")
     order = list(main["metric"])
     whole = part == "whole"
     return Figure(
         name=f"metric_league_{experiment}" + ("" if whole else f"_{part}"),
         title=f"Measures compared: {plain(experiment)}" + ("" if whole else f", {PART_NAMES[part]}"),
-        summary=_summary(main, scope),
+        summary=_summary(main, scope) + which_alignment(main),
         data=data[COLUMNS].reset_index(drop=True),
         panels=tuple(
             _panel(str(name), data[data["panel"] == name], order) for name in data["panel"].unique()
@@ -79,6 +83,8 @@ def _panel_name(row: pd.Series) -> str:
     scope = SCOPE_NAMES[row["scope"]]
     if row["statistic"] == "pearson_r":
         return scope
+    if row["statistic"] == OF_WHOLE:
+        return f"{scope}, alignment of whole pairs"
     given = row["statistic"].removeprefix("partial_r").removeprefix("_given_")
     return f"{scope}, given {plain(given) or 'the covariates'}"
 
@@ -110,6 +116,7 @@ def _panel(name: str, rows: pd.DataFrame, order: list[str]) -> Panel:
             alt.Tooltip("p_permutation:Q", title="p", format=".3g"),
             alt.Tooltip("p_holm:Q", title="p after Holm", format=".3g"),
             alt.Tooltip("given:N", title="given"),
+            alt.Tooltip("alignment_part:N", title="alignment of"),
         ],
     )
     return Panel(

@@ -6,6 +6,7 @@ import pandas as pd
 from workflow_scripts.report.figure import Figure, Legend, Panel, Tables, chart, layered, unless_isolated
 from workflow_scripts.report.look import category_entries, ordered_entries
 from workflow_scripts.report.wording import plain
+from workflow_scripts.statistics.experiments import alignments_for, as_pairs
 
 KEY = ["experiment", "part", "eval_set"]
 COLUMNS = ["quantity", "budget", "metric", "train_set", "fraction", "value", "low", "high"]
@@ -19,12 +20,15 @@ def mixture_curves(tables: Tables) -> list[Figure]:
     figures = []
     for (experiment, part, eval_set), frame in grid.groupby(KEY, sort=False):
         name = f"{experiment}_{part}_{eval_set}" if several else str(experiment)
-        figures.append(_figure(name, str(eval_set), frame, tables["alignment"]))
+        alignment = alignments_for(
+            str(part), as_pairs(tables["alignment"]), frame["train_set"], [str(eval_set)]
+        )
+        figures.append(_figure(name, str(eval_set), frame, alignment))
     return figures
 
 
 def _figure(name: str, eval_set: str, losses: pd.DataFrame, alignment: pd.DataFrame) -> Figure:
-    loss, metric = _loss_rows(losses), _alignment_rows(losses, alignment, eval_set)
+    loss, metric = _loss_rows(losses), _alignment_rows(losses, alignment)
     data = pd.concat([loss, metric], ignore_index=True)[COLUMNS]
     budgets = Legend("budget", "Training tokens", ordered_entries(list(loss["budget"].unique())))
     metrics = Legend("metric", "Measure", category_entries(sorted(metric["metric"].unique())))
@@ -69,16 +73,10 @@ def _loss_rows(losses: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(quantity="loss", metric="", budget=[f"{tokens:,}" for tokens in rows["tokens"]])
 
 
-def _alignment_rows(losses: pd.DataFrame, alignment: pd.DataFrame, eval_set: str) -> pd.DataFrame:
+def _alignment_rows(losses: pd.DataFrame, alignment: pd.DataFrame) -> pd.DataFrame:
     fractions = losses.drop_duplicates("train_set").set_index("train_set")["fraction"]
-    rows = alignment[(alignment["target"] == f"{eval_set}.eval") & alignment["calibrated"].notna()]
-    rows = rows.assign(
-        train_set=rows["source"].str.removesuffix(".train"),
-        value=rows["calibrated"],
-        low=rows["calibrated_low"],
-        high=rows["calibrated_high"],
-    )
-    rows = rows[rows["source"].str.endswith(".train") & rows["train_set"].isin(fractions.index)]
+    rows = alignment[alignment["calibrated"].notna()]
+    rows = rows.assign(value=rows["calibrated"], low=rows["calibrated_low"], high=rows["calibrated_high"])
     return rows.assign(
         quantity="alignment", budget="", fraction=rows["train_set"].map(fractions)
     ).sort_values(["metric", "fraction"])
