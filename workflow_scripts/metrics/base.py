@@ -77,6 +77,9 @@ class Metric(ABC):
     parts' alignments, where they do not; "experts" where the metric is a language model, and the mixture's is
     the weighted mean of the parts' probabilities. `mixes_by` says how: features are means over "tokens", or they are
     added up over "rows".
+
+    `has_scale` is False where real texts can be less alike than random tokens are to either, so that these mark no
+    lower end (docs/method/metrics.md).
     """
 
     name: ClassVar[str]
@@ -85,6 +88,7 @@ class Metric(ABC):
     needs: ClassVar[tuple[str, ...]]
     mixes: ClassVar[Literal["exact", "experts", "mean"]] = "mean"
     mixes_by: ClassVar[Literal["tokens", "rows"]] = "tokens"
+    has_scale: ClassVar[bool] = True
 
     def __init__(self, resources: Resources):
         self.resources = resources

@@ -20,6 +20,7 @@ class HiddenStateCosine(Metric):
 
     name = "hidden_state_cosine"
     needs = ("rows", "probe")
+    has_scale = False
     mixes = "exact"
 
     @cached_property

@@ -67,6 +67,7 @@ class NgramCrossEntropy(Metric):
     version = 2
     symmetric = False
     needs = ("rows", "vocabulary")
+    has_scale = False
     mixes = "exact"
     mixes_by = "rows"
 

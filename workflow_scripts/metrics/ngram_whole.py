@@ -17,6 +17,7 @@ class NgramWhole(Metric):
     name = "ngram_whole"
     symmetric = False
     needs: ClassVar[tuple[str, ...]] = ("rows", "whole", "vocabulary")
+    has_scale = False
     mixes = "experts"
     order: ClassVar[int] = 2
 
