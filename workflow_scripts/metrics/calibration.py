@@ -10,7 +10,9 @@ NO_SCALE = "this measure has no scale: real texts can be less alike by it than r
 CALIBRATED = {"calibrated": "alignment", "calibrated_low": "ci_low", "calibrated_high": "ci_high"}
 
 
-def calibrate(alignments: pd.DataFrame, floors: dict[str, float], floor_set: str, has_scale: bool) -> pd.DataFrame:
+def calibrate(
+    alignments: pd.DataFrame, floors: dict[str, float], floor_set: str, has_scale: bool
+) -> pd.DataFrame:
     """Add floor, ceiling, calibrated values and the reason where there are none.
 
     `alignments` holds source, target, alignment, ci_low, ci_high of one metric for all pairs of sets;
