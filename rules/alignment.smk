@@ -2,7 +2,7 @@
 
 in:  embeddings/<probe>/<estimator>/<set>.parquet or tokens/<corpus>/<split>.packed.parquet
 out: alignment/<metric>.parquet, alignment/alignment.parquet, alignment/alignment_cost.parquet,
-     alignment/covariates.parquet
+     alignment/covariates.parquet; with more than one probe alignment/probes/<probe>/<metric>.parquet
 """
 
 
@@ -14,21 +14,25 @@ rule alignment:
 
 
 rule compare_sets:
-    """One metric between all pairs of sets; features and pairs that are in the store are not computed again."""
+    """One metric between all pairs of sets; features and pairs that are in the store are not computed again.
+
+    A metric that depends on the probe is measured once more by every other probe, below probes/<probe>/.
+    """
     input:
-        sets=lambda w: plan.alignment.inputs(w.metric, plan.sets.names),
-        times=lambda w: plan.alignment.times(w.metric),
-        probe=lambda w: plan.alignment.probe(w.metric),
+        sets=lambda w: plan.alignment.inputs(w.metric, plan.sets.names, plan.alignment.probe_of(w.of_probe)),
+        times=lambda w: plan.alignment.times(w.metric, plan.alignment.probe_of(w.of_probe)),
+        probe=lambda w: plan.alignment.probe(w.metric, plan.alignment.probe_of(w.of_probe)),
         tokenizer=rules.make_tokenizer.output.tokenizer,
     output:
-        table="<results>/alignment/{metric}.parquet",
-        cost="<results>/alignment/{metric}.cost.parquet",
+        table="<results>/alignment/{of_probe}{metric}.parquet",
+        cost="<results>/alignment/{of_probe}{metric}.cost.parquet",
     log:
-        "<results>/logs/compare_sets/{metric}.log",
+        "<results>/logs/compare_sets/{of_probe}{metric}.log",
     benchmark:
-        "<results>/benchmarks/compare_sets/{metric}.tsv"
+        "<results>/benchmarks/compare_sets/{of_probe}{metric}.tsv"
     wildcard_constraints:
         metric=one_of(plan.alignment.metrics),
+        of_probe=plan.alignment.probe_folder,
     conda:
         "../envs/cpu.yaml"
     threads: ask.cpus("compare_sets")
@@ -38,7 +42,7 @@ rule compare_sets:
         sets=lambda w, input: options("--set", plan.sets.names, input.sets),
         times=lambda w, input: options("--times", plan.sets.names, input.times) if input.times else [],
         floor=lambda w, input: f"{plan.sets.floor}={input.sets[plan.sets.names.index(plan.sets.floor)]}",
-        model=lambda w: plan.alignment.model(w.metric),
+        model=lambda w: plan.alignment.model(w.metric, plan.alignment.probe_of(w.of_probe)),
         tokenizer=lambda w, input: folder_of(input.tokenizer),
         batches=lambda w: plan.alignment.batches(w.metric),
         encoder=lambda w: plan.alignment.encoder(w.metric),

@@ -9,7 +9,8 @@ rule embeddings:
     """Target: every embedding that a metric of the run needs."""
     input:
         [
-            plan.fisher.embedding(name, estimator)
+            plan.fisher.embedding(name, estimator, probe)
+            for probe in plan.probes_used
             for estimator in plan.fisher.estimators
             for name in plan.sets.names
         ],

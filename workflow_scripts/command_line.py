@@ -65,6 +65,15 @@ def named_paths(option: str, values: Sequence[str]) -> dict[str, Path]:
     return named
 
 
+def grouped_paths(option: str, values: Sequence[str]) -> dict[str, list[Path]]:
+    """NAME=PATH, a name as often as it has files."""
+    grouped: dict[str, list[Path]] = {}
+    for value in values:
+        ((name, path),) = named_paths(option, [value]).items()
+        grouped.setdefault(name, []).append(path)
+    return grouped
+
+
 def named_numbers(option: str, values: Sequence[str]) -> dict[str, float]:
     """NAME=NUMBER, repeated."""
     found = {}

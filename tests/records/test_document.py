@@ -119,3 +119,27 @@ def test_the_results_show_recorded_runs_alone(root):
     assert asked <= recorded
     assert {match["name"] for match in BLOCK.finditer(text)} <= set(TABLES)
     assert all((root / "docs" / "results" / run / figure).is_file() for run, figure in figures_named(text))
+
+
+def test_probes_have_the_first_ones_value_and_the_range_of_all(tmp_path):
+    rows = [
+        {
+            **PANEL,
+            "metric": "task2vec",
+            "probe": probe,
+            "scope": scope,
+            "statistic": statistic,
+            "value": value,
+        }
+        for scope, statistic, values in (
+            ("within_eval", "pearson_r", (-0.5, -0.7, -0.4)),
+            ("double_centred", "pearson_r", (-0.6, -0.6, -0.65)),
+            ("all", "regret", (0.1, 0.05, 0.2)),
+        )
+        for probe, value in zip(("seed-0", "seed-1", "seed-2"), values, strict=True)
+    ]
+    write_table(pd.DataFrame(rows), tmp_path / "made" / "analysis/probe_spread.parquet")
+    text = written(block("probes experiment=one"), tmp_path)
+    assert (
+        "| task2vec | 3 | −0.50 | −0.70 to −0.40 | −0.60 | −0.65 to −0.60 | 0.100 | 0.050 to 0.200 |" in text
+    )

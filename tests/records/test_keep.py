@@ -117,3 +117,19 @@ def test_joined_rows_are_in_the_order_of_their_keys():
     kept = pd.DataFrame({"key": ["b", "c"], "value": [1, 2]})
     new = pd.DataFrame({"key": ["c", "a"], "value": [3, 4]})
     assert joined(kept, new, ["key"]).to_numpy().tolist() == [["a", 4], ["b", 1], ["c", 3]]
+
+
+def test_alignments_by_other_probes_are_kept_without_their_seconds(make_run, tmp_path):
+    run, kept, again = make_run("one", 0, 5.0), tmp_path / "kept", tmp_path / "again"
+    frame = pd.DataFrame(
+        {"metric": ["task2vec"], "alignment": [0.123456789], "ci_low": [0.1], "ci_high": [0.2]}
+    )
+    names = [f"alignment/probes/seed-1/{name}.parquet" for name in ("task2vec", "mixtures/task2vec")]
+    for name in (*names, "alignment/probes/seed-1/task2vec.cost.parquet"):
+        write_table(frame, run / name)
+    record(run, kept)
+    restore(kept, again)
+    assert sorted(
+        path.relative_to(again).as_posix() for path in again.rglob("probes/**/*.parquet")
+    ) == sorted(names)
+    assert read_frame(again / names[0]).equals(frame)

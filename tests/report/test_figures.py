@@ -198,3 +198,29 @@ def test_colours_of_data_stand_out_on_both_backgrounds(side: int) -> None:
     for colour in (*(pair[side] for pair in pairs), VARIABLES["--accent"][side]):
         dark, bright = sorted((page, luminance(colour)))
         assert (bright + 0.05) / (dark + 0.05) >= 3, colour
+
+
+def test_what_other_probes_gave_stands_beside_the_first_ones_values(
+    figures: dict[str, Figure], tables: Frames
+) -> None:
+    spread = tables["probe_spread"]
+    own = spread[(spread["experiment"] == "pretraining") & (spread["scope"] == "within_eval")]
+    r = own[own["statistic"] == "pearson_r"]["value"]
+    figure = figures["probe_spread_pretraining"]
+    shown = figure.data[figure.data["what"] == "correlation with loss"]
+    assert sorted(shown["value"]) == sorted(r)
+    assert list(shown["probe"]) == ["seed-0", "seed-1", "seed-2"]
+    league = figures["metric_league_pretraining"].data
+    within = league[(league["panel"] == "within evaluation sets")].set_index("metric")
+    assert within.loc["task2vec", ["probes_low", "probes_high"]].tolist() == [r.min(), r.max()]
+    assert within.loc["unigram_js", ["probes_low", "probes_high"]].isna().all()
+
+
+def test_a_run_with_one_probe_has_no_columns_of_probes(tables: Frames) -> None:
+    alone = {name: table for name, table in tables.items() if name != "probe_spread"}
+    sections, left_out = draw_figures(alone)
+    assert left_out == []
+    drawn = {figure.name: figure for section in sections for figure in section.figures}
+    assert not any(name.startswith("probe_spread") for name in drawn)
+    assert "probes_low" not in drawn["metric_league_pretraining"].data
+    assert "probes_low" not in drawn["cost_and_skill"].data

@@ -41,6 +41,7 @@ RULES: dict[str, Rule] = {
     "mix_alignment": _of_model("outside", 15.0),
     "rank_mixtures": Rule("outside", threads=2, start_up=60.0, once=True),
     "correlate_losses": Rule("analysis", start_up=10.0, once=True),
+    "compare_probes": Rule("analysis", once=True),
     "choose_data": Rule("analysis", once=True),
     "collapse_losses": Rule("analysis", once=True),
     "measure_exchange_rate": Rule("analysis", once=True),

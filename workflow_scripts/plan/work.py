@@ -49,12 +49,13 @@ def operations(plan: RunPlan) -> dict[str, float]:
         "evaluate_models": evaluated,
         "train_probe": 0
         if "pretrained" in config["probe"]["model"]
-        else 6 * probe * config["probe"]["tokens"],
+        else 6 * probe * config["probe"]["tokens"] * len(plan.probes_used),
         "embed_batches": sum(
             probe * _passes(plan, estimator) * rows * config["rows"]["length"]
             for estimator in plan.fisher.estimators
             for rows in _embedded_rows(plan, estimator).values()
-        ),
+        )
+        * len(plan.probes_used),
         "flip_switches": probe
         * _flipped_tokens(plan)
         * (6 + 6 * (config["switches"] or {}).get("head_epochs", 0)),
@@ -84,7 +85,11 @@ def text_seconds(plan: RunPlan) -> dict[str, float]:
         "survey_pool": surveyed / _SURVEYED_PER_SECOND,
         "select_rows": selected / _SURVEYED_PER_SECOND,
         "tokenize_corpus": tokenized / _TOKENIZED_PER_SECOND,
-        "compare_sets": pairs * compared * coordinates(plan) * _SECONDS_PER_COORDINATE,
+        "compare_sets": pairs
+        * compared
+        * coordinates(plan)
+        * _SECONDS_PER_COORDINATE
+        * len(plan.probes_used),
     }
 
 
@@ -100,8 +105,8 @@ def disk_bytes(plan: RunPlan) -> dict[str, float]:
     return {
         "corpora": sum(of_text.values()),
         "tokens": tokens * _BYTES_ON_DISK,
-        "probe": 4 * model_weights(plan, plan.config["probe"]["model"]),
-        "embeddings": 2 * 4 * coordinates(plan) * embeddings,
+        "probe": 4 * model_weights(plan, plan.config["probe"]["model"]) * len(plan.probes_used),
+        "embeddings": 2 * 4 * coordinates(plan) * embeddings * len(plan.probes_used),
         "training": sum(
             4 * model_weights(plan, recipe["model"]) * len(recipe["tokens"]) * len(seeds.split("-"))
             for recipe, seeds in recipes
@@ -124,6 +129,8 @@ def planned_jobs(plan: RunPlan) -> dict[str, int]:
         left_out |= {"rank_mixtures"}
     if not plan.alignment.covariates:
         left_out |= {"measure_covariates"}
+    if not plan.alignment.probe_tables:
+        left_out |= {"compare_probes"}
     if not plan.config["switches"]:
         left_out |= {"flip_switches", "weigh_switches"}
     if not plan.choosing.sized_sets:
@@ -136,11 +143,12 @@ def planned_jobs(plan: RunPlan) -> dict[str, int]:
         "tokenize_corpus": kinds["text"],
         "mix_rows": kinds["mixture"],
         "draw_random_rows": kinds["random_tokens"],
-        "train_probe": int(plan.uses_probe),
-        "embed_batches": sum(len(_embedded_rows(plan, estimator)) for estimator in plan.fisher.estimators),
-        "compare_sets": len(plan.alignment.metrics),
+        "train_probe": len(plan.probes_used),
+        "embed_batches": sum(len(_embedded_rows(plan, estimator)) for estimator in plan.fisher.estimators)
+        * len(plan.probes_used),
+        "compare_sets": len(plan.alignment.metrics) + len(plan.alignment.by_other_probes),
         "import_losses": len(plan.outside.experiments),
-        "mix_alignment": len(plan.outside.alignments),
+        "mix_alignment": len(plan.outside.alignments) + len(plan.alignment.mixtures_by_other_probes),
         "train_models": len(plan.training.jobs),
         "evaluate_models": len(plan.training.evaluations),
         "survey_pool": sum(len(plan.choosing.surveyed(question)) for question in ranked),

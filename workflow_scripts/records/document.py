@@ -14,8 +14,9 @@ from typing import Any
 import pandas as pd
 
 from workflow_scripts.errors import UserError
-from workflow_scripts.records.markdown import NOTHING, markdown, of_number, with_interval
+from workflow_scripts.records.markdown import NOTHING, markdown, of_number, of_panel, with_interval
 from workflow_scripts.records.outside_tables import proxies, ranking, rivals
+from workflow_scripts.records.probe_tables import probes
 from workflow_scripts.statistics.views import PEARSON, VIEWS, fragile, views_of
 from workflow_scripts.storage.tables import read_frame
 
@@ -55,17 +56,6 @@ def written(text: str, runs: Path) -> str:
 def figures_named(text: str) -> list[tuple[str, str]]:
     """(run, file name) of every figure of a recorded run that the document shows."""
     return sorted({(match["run"], match["figure"]) for match in FIGURE.finditer(text)})
-
-
-def of_panel(frame: pd.DataFrame, options: Mapping[str, str]) -> pd.DataFrame:
-    """Rows of one experiment and part, at the asked or the largest budget."""
-    chosen = frame[
-        (frame["experiment"] == options["experiment"]) & (frame["part"] == options.get("part", "whole"))
-    ]
-    if chosen.empty:
-        raise UserError(f"nothing is recorded of {' '.join(f'{k}={v}' for k, v in options.items())}")
-    tokens = int(options.get("tokens", chosen["tokens"].max()))
-    return chosen[chosen["tokens"] == tokens]
 
 
 def league(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
@@ -287,6 +277,6 @@ TABLES: dict[str, Callable[[Analysis, Mapping[str, str]], pd.DataFrame]] = {
     maker.__name__: maker
     for maker in (
         *(league, views, budgets, differences, exchange, switches, losses, variants),
-        *(ranking, proxies, rivals),
+        *(ranking, proxies, rivals, probes),
     )
 }

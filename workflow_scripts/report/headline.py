@@ -3,9 +3,12 @@
 import numpy as np
 import pandas as pd
 
+from workflow_scripts.report.figure import Tables
+
 PAPER_METRICS = ("task2vec", "task2vec_published", "task2vec_body")
 # A reader looks through as many names, in a legend or down an axis; recorded experiments may have hundreds.
 MOST_TRAIN_SETS = 60
+PROBE_RANGE = ("probes_low", "probes_high")
 PART_NAMES = {"whole": "whole documents", "answer": "answers alone"}
 SCOPE_NAMES = {
     "pooled": "pooled over everything",
@@ -74,6 +77,23 @@ def experiments_and_parts(correlation: pd.DataFrame) -> list[tuple[str, str]]:
         for experiment, found in parts.items()
         for part in sorted(found, key=lambda part: (part != "whole", part))
     ]
+
+
+def with_probe_range(rows: pd.DataFrame, tables: Tables) -> pd.DataFrame:
+    """Rows with the least and the largest value over probes beside them; as they are in a run with one probe.
+
+    A row says which statistic it has, and in which scope; of a choice the scope is the candidates.
+    """
+    if "probe_spread" not in tables:
+        return rows
+    keys = ["experiment", "part", "tokens", "metric", "scope", "statistic"]
+    values = tables["probe_spread"].groupby(keys)["value"]
+    return rows.merge(values.agg(probes_low="min", probes_high="max").reset_index(), on=keys, how="left")
+
+
+def has_probe_range(rows: pd.DataFrame) -> bool:
+    """Whether some of the rows are of a measure that was measured with several probes."""
+    return PROBE_RANGE[0] in rows and bool(rows[PROBE_RANGE[0]].notna().any())
 
 
 def choice_means(choice: pd.DataFrame) -> pd.DataFrame:

@@ -45,11 +45,12 @@ class Fisher:
         """The option that lets a set with few rows have smaller batches, where the estimator asks for it."""
         return ["--fewer-rows"] if self.settings(estimator)["fewer_rows"] else []
 
-    def embedding(self, set_name: str, estimator: str) -> str:
-        folder = f"{self.root}/embeddings/{self.probe.names[0]}/{estimator}"
+    def embedding(self, set_name: str, estimator: str, probe: str | None = None) -> str:
+        """Embeddings of a set by a probe, the first unless another is named."""
+        folder = f"{self.root}/embeddings/{probe or self.probe.first}/{estimator}"
         return f"{folder}/{self.sets.standing_for(set_name, estimator)}.parquet"
 
-    def times(self, set_name: str, estimator: str) -> str:
+    def times(self, set_name: str, estimator: str, probe: str | None = None) -> str:
         """The file that says how long an embedding took."""
-        folder = f"{self.root}/times/embed_batches/{self.probe.names[0]}/{estimator}"
+        folder = f"{self.root}/times/embed_batches/{probe or self.probe.first}/{estimator}"
         return f"{folder}/{self.sets.standing_for(set_name, estimator)}.json"
