@@ -2,7 +2,7 @@
 
 in:  embeddings/<probe>/<estimator>/<set>.parquet or tokens/<corpus>/<split>.packed.parquet
 out: alignment/<metric>.parquet, alignment/alignment.parquet, alignment/alignment_cost.parquet,
-     alignment/covariates.parquet; with more than one probe alignment/probes/<probe>/<metric>.parquet
+     alignment/covariates.parquet, alignment/rows/<metric>.parquet; with more than one probe alignment/probes/<probe>/<metric>.parquet
 """
 
 
@@ -64,6 +64,62 @@ rule compare_sets:
         " --batches {params.batches}"
         " --rows-per-batch {params.rows}"
         " {params.fewer_rows}"
+        " --seed {params.seed}"
+        " --store {params.store:q}"
+        " --threads {params.threads}"
+        " --output {output.table:q}"
+        " --cost {output.cost:q}"
+        " 2> {log:q}"
+
+
+rule align_by_rows:
+    """One metric between training and evaluation sets from more and more of their rows."""
+    input:
+        sources=lambda w: plan.alignment.curve_inputs(w.metric, plan.alignment.curve_sets[0]),
+        targets=lambda w: plan.alignment.curve_inputs(w.metric, plan.alignment.curve_sets[1]),
+        times=lambda w: plan.alignment.curve_times(w.metric),
+        probe=lambda w: plan.alignment.probe(w.metric),
+        tokenizer=rules.make_tokenizer.output.tokenizer,
+    output:
+        table="<results>/alignment/rows/{metric}.parquet",
+        cost="<results>/alignment/rows/{metric}.cost.parquet",
+    log:
+        "<results>/logs/align_by_rows/{metric}.log",
+    benchmark:
+        "<results>/benchmarks/align_by_rows/{metric}.tsv"
+    wildcard_constraints:
+        metric=one_of(plan.alignment.metrics),
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.cpus("align_by_rows")
+    resources:
+        **ask.all("align_by_rows"),
+    params:
+        sources=lambda w, input: options("--source", plan.alignment.curve_sets[0], input.sources),
+        targets=lambda w, input: options("--target", plan.alignment.curve_sets[1], input.targets),
+        times=lambda w, input: (
+            options("--times", [name for side in plan.alignment.curve_sets for name in side], input.times)
+            if input.times
+            else []
+        ),
+        model=lambda w: plan.alignment.model(w.metric),
+        tokenizer=lambda w, input: folder_of(input.tokenizer),
+        encoder=lambda w: plan.alignment.encoder(w.metric),
+        rows=plan.config["alignment"]["rows_curve"],
+        seed=plan.config["seed"],
+        store=f"{plan.root}/store/metrics",
+        threads=ask.threads("align_by_rows"),
+        code=lambda w: code_hash("workflow_scripts.align_by_rows", f"workflow_scripts.metrics.{w.metric}"),
+    shell:
+        "python -m workflow_scripts.align_by_rows"
+        " --metric {wildcards.metric:q}"
+        " {params.sources:q}"
+        " {params.targets:q}"
+        " {params.times:q}"
+        " {params.model:q}"
+        " --tokenizer {params.tokenizer:q}"
+        " {params.encoder:q}"
+        " --rows {params.rows}"
         " --seed {params.seed}"
         " --store {params.store:q}"
         " --threads {params.threads}"

@@ -11,6 +11,7 @@ rule analysis:
         list(plan.analysis.tables.values()),
         list(plan.analysis.switch_tables.values()),
         list(plan.alignment.probe_tables.values()),
+        list(plan.alignment.curve_tables.values()),
 
 
 rule correlate_losses:
@@ -105,6 +106,40 @@ rule compare_probes:
         " --experiments {params.experiments:q}"
         " --threads {params.threads}"
         " --output {output:q}"
+        " 2> {log:q}"
+
+
+rule weigh_rows:
+    """How well each metric predicts loss and chooses data at every number of rows, and what it costs."""
+    input:
+        alignment=plan.alignment.curves(),
+        cost=plan.alignment.curves(".cost"),
+        losses="<results>/losses/loss_summary.parquet",
+    output:
+        curve="<results>/analysis/rows_curve.parquet",
+        cost="<results>/analysis/rows_curve_cost.parquet",
+    log:
+        "<results>/logs/weigh_rows.log",
+    benchmark:
+        "<results>/benchmarks/weigh_rows.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.cpus("weigh_rows")
+    resources:
+        **ask.all("weigh_rows"),
+    params:
+        experiments=plan.analysis.experiments_json,
+        threads=ask.threads("weigh_rows"),
+        code=code_hash("workflow_scripts.weigh_rows"),
+    shell:
+        "python -m workflow_scripts.weigh_rows"
+        " --alignment {input.alignment:q}"
+        " --cost {input.cost:q}"
+        " --losses {input.losses:q}"
+        " --experiments {params.experiments:q}"
+        " --threads {params.threads}"
+        " --output {output.curve:q}"
+        " --cost-output {output.cost:q}"
         " 2> {log:q}"
 
 

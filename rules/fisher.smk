@@ -23,12 +23,14 @@ rule embed_batches:
         tokenizer=rules.make_tokenizer.output.tokenizer,
         probe="<results>/probe/{probe}/model.safetensors",
     output:
-        embeddings="<results>/embeddings/{probe}/{estimator}/{set}.parquet",
-        times="<results>/times/embed_batches/{probe}/{estimator}/{set}.json",
+        embeddings="<results>/embeddings/{probe}/{estimator}/{curve}{set}.parquet",
+        times="<results>/times/embed_batches/{probe}/{estimator}/{curve}{set}.json",
     log:
-        "<results>/logs/embed_batches/{probe}.{estimator}.{set}.log",
+        "<results>/logs/embed_batches/{curve}{probe}.{estimator}.{set}.log",
     benchmark:
-        "<results>/benchmarks/embed_batches/{probe}.{estimator}.{set}.tsv"
+        "<results>/benchmarks/embed_batches/{curve}{probe}.{estimator}.{set}.tsv"
+    wildcard_constraints:
+        curve=plan.fisher.curve_folder,
     conda:
         "../envs/cpu.yaml"
     threads: ask.cpus("embed_batches")
@@ -40,9 +42,9 @@ rule embed_batches:
         estimator=lambda w: plan.fisher.estimator_json(w.estimator),
         head_epochs=lambda w: plan.fisher.settings(w.estimator)["head_epochs"],
         microbatch=lambda w: plan.fisher.settings(w.estimator)["microbatch"],
-        batches=lambda w: plan.fisher.settings(w.estimator)["batches"],
+        batches=lambda w: plan.fisher.batches(w.estimator, w.curve),
         rows=lambda w: plan.fisher.settings(w.estimator)["rows"],
-        fewer_rows=lambda w: plan.fisher.fewer_rows(w.estimator),
+        fewer_rows=lambda w: plan.fisher.fewer_rows(w.estimator, w.curve),
         sampling=lambda w: plan.fisher.settings(w.estimator)["sampling"],
         seed=plan.config["seed"],
         store=f"{plan.root}/store/embeddings",

@@ -39,8 +39,13 @@ def files(tmp_path):
     rng = np.random.default_rng(9)
     losses = pd.DataFrame(
         {
-            "experiment": "one", "part": "whole", "tokens": 100, "seed": seed,
-            "train_set": train, "eval_set": target, "loss": 3 + i + j + rng.normal(),
+            "experiment": "one",
+            "part": "whole",
+            "tokens": 100,
+            "seed": seed,
+            "train_set": train,
+            "eval_set": target,
+            "loss": 3 + i + j + rng.normal(),
         }
         for seed in (0, 1)
         for i, train in enumerate(TRAIN)

@@ -6,7 +6,7 @@ from typing import Any
 
 from workflow_scripts.corpora.columns import RowReader
 from workflow_scripts.errors import UserError
-from workflow_scripts.metrics.registry import metric_names
+from workflow_scripts.metrics.registry import metric_class, metric_names
 from workflow_scripts.plan.corpus_graph import CorpusGraph
 from workflow_scripts.plan.experiments import is_recorded, recorded, trained, training_corpora
 from workflow_scripts.plan.models import check_models
@@ -58,6 +58,27 @@ def _one_of(value: str, allowed: Iterable[str], key: str) -> None:
 def _check_metrics(config: dict[str, Any]) -> None:
     for name in config["alignment"]["metrics"]:
         _one_of(name, metric_names(), "alignment.metrics")
+    for rows in config["alignment"]["rows_curve"] or []:
+        for name in config["alignment"]["metrics"]:
+            _check_curve(config, name, rows)
+
+
+def _check_curve(config: dict[str, Any], metric: str, rows: int) -> None:
+    """A Fisher embedding of so many rows is pooled from whole batches of different rows."""
+    estimator = metric_class(metric).estimator()
+    if estimator is None:
+        return
+    settings = config["estimators"][estimator]
+    per_batch = settings["rows"] or config["alignment"]["rows"]
+    if settings["sampling"] == "same":
+        raise UserError(
+            f"alignment.rows_curve and estimators.{estimator}.sampling = same: batches of the same rows cannot be "
+            f"pooled; leave {metric} out of alignment.metrics, or set rows_curve to null"
+        )
+    if rows % per_batch:
+        raise UserError(
+            f"alignment.rows_curve = {rows}: {metric} has batches of {per_batch} rows, so it needs a multiple"
+        )
 
 
 def _check_corpora(config: dict[str, Any]) -> None:

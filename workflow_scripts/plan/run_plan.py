@@ -66,6 +66,7 @@ class RunPlan:
             **self.analysis.tables,
             **self.analysis.switch_tables,
             **self.alignment.probe_tables,
+            **self.alignment.curve_tables,
             **self.outside.tables,
             "alignment": f"{self.root}/alignment/alignment.parquet",
             "loss_summary": f"{self.root}/losses/loss_summary.parquet",

@@ -10,6 +10,7 @@ from workflow_scripts.plan.rules import RULES
 from workflow_scripts.plan.run_plan import RunPlan
 from workflow_scripts.plan.sources import expected_bytes, largest_bytes
 from workflow_scripts.plan.stages.files import SetName
+from workflow_scripts.plan.stages.fisher import CURVE
 
 # What one core reads: building hashes and compares texts, the tokenizer encodes them.
 _BUILT_PER_SECOND = 10e6
@@ -55,7 +56,12 @@ def operations(plan: RunPlan) -> dict[str, float]:
             for estimator in plan.fisher.estimators
             for rows in _embedded_rows(plan, estimator).values()
         )
-        * len(plan.probes_used),
+        * len(plan.probes_used)
+        + sum(
+            probe * _passes(plan, estimator) * rows * config["rows"]["length"]
+            for estimator in plan.fisher.estimators
+            for rows in _curve_rows(plan, estimator).values()
+        ),
         "flip_switches": probe
         * _flipped_tokens(plan)
         * (6 + 6 * (config["switches"] or {}).get("head_epochs", 0)),
@@ -129,6 +135,8 @@ def planned_jobs(plan: RunPlan) -> dict[str, int]:
         left_out |= {"rank_mixtures"}
     if not plan.alignment.covariates:
         left_out |= {"measure_covariates"}
+    if not plan.alignment.curve_tables:
+        left_out |= {"weigh_rows"}
     if not plan.alignment.probe_tables:
         left_out |= {"compare_probes"}
     if not plan.config["switches"]:
@@ -145,7 +153,9 @@ def planned_jobs(plan: RunPlan) -> dict[str, int]:
         "draw_random_rows": kinds["random_tokens"],
         "train_probe": len(plan.probes_used),
         "embed_batches": sum(len(_embedded_rows(plan, estimator)) for estimator in plan.fisher.estimators)
-        * len(plan.probes_used),
+        * len(plan.probes_used)
+        + sum(len(_curve_rows(plan, estimator)) for estimator in plan.fisher.estimators),
+        "align_by_rows": len(plan.alignment.curves()),
         "compare_sets": len(plan.alignment.metrics) + len(plan.alignment.by_other_probes),
         "import_losses": len(plan.outside.experiments),
         "mix_alignment": len(plan.outside.alignments) + len(plan.alignment.mixtures_by_other_probes),
@@ -247,6 +257,16 @@ def _embedded_rows(plan: RunPlan, estimator: str) -> dict[str, int]:
             rows = min(rows, documents)
         found[measured] = rows * settings["batches"]
     return found
+
+
+def _curve_rows(plan: RunPlan, estimator: str) -> dict[str, int]:
+    """Rows of each set that a curve embeds beyond those that are embedded anyway."""
+    if not plan.alignment.curves():
+        return {}
+    settings = plan.fisher.settings(estimator)
+    more = (plan.fisher.batches(estimator, CURVE) - settings["batches"]) * settings["rows"]
+    names = {plan.sets.standing_for(name, estimator) for side in plan.alignment.curve_sets for name in side}
+    return dict.fromkeys(sorted(names), max(0, more))
 
 
 def _flipped_tokens(plan: RunPlan) -> float:

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from workflow_scripts.errors import UserError
+from workflow_scripts.records.curve_tables import best_fisher, rows_curve
 from workflow_scripts.records.markdown import NOTHING, markdown, of_number, of_panel, with_interval
 from workflow_scripts.records.outside_tables import proxies, ranking, rivals
 from workflow_scripts.records.probe_tables import probes
@@ -59,7 +60,10 @@ def figures_named(text: str) -> list[tuple[str, str]]:
 
 
 def league(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
-    """How well each metric predicts loss, and how well it chooses training data, the best predictor first."""
+    """How well each metric predicts loss, and how well it chooses training data, the best predictor first.
+
+    With more_rows=best, the best Fisher measure at the number of rows that suits it best stands among them.
+    """
     correlation = (
         of_panel(table("analysis/correlation"), options)
         .set_index(["scope", "statistic", "metric"])
@@ -71,7 +75,8 @@ def league(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
     cost = cost[(cost["candidates"] == "all") & cost["eval_set"].isna()].set_index("metric")
     centred = correlation.loc[("double_centred", "pearson_r")]
     rows = []
-    for metric in centred["value"].sort_values().index:
+    order = centred["value"].sort_values()
+    for metric in order.index:
         given = ("within_eval", "partial_r_given_unigram_js", metric)
         rows.append(
             {
@@ -87,7 +92,11 @@ def league(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
                 "seconds": of_number(cost.loc[metric, "cost_seconds"], 1),
             }
         )
-    return pd.DataFrame(rows)
+    fisher = best_fisher(table, options) if options.get("more_rows") == "best" else None
+    if fisher is not None:
+        r, line = fisher
+        rows.insert(int((order < r).sum()), line)
+    return pd.DataFrame(rows).fillna(NOTHING)
 
 
 def views(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
@@ -277,6 +286,6 @@ TABLES: dict[str, Callable[[Analysis, Mapping[str, str]], pd.DataFrame]] = {
     maker.__name__: maker
     for maker in (
         *(league, views, budgets, differences, exchange, switches, losses, variants),
-        *(ranking, proxies, rivals, probes),
+        *(ranking, proxies, rivals, probes, rows_curve),
     )
 }

@@ -45,6 +45,8 @@ OPTIONAL = (
 MIXTURES = "alignment/mixtures"
 # Alignments by every probe but the first.
 PROBES = "alignment/probes"
+# Alignments by the number of rows, and their seconds.
+CURVES = "alignment/rows"
 PROVENANCE = "report/provenance.json"
 MISSING = "losses/missing.json"
 TIMES = "times/train_models"
@@ -68,6 +70,8 @@ def record(run: Path, recorded: Path) -> None:
         write_table(table, recorded / name)
     for path in sorted((run / MIXTURES).glob("*.parquet")):
         write_table(_compact(read_frame(path)), recorded / path.relative_to(run))
+    for path in sorted((run / CURVES).glob("*.parquet")):
+        write_table(read_frame(path), recorded / path.relative_to(run))
     for path in _of_other_probes(run):
         frame = read_frame(path)
         write_table(
@@ -108,7 +112,8 @@ def restore(recorded: Path, run: Path) -> dict[str, Any]:
     # Mixtures before what is made of them: a table that is older than its inputs would be made again.
     mixtures = [str(path.relative_to(recorded)) for path in sorted((recorded / MIXTURES).glob("*.parquet"))]
     probes = [str(path.relative_to(recorded)) for path in _of_other_probes(recorded)]
-    for name in (*TABLES, COVARIATES, *mixtures, *probes, *OPTIONAL):
+    curves = [str(path.relative_to(recorded)) for path in sorted((recorded / CURVES).glob("*.parquet"))]
+    for name in (*TABLES, COVARIATES, *mixtures, *probes, *curves, *OPTIONAL):
         if (recorded / name).is_file():
             write_table(_recorded_table(recorded / name), run / name)
     for path in [recorded / PROVENANCE, recorded / MISSING, *sorted((recorded / TIMES).rglob("*.json"))]:

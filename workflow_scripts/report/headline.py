@@ -34,6 +34,11 @@ PUBLISHED_NAMES = {
 }
 
 
+def is_fisher(metric: str) -> bool:
+    """Whether a measure compares Fisher embeddings."""
+    return metric.startswith("task2vec")
+
+
 def paper_metric(metrics: list[str]) -> str:
     """The measure that the question is about, or the first in the alphabet where it was not computed."""
     return next((name for name in PAPER_METRICS if name in metrics), min(metrics))

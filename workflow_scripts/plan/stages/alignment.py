@@ -7,7 +7,7 @@ from typing import Any
 from workflow_scripts.metrics.registry import metric_class
 from workflow_scripts.plan.experiments import recorded, trained
 from workflow_scripts.plan.stages.files import RunFiles
-from workflow_scripts.plan.stages.fisher import Fisher
+from workflow_scripts.plan.stages.fisher import CURVE, Fisher
 from workflow_scripts.plan.stages.measured import MeasuredSets
 from workflow_scripts.plan.stages.tokens import Tokens
 
@@ -111,6 +111,42 @@ class Alignment:
     def model(self, metric: str, probe: str | None = None) -> list[str]:
         """Options that name a probe, for a metric that reads with it."""
         return [word for path in self.probe(metric, probe) for word in ("--model", str(Path(path).parent))]
+
+    @property
+    def curve_sets(self) -> tuple[list[str], list[str]]:
+        """Training sets and evaluation sets of trained experiments: what alignment by rows is measured between."""
+        experiments = trained(self.config)
+        return (
+            sorted({f"{name}.train" for one in experiments for name in one["train_sets"]}),
+            sorted({f"{name}.eval" for one in experiments for name in one["eval_sets"]}),
+        )
+
+    def curve_inputs(self, metric: str, sets: Iterable[str]) -> list[str]:
+        """What a metric reads of some sets for its curve: rows, or embeddings of as many batches as it takes."""
+        estimator = metric_class(metric).estimator()
+        if estimator is None:
+            return self.inputs(metric, sets)
+        return [self.fisher.embedding(name, estimator, curve=CURVE) for name in sets]
+
+    def curve_times(self, metric: str) -> list[str]:
+        """Files that say how long the batches of each of its sets took."""
+        estimator = metric_class(metric).estimator()
+        if estimator is None:
+            return []
+        sets = [name for side in self.curve_sets for name in side]
+        return [self.fisher.times(name, estimator, curve=CURVE) for name in sets]
+
+    def curves(self, suffix: str = "") -> list[str]:
+        """Alignment by rows, a table a metric; none unless the config asks for it."""
+        asked = bool(self.config["alignment"]["rows_curve"]) and bool(trained(self.config))
+        found = [f"{self.files.root}/alignment/rows/{metric}{suffix}.parquet" for metric in self.metrics]
+        return self.files.present(found) if asked else []
+
+    @property
+    def curve_tables(self) -> dict[str, str]:
+        """Tables of skill by rows by name."""
+        names = ("rows_curve", "rows_curve_cost") if self.curves() else ()
+        return {name: f"{self.files.root}/analysis/{name}.parquet" for name in names}
 
     @property
     def covariates(self) -> list[str]:

@@ -21,6 +21,10 @@ _OF_BATCHES = (
 )
 
 
+# Folder of the embeddings that alignment as a function of rows is measured from.
+CURVE = "curve/"
+
+
 class Fisher:
     def __init__(self, config: dict[str, Any], files: RunFiles, probe: Probe, sets: MeasuredSets):
         self.config = config
@@ -41,16 +45,34 @@ class Fisher:
         settings = self.settings(estimator)
         return one_line({"name": estimator, **{k: v for k, v in settings.items() if k not in _OF_BATCHES}})
 
-    def fewer_rows(self, estimator: str) -> list[str]:
-        """The option that lets a set with few rows have smaller batches, where the estimator asks for it."""
+    def fewer_rows(self, estimator: str, curve: str = "") -> list[str]:
+        """The option for a set with few rows: smaller batches, where the estimator asks for it; for a curve fewer ones.
+
+        Batches of a curve are as large as all others, so that those are found in the store.
+        """
+        if curve:
+            return ["--fewer-batches"]
         return ["--fewer-rows"] if self.settings(estimator)["fewer_rows"] else []
 
-    def embedding(self, set_name: str, estimator: str, probe: str | None = None) -> str:
+    def batches(self, estimator: str, curve: str) -> int:
+        """Batches of a set; for a curve as many as its largest number of rows takes."""
+        settings = self.settings(estimator)
+        if curve:
+            return max(self.config["alignment"]["rows_curve"]) // settings["rows"]
+        return settings["batches"]
+
+    @property
+    def curve_folder(self) -> str:
+        """Pattern of the folder that holds the embeddings of a curve; no folder for all others."""
+        return f"(?:{CURVE}|)" if self.config["alignment"]["rows_curve"] else "(?:)"
+
+    def embedding(self, set_name: str, estimator: str, probe: str | None = None, curve: str = "") -> str:
         """Embeddings of a set by a probe, the first unless another is named."""
-        folder = f"{self.root}/embeddings/{probe or self.probe.first}/{estimator}"
+        folder = f"{self.root}/embeddings/{probe or self.probe.first}/{estimator}/{curve}".removesuffix("/")
         return f"{folder}/{self.sets.standing_for(set_name, estimator)}.parquet"
 
-    def times(self, set_name: str, estimator: str, probe: str | None = None) -> str:
+    def times(self, set_name: str, estimator: str, probe: str | None = None, curve: str = "") -> str:
         """The file that says how long an embedding took."""
-        folder = f"{self.root}/times/embed_batches/{probe or self.probe.first}/{estimator}"
+        folder = f"{self.root}/times/embed_batches/{probe or self.probe.first}/{estimator}/{curve}"
+        folder = folder.removesuffix("/")
         return f"{folder}/{self.sets.standing_for(set_name, estimator)}.json"
