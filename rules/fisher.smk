@@ -30,7 +30,10 @@ rule embed_batches:
     benchmark:
         "<results>/benchmarks/embed_batches/{curve}{probe}.{estimator}.{set}.tsv"
     wildcard_constraints:
+        probe="[^/]+",
+        estimator="[^/]+",
         curve=plan.fisher.curve_folder,
+        set="[^/]+",
     conda:
         "../envs/cpu.yaml"
     threads: ask.cpus("embed_batches")
