@@ -20,9 +20,9 @@ COLUMNS = ["what", "metric", "probe", "value", "ci_low", "ci_high"]
 
 
 def probe_spread(tables: Tables) -> list[Figure]:
-    """Every experiment and part at its largest budget."""
+    """Every experiment and part at its largest budget in which something is defined."""
     spread = largest_budget(tables["probe_spread"])
-    return [
+    figures = [
         _figure(
             experiment,
             part,
@@ -30,12 +30,14 @@ def probe_spread(tables: Tables) -> list[Figure]:
         )
         for experiment, part in experiments_and_parts(spread)
     ]
+    return [figure for figure in figures if figure.panels]
 
 
 def _figure(experiment: str, part: str, rows: pd.DataFrame) -> Figure:
     r = rows[(rows["scope"] == SCOPE) & (rows["statistic"] == "pearson_r")]
     regret = rows[(rows["scope"] == "all") & (rows["statistic"] == "regret")]
     data = pd.concat([r.assign(what=R), regret.assign(what=REGRET)], ignore_index=True)[COLUMNS]
+    data = data[data["value"].notna()].reset_index(drop=True)
     legend = Legend("probe", "Probe", category_entries(list(dict.fromkeys(data["probe"]))))
     subtitles = {R: SCOPE_NAMES[SCOPE], REGRET: "mean over evaluation sets"}
     whole = part == "whole"

@@ -17,7 +17,8 @@ from workflow_scripts.report.look import category_entries
 from workflow_scripts.report.wording import number, plain, seconds, sentence
 from workflow_scripts.statistics.rows_curve import best_size
 
-R, CENTRED, REGRET = "r within evaluation sets", "r, both main effects out", "regret, nats"
+R, CENTRED = "correlation within evaluation sets", "correlation, both main effects out"
+REGRET = "regret, nats"
 SHOWN = {
     R: ("within_eval", "pearson_r"),
     CENTRED: ("double_centred", "pearson_r"),
@@ -27,12 +28,13 @@ COLUMNS = ["what", "metric", "rows", "fewest_rows", "value", "ci_low", "ci_high"
 
 
 def rows_curve(tables: Tables) -> list[Figure]:
-    """Every experiment and part at its largest budget."""
+    """Every experiment and part at its largest budget in which something is defined."""
     curve = largest_budget(tables["rows_curve"])
-    return [
+    figures = [
         _figure(experiment, part, curve[(curve["experiment"] == experiment) & (curve["part"] == part)])
         for experiment, part in experiments_and_parts(curve)
     ]
+    return [figure for figure in figures if figure.panels]
 
 
 def _figure(experiment: str, part: str, curve: pd.DataFrame) -> Figure:
