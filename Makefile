@@ -26,13 +26,14 @@ quick: setup ## The same rules at small scale, in under three minutes.
 published: setup ## Analyse the paper's own numbers; trains nothing.
 	@$(SNAKEMAKE) published
 
-results: setup ## Rebuild pages, figures and tables of docs/RESULTS.md from the recorded runs.
+results: setup ## Rebuild pages, figures and tables of docs/RESULTS.md and docs/results/ from the recorded runs.
 	@for config in docs/results/*/config.json; do \
 	    run=$$(basename $$(dirname $$config)); \
 	    $(BIN)/python -m workflow_scripts.records restore --recorded docs/results/$$run \
 	        --run results/recorded/$$run --config results/recorded/$$run.json && \
 	    $(SNAKEMAKE) report --configfile results/recorded/$$run.json || exit 1; done
-	@$(BIN)/python -m workflow_scripts.records write --runs results/recorded --document docs/RESULTS.md
+	@$(BIN)/python -m workflow_scripts.records write --runs results/recorded --documents docs/results/*.md
+	@$(BIN)/python -m workflow_scripts.records fill --runs results/recorded --template docs/results/findings.md.j2 --page docs/RESULTS.md
 
 record: setup ## Keep the small tables of a finished run in docs/results: make record RUN=real.
 	@$(BIN)/python -m workflow_scripts.records keep --run results/$(RUN) --recorded docs/results/$(RUN)

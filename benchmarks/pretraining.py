@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 import yaml
 
@@ -245,30 +244,20 @@ class KneserNeyOfRun:
     """An n-gram model of exactly the tokens that a run reads."""
 
     def __init__(self, work: Work, train_set: str, seed: int):
-        from benchmarks.kneser_ney import KneserNey
+        from workflow_scripts.ngrams.kneser_ney import KneserNey
         from workflow_scripts.tokens.rows import read_rows
         from workflow_scripts.training.recipe import Recipe
-        from workflow_scripts.training.schedule import make_blocks, plan_run
+        from workflow_scripts.training.tokens_read import tokens_read
 
         recipe = Recipe.from_dict(work.plan.recipe)
-        blocks = make_blocks(read_rows(work.rows(train_set)), recipe, train_set)
-        schedule = plan_run(blocks, recipe, seed, train_set)
-        # Every epoch reads the same pieces; a block that the budget cuts is cut here, too.
-        pieces = schedule.pieces
-        lengths = np.zeros(len(blocks), dtype=np.int64)
-        np.maximum.at(lengths, pieces.block, pieces.end)
-        rows = [blocks.input_ids[block, : lengths[block]] for block in np.flatnonzero(lengths)]
-        self.tokens = int(lengths.sum())
+        ((_, rows),) = tokens_read(read_rows(work.rows(train_set)), recipe, seed, train_set)
+        self.tokens = sum(map(len, rows))
         self._model = KneserNey(rows, work.plan.vocabulary, ORDER)
 
     def nll(self, evaluated: "EvaluationSet") -> float:
         """Of every token of the documents but the first, as models are scored."""
-        return -float(
-            sum(
-                self._model.log_probabilities(document.input_ids)[1:].sum()
-                for document in evaluated.documents
-            )
-        )
+        logs = self._model.log_probabilities([document.input_ids for document in evaluated.documents])
+        return -float(sum(row[1:].sum() for row in logs))
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-from benchmarks.kneser_ney import KneserNey
 from workflow_scripts.command_line import parser_for, run
+from workflow_scripts.ngrams.kneser_ney import KneserNey
 from workflow_scripts.pool import importance
 from workflow_scripts.pool.words import find_words
 
@@ -118,7 +118,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             rows = [ids[row] for row in chosen]
             rows[-1] = rows[-1][: tokens - int(lengths[chosen[:-1]].sum())]
             model = KneserNey(rows, VOCABULARY, ORDER)
-            nats = np.concatenate([model.log_probabilities(row) for row in read])
+            nats = np.concatenate(model.log_probabilities(read))
             result = {
                 "target": arguments.target,
                 "cut": arguments.cut,

@@ -1,6 +1,6 @@
 """The report: what a run says at its start, one self-contained page, and its figures as files.
 
-in:  analysis/*.parquet, alignment/*.parquet, losses/loss_summary.parquet, the manifests
+in:  analysis/*.parquet, alignment/*.parquet, losses/loss_summary.parquet, losses/ngram_summary.parquet, the manifests
 out: report/index.html, report/figures/, report/provenance.json
 """
 

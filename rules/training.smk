@@ -2,14 +2,18 @@
 
 in:  tokens/<corpus>/train.<layout>.parquet, corpora/<corpus>/documents.parquet, probe/<probe>/
 out: training/<recipe>/<train_set>/seeds-<seeds>/, losses/<recipe>/<eval_set>.parquet,
-     losses/losses.parquet, losses/loss_summary.parquet
+     losses/losses.parquet, losses/loss_summary.parquet,
+     losses/ngrams/<recipe>/<train_set>.parquet, losses/ngram_summary.parquet
 """
+
+from workflow_scripts.plan.stages.training import NGRAM_ORDER
 
 
 rule training:
     """Target: every model trained and evaluated."""
     input:
         "<results>/losses/loss_summary.parquet",
+        plan.training.ngram_summary,
 
 
 rule train_models:
@@ -139,4 +143,82 @@ rule collect_losses:
         " --losses-output {output.losses:q}"
         " --summary {output.summary:q}"
         " --missing {output.missing:q}"
+        " 2> {log:q}"
+
+
+rule score_ngrams:
+    """Loss of n-gram models of the tokens that a recipe reads of one training set, on all of its evaluation sets.
+
+    The first seed of a recipe stands for all: seeds read different parts of a set, and their losses differ little.
+    """
+    input:
+        rows=lambda w: plan.tokens.rows(w.train_set, "train", plan.training.layout(w.recipe, w.train_set)),
+        documents=lambda w: [
+            plan.tokens.documents(name) for name in plan.training.ngram_eval_sets(w.recipe, w.train_set)
+        ],
+        tokenizer=rules.make_tokenizer.output.tokenizer,
+    output:
+        "<results>/losses/ngrams/{recipe}/{train_set}.parquet",
+    log:
+        "<results>/logs/score_ngrams/{recipe}.{train_set}.log",
+    benchmark:
+        "<results>/benchmarks/score_ngrams/{recipe}.{train_set}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.cpus("score_ngrams")
+    resources:
+        **ask.all("score_ngrams"),
+    params:
+        recipe=lambda w: plan.training.recipe_json(w.recipe, w.train_set),
+        seed=lambda w: plan.training.recipe(w.recipe)["seeds"][0],
+        budgets=lambda w: plan.training.ngram_budgets(w.recipe, w.train_set),
+        order=NGRAM_ORDER,
+        settings=lambda w: plan.training.evaluation_json(w.recipe),
+        documents=lambda w, input: options(
+            "--documents", plan.training.ngram_eval_sets(w.recipe, w.train_set), input.documents
+        ),
+        tokenizer=lambda w, input: folder_of(input.tokenizer),
+        code=code_hash("workflow_scripts.score_ngrams"),
+    shell:
+        "python -m workflow_scripts.score_ngrams"
+        " --rows {input.rows:q}"
+        " --train-set {wildcards.train_set:q}"
+        " --recipe {params.recipe:q}"
+        " --seed {params.seed}"
+        " --budgets {params.budgets}"
+        " --order {params.order}"
+        " {params.documents:q}"
+        " --split eval"
+        " --tokenizer {params.tokenizer:q}"
+        " --settings {params.settings:q}"
+        " --output {output:q}"
+        " 2> {log:q}"
+
+
+rule collect_ngram_losses:
+    """The losses of n-gram models for every cell of the experiments' tables of losses."""
+    input:
+        plan.training.ngram_losses,
+    output:
+        "<results>/losses/ngram_summary.parquet",
+    log:
+        "<results>/logs/collect_ngram_losses.log",
+    benchmark:
+        "<results>/benchmarks/collect_ngram_losses.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.cpus("collect_ngram_losses")
+    resources:
+        **ask.all("collect_ngram_losses"),
+    params:
+        experiments=plan.analysis.experiments_json,
+        losses=lambda w, input: options(
+            "--losses", [f"{folder_names(path, 1)}/{Path(path).stem}" for path in input], input
+        ),
+        code=code_hash("workflow_scripts.collect_ngram_losses"),
+    shell:
+        "python -m workflow_scripts.collect_ngram_losses"
+        " --experiments {params.experiments:q}"
+        " {params.losses:q}"
+        " --summary {output:q}"
         " 2> {log:q}"

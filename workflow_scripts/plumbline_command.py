@@ -11,10 +11,12 @@ prints the folder of that Snakefile, with `configs/` beside it.
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from workflow_scripts.command_line import parser_for
 from workflow_scripts.commands import mix, rank, select
+from workflow_scripts.commands.config_files import check_config_files
 from workflow_scripts.errors import UserError
 from workflow_scripts.workflow_files import ROOT, snakefile
 
@@ -43,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     commands.add_parser("where", help="print the folder of the Snakefile and of configs/")
     argv = sys.argv[1:] if argv is None else list(argv)
     if argv[:1] == ["run"]:
+        with _mistakes_in_one_sentence():
+            check_config_files(argv[1:])
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile()), *argv[1:]]
         os.execv(sys.executable, command)
         return
@@ -51,8 +55,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     if given.command == "where":
         print(ROOT)
         return
-    try:
+    with _mistakes_in_one_sentence():
         QUESTIONS[given.command].main(given, for_snakemake)
+
+
+@contextmanager
+def _mistakes_in_one_sentence() -> Iterator[None]:
+    try:
+        yield
     except UserError as mistake:
         print(f"error: {mistake}", file=sys.stderr)
         raise SystemExit(1) from None

@@ -1,9 +1,9 @@
 """Render the report: one self-contained page, and every figure as SVG, PNG and CSV beside it.
 
 Tables are given as --table NAME=FILE: points, correlation, metric_differences, leave_one_out, choice,
-choice_cost, exchange_rate, published, published_points, switches, alignment and loss_summary; of recorded experiments
-effective_tokens, effective_token_differences, effective_token_points, predicted_losses and token_worth. Others are
-passed over.
+choice_cost, exchange_rate, published, published_points, switches, alignment, loss_summary and ngram_summary; of
+recorded experiments effective_tokens, effective_token_differences, effective_token_points, predicted_losses and
+token_worth. Others are passed over.
 A figure whose tables are not given is left out, and the page says so.
 """
 

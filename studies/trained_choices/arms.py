@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from workflow_scripts.metrics.kneser_ney import counted, fit, ngrams, probabilities
+from workflow_scripts.ngrams.kneser_ney import counted, fit, ngrams, probabilities
 
 DSIR_PROGRAM = """
 import sys

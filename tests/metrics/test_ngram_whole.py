@@ -11,11 +11,11 @@ from scipy.special import stdtrit
 from workflow_scripts.metrics.base import Batch, Resources
 from workflow_scripts.metrics.inputs import whole_set
 from workflow_scripts.metrics.intervals import given_source
-from workflow_scripts.metrics.kneser_ney import counted, fit, ngrams, probabilities
 from workflow_scripts.metrics.mixtures import EXPERTS, Mixtures, align_mixtures
 from workflow_scripts.metrics.ngram_whole import NgramWhole
 from workflow_scripts.metrics.ngram_whole_trigram import NgramWholeTrigram
 from workflow_scripts.metrics.pieces import Pieces
+from workflow_scripts.ngrams.kneser_ney import counted, fit, ngrams, probabilities
 from workflow_scripts.storage.content_store import ContentStore
 from workflow_scripts.tokens import rows as rows_module
 from workflow_scripts.tokens.rows import Rows, write_rows

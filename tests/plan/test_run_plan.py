@@ -8,6 +8,7 @@ from workflow_scripts.plan.after_failure import command_for_what_exists
 from workflow_scripts.plan.checks import checked
 from workflow_scripts.plan.resolve import resolved
 from workflow_scripts.plan.run_plan import RunPlan
+from workflow_scripts.plan.stages.training import NGRAM_MOST_TOKENS
 from workflow_scripts.report.figures import FIGURES
 
 
@@ -66,6 +67,38 @@ def test_experiments_share_the_runs_of_a_recipe(config):
     from_scratch = [name for recipe, name, _ in plan.training.jobs if recipe == "from_scratch"]
     assert sorted(set(from_scratch)) == sorted(from_scratch[:: len(from_scratch) // len(set(from_scratch))])
     assert len(plan.training.evaluations) == len(set(plan.training.evaluations))
+
+
+def test_ngrams_are_scored_where_a_model_is_and_up_to_a_size(config):
+    training = plan_of(config).training
+    assert set(training.ngram_jobs) == {(recipe, name) for recipe, name, _ in training.jobs}
+    assert training.ngram_budgets("from_scratch", "shuffled_docstrings") == [262144]
+    assert training.ngram_budgets("from_scratch", "science_50") == [32768, 65536, 131072, 262144]
+    assert training.ngram_eval_sets("from_probe", "cpp_headers") == sorted(
+        ["sympy_pairs", "library_pairs", "docstring_code_pairs"]
+    )
+    config["recipes"]["from_scratch"]["tokens"] = [NGRAM_MOST_TOKENS, NGRAM_MOST_TOKENS + 1]
+    config["experiments"][0]["tokens"] = [NGRAM_MOST_TOKENS + 1]
+    config["corpora"] = {
+        name: {key: value for key, value in spec.items() if key != "limit_bytes"}
+        for name, spec in config["corpora"].items()
+    }
+    larger = plan_of(config).training
+    assert larger.ngram_budgets("from_scratch", "science_50") == [NGRAM_MOST_TOKENS]
+    assert ("from_scratch", "shuffled_docstrings") not in larger.ngram_jobs
+
+
+def test_the_table_of_ngrams_is_asked_for_where_it_is_or_can_be_made(config, tmp_path):
+    config["pathvars"] = {"results": str(tmp_path)}
+    assert plan_of(config).report_tables["ngram_summary"] == f"{tmp_path}/losses/ngram_summary.parquet"
+    config["only_existing"] = True
+    assert "ngram_summary" not in plan_of(config).report_tables
+    of_one_set = tmp_path / "losses" / "ngrams" / "from_scratch" / "cpp_headers.parquet"
+    for path in (of_one_set, tmp_path / "losses" / "ngram_summary.parquet"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+        assert "ngram_summary" in plan_of(config).report_tables
+        path.unlink()
 
 
 def test_only_existing_keeps_what_is_there(config, tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from workflow_scripts.errors import UserError
 from workflow_scripts.records.document import BLOCK, TABLES, figures_named, of_number, written
-from workflow_scripts.storage.tables import write_table
+from workflow_scripts.storage.tables import read_frame, write_table
 
 PANEL = {"experiment": "one", "part": "whole", "tokens": 100}
 
@@ -61,6 +61,42 @@ def test_writing_twice_changes_nothing(runs):
     assert written(once, runs) == once
 
 
+def ngram_row(train_set: str, loss: float, **changes: object) -> dict[str, object]:
+    row = {**PANEL, "train_set": train_set, "eval_set": "e", "loss": loss, "order": 5, "from_scratch": True}
+    return row | changes
+
+
+def test_a_loss_has_that_of_ngrams_behind_it_and_a_sentence_below(runs):
+    losses = read_frame(runs / "made" / "losses" / "loss_summary.parquet")
+    own = losses[losses["train_set"] == "b"].assign(eval_set="b", loss=3.5)
+    write_table(
+        pd.concat([losses, own], ignore_index=True), runs / "made" / "losses" / "loss_summary.parquet"
+    )
+    rows = [ngram_row("a", 4.25), ngram_row("b", 3.5), ngram_row("b", 4.1, eval_set="b")]
+    other_panels = [ngram_row("a", 9.0, **changed) for changed in ({"tokens": 50}, {"part": "answer"})]
+    write_table(pd.DataFrame([*rows, *other_panels]), runs / "made" / "losses" / "ngram_summary.parquet")
+    once = written(block("losses experiment=one") + "After.\n", runs)
+    lines = once.splitlines()
+    assert "| trained on | e | b |" in lines
+    assert "| a | 4.50 (4.25) | – (–) |" in lines
+    assert "| b | 3.00 (3.50) | 3.50 (4.10) |" in lines
+    note = once[once.index("In parentheses") : once.index("<!-- end")].replace("\n", " ")
+    assert "a 5-gram model" in note
+    assert "the models of 1 of 1 training set are better" in note and "0.60 nats better (b)" in note
+    assert "Over all pairs of sets, the models are better in 2 of 3." in note
+    assert "means over seeds" in note and "trained weights" not in note
+    assert max(map(len, lines)) <= 120
+    assert written(once, runs) == once
+
+
+def test_ngrams_that_do_not_know_the_text_of_the_base_are_told_so(runs):
+    rows = [ngram_row("a", 4.25, from_scratch=False), ngram_row("b", 3.5, from_scratch=False)]
+    write_table(pd.DataFrame(rows), runs / "made" / "losses" / "ngram_summary.parquet")
+    text = written(block("losses experiment=one"), runs).replace("\n", " ")
+    assert "The models started from trained weights" in text
+    assert "No training set's own held-out part is among the evaluation sets" in text
+
+
 def test_a_difference_is_told_from_the_side_that_is_asked_for(runs):
     assert "| strong | weak | −0.90 | −0.20 | −0.70 (−0.80 to −0.50) |" in written(
         block("differences experiment=one metric=strong"), runs
@@ -112,13 +148,25 @@ def test_numbers_have_a_real_minus_sign_and_gaps_a_dash():
     assert of_number(float("nan")) == "–"
 
 
+def test_figures_are_named_with_the_path_that_a_document_shows_them_from():
+    text = "![a](results/real/league.svg) ![b](real/league.svg) [c](real.md) ![d](../report.png)"
+    assert figures_named(text) == [
+        ("real/league.svg", "real", "league.svg"),
+        ("results/real/league.svg", "real", "league.svg"),
+    ]
+
+
 def test_the_results_show_recorded_runs_alone(root):
-    text = (root / "docs" / "RESULTS.md").read_text(encoding="utf-8")
-    recorded = {path.parent.name for path in (root / "docs" / "results").glob("*/config.json")}
-    asked = {match["run"] for match in BLOCK.finditer(text)} | {run for run, _ in figures_named(text)}
-    assert asked <= recorded
-    assert {match["name"] for match in BLOCK.finditer(text)} <= set(TABLES)
-    assert all((root / "docs" / "results" / run / figure).is_file() for run, figure in figures_named(text))
+    folder = root / "docs" / "results"
+    recorded = {path.parent.name for path in folder.glob("*/config.json")}
+    documents = sorted(folder.glob("*.md"))
+    assert len(documents) > 1
+    for document in documents:
+        text = document.read_text(encoding="utf-8")
+        figures = figures_named(text)
+        assert {match["run"] for match in BLOCK.finditer(text)} | {run for _, run, _ in figures} <= recorded
+        assert {match["name"] for match in BLOCK.finditer(text)} <= set(TABLES)
+        assert all((document.parent / path).is_file() for path, _, _ in figures)
 
 
 def test_probes_have_the_first_ones_value_and_the_range_of_all(tmp_path):

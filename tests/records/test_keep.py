@@ -113,6 +113,17 @@ def test_a_restored_run_has_the_recorded_tables(make_run, tmp_path):
         restore(tmp_path / "nothing", again)
 
 
+def test_a_table_that_a_run_may_lack_is_kept_and_laid_out_where_it_is_there(make_run, tmp_path):
+    run, old = make_run("one", 0, 5.0), make_run("old", 0, 5.0)
+    table = "losses/ngram_summary.parquet"
+    write_table(pd.DataFrame({"experiment": ["x"], "loss": [3.5]}), run / table)
+    for name, made in (("new", run), ("older", old)):
+        record(made, tmp_path / name)
+        restore(tmp_path / name, tmp_path / f"{name} again")
+    assert (tmp_path / "new again" / table).read_bytes() == (run / table).read_bytes()
+    assert not (tmp_path / "older again" / table).exists()
+
+
 def test_joined_rows_are_in_the_order_of_their_keys():
     kept = pd.DataFrame({"key": ["b", "c"], "value": [1, 2]})
     new = pd.DataFrame({"key": ["c", "a"], "value": [3, 4]})

@@ -37,6 +37,20 @@ def test_every_experiment_has_losses_and_every_metric_every_pair(results, quick)
     assert (table["alignment"] <= table["ci_high"]).all()
 
 
+def test_every_loss_of_a_trained_model_has_that_of_an_ngram_model_of_the_same_tokens(results):
+    keys = ["experiment", "train_set", "eval_set", "part", "tokens"]
+    losses = read_frame(results / "losses" / "loss_summary.parquet")
+    trained = losses[losses["train_set"] != "none"].groupby(keys)["n_tokens"].first()
+    ngrams = read_frame(results / "losses" / "ngram_summary.parquet").set_index(keys)
+    assert set(ngrams.index) == set(trained.index)
+    assert (ngrams["n_tokens"] == trained.reindex(ngrams.index)).all()
+    assert (ngrams["tokens_read"] == ngrams.index.get_level_values("tokens")).all()
+    assert ngrams["loss"].between(1, 10).all()
+    assert {"whole", "answer"} == set(ngrams.index.get_level_values("part"))
+    assert set(ngrams.loc[["finetuning"], "from_scratch"]) == {False}
+    assert (results / "report" / "figures" / "models_and_ngrams_pretraining.svg").is_file()
+
+
 def test_the_page_is_one_file(results):
     page = (results / "report" / "index.html").read_text()
     assert "<html" in page

@@ -117,6 +117,46 @@ def test_documents_are_whole_in_seeded_order_and_the_one_that_reaches_the_cap_is
     assert [one.doc_id for one in chosen] != [one.doc_id for one in other]
 
 
+def test_pieces_come_from_every_document_before_a_second_from_any(tokenizer):
+    documents = documents_of(*[TEXT * n for n in (1, 40, 30, 20, 25)])
+    settings = EvaluationSettings(tokens=120, context=16, stride=8, piece=16)
+    pieces = choose_documents(documents, tokenizer, settings, "x").documents
+    names = [piece.doc_id for piece in pieces]
+    assert sorted(names[:5]) == ["d0", "d1", "d2", "d3", "d4"]
+    lengths = [len(piece.input_ids) for piece in pieces]
+    assert max(lengths) == 16 and sum(lengths[:-1]) < 120 <= sum(lengths)
+    every = choose_documents(
+        documents, tokenizer, EvaluationSettings(tokens=None, context=16, stride=8, piece=16), "x"
+    ).documents
+    for name, text in zip(documents["doc_id"], documents["text"], strict=True):
+        whole = [*tokenizer(text)["input_ids"], tokenizer.eos_token_id]
+        taken = sorted(i for one in every if one.doc_id == name for i in one.input_ids.tolist())
+        # A rest of one token has nothing to score.
+        assert taken == sorted(whole if len(whole) % 16 != 1 else whole[:-1])
+    assert [one.input_ids.tolist() for one in every[: len(pieces)]] == [
+        one.input_ids.tolist() for one in pieces
+    ]
+
+
+def test_the_pieces_of_a_document_are_one_row_and_a_diverged_one_is_seen(tokenizer):
+    settings = EvaluationSettings(tokens=None, context=16, stride=8, piece=16, parts=("whole",))
+    chosen = choose_documents(documents_of(TEXT, TEXT * 20), tokenizer, settings, "x")
+    nll = np.arange(1.0, len(chosen.documents) + 1)
+    rows = loss_rows(chosen, {"whole": nll}).set_index("doc_id")
+    long = np.array([piece.doc_id == "d1" for piece in chosen.documents])
+    assert len(rows) == 2 and long.sum() > 2
+    assert rows.loc["d1", "nll"] == nll[long].sum()
+    lengths = [len(piece.input_ids) for piece in chosen.documents if piece.doc_id == "d1"]
+    assert rows.loc["d1", "n_tokens"] == sum(lengths) - len(lengths)
+    nll[np.flatnonzero(long)[0]] = np.nan
+    assert np.isnan(loss_rows(chosen, {"whole": nll}).set_index("doc_id").loc["d1", "nll"])
+
+
+def test_pieces_of_packed_documents_are_refused():
+    with pytest.raises(UserError, match="piece cuts documents"):
+        EvaluationSettings.from_dict({"layout": "packed", "piece": 16})
+
+
 def test_documents_beyond_the_cap_are_passed_over(tokenizer):
     chosen = choose_documents(
         documents_of(TEXT * 50, "the sum"), tokenizer, EvaluationSettings(tokens=50), "x"

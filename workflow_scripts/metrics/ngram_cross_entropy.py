@@ -8,7 +8,8 @@ import numpy as np
 
 from workflow_scripts.metrics.base import Batch, Features, Metric, Resources
 from workflow_scripts.metrics.ngram_mixtures import MixtureReader
-from workflow_scripts.metrics.token_counts import looked_up, shared_vocabulary, sparse_counts
+from workflow_scripts.metrics.token_counts import shared_vocabulary, sparse_counts
+from workflow_scripts.ngrams.lookup import looked_up
 
 ORDER = 3
 

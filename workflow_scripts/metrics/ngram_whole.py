@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from workflow_scripts.metrics.base import Batch, Features, Metric
-from workflow_scripts.metrics.kneser_ney import counted, fit, ngrams, probabilities
+from workflow_scripts.ngrams.kneser_ney import counted, fit, ngrams, probabilities
 
 
 class NgramWhole(Metric):

@@ -38,9 +38,3 @@ def sparse_counts(
 def shared_vocabulary(batches: Sequence[Features], ids: str = "ids") -> np.ndarray:
     """All ids of some batches, sorted."""
     return np.unique(np.concatenate([batch[ids] for batch in batches]))
-
-
-def looked_up(keys: np.ndarray, values: np.ndarray, wanted: np.ndarray, otherwise: float = 0) -> np.ndarray:
-    """Values by key (sorted, at least one), `otherwise` where there is no such key."""
-    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[place] == wanted, values[place], otherwise)

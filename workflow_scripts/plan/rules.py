@@ -38,6 +38,8 @@ RULES: dict[str, Rule] = {
     "train_models": _of_model("training", 8.0, trains=True),
     "evaluate_models": _of_model("evaluation", 5.0),
     "collect_losses": Rule("evaluation", once=True),
+    "score_ngrams": Rule("evaluation", mem_mb=4000),
+    "collect_ngram_losses": Rule("evaluation", once=True),
     "import_losses": Rule("outside"),
     "mix_alignment": _of_model("outside", 15.0),
     "rank_mixtures": Rule("outside", threads=2, start_up=60.0, once=True),

@@ -70,6 +70,7 @@ class RunPlan:
             **self.outside.tables,
             "alignment": f"{self.root}/alignment/alignment.parquet",
             "loss_summary": f"{self.root}/losses/loss_summary.parquet",
+            **({"ngram_summary": self.training.ngram_summary[0]} if self.training.ngram_summary else {}),
         }
 
     @property

@@ -16,6 +16,7 @@ from workflow_scripts.plan.stages.fisher import CURVE
 _BUILT_PER_SECOND = 10e6
 _TOKENIZED_PER_SECOND = 2.5e6
 _SURVEYED_PER_SECOND = 20e6
+_COUNTED_PER_SECOND = 0.8e6  # tokens that an n-gram model is made of
 _BYTES_PER_TOKEN = 4.2  # GPT-2 on English prose
 _BYTES_ON_DISK = 5.0  # of a token: its id and its mask
 _UNKNOWN_TEXT = 5e6  # of a corpus that does not say how large it is
@@ -91,6 +92,10 @@ def text_seconds(plan: RunPlan) -> dict[str, float]:
         "survey_pool": surveyed / _SURVEYED_PER_SECOND,
         "select_rows": selected / _SURVEYED_PER_SECOND,
         "tokenize_corpus": tokenized / _TOKENIZED_PER_SECOND,
+        "score_ngrams": sum(
+            tokens for job in plan.training.ngram_jobs for tokens in plan.training.ngram_budgets(*job)
+        )
+        / _COUNTED_PER_SECOND,
         "compare_sets": pairs
         * compared
         * coordinates(plan)
@@ -133,6 +138,8 @@ def planned_jobs(plan: RunPlan) -> dict[str, int]:
         left_out |= {"collapse_losses"}
     if not plan.outside.experiments:
         left_out |= {"rank_mixtures"}
+    if not plan.training.ngram_summary:
+        left_out |= {"collect_ngram_losses"}
     if not plan.alignment.covariates:
         left_out |= {"measure_covariates"}
     if not plan.alignment.curve_tables:
@@ -161,6 +168,7 @@ def planned_jobs(plan: RunPlan) -> dict[str, int]:
         "mix_alignment": len(plan.outside.alignments) + len(plan.alignment.mixtures_by_other_probes),
         "train_models": len(plan.training.jobs),
         "evaluate_models": len(plan.training.evaluations),
+        "score_ngrams": len(plan.training.ngram_jobs),
         "survey_pool": sum(len(plan.choosing.surveyed(question)) for question in ranked),
         **dict.fromkeys(("rank_candidates", "show_ranking"), len(ranked)),
         **dict.fromkeys(("select_rows", "show_selection"), len(plan.choosing.named("select"))),

@@ -2,7 +2,8 @@
 
 keep     joins the tables to what an earlier part of the run (other seeds) left in the folder of records.
 restore  lays a recorded run out as the workflow would have left it, with a config to make its analysis and page from.
-write    writes the tables of a document anew, and copies the figures that it shows beside it.
+write    writes the tables of documents anew, and copies the figures that they show to where they show them from.
+fill     writes a page from its template, every number of it looked up in the tables of the runs.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from workflow_scripts.errors import UserError
 
 def build_parser() -> argparse.ArgumentParser:
     parser = parser_for(__doc__)
-    commands = parser.add_subparsers(required=True, metavar="keep | restore | write")
+    commands = parser.add_subparsers(required=True, metavar="keep | restore | write | fill")
     keep = commands.add_parser("keep", allow_abbrev=False)
     keep.add_argument("--run", required=True, type=Path, help="folder of the run, such as results/real")
     keep.add_argument("--recorded", required=True, type=Path, help="output: folder of the kept tables")
@@ -28,8 +29,15 @@ def build_parser() -> argparse.ArgumentParser:
     restore.set_defaults(command=restore_run)
     write = commands.add_parser("write", allow_abbrev=False)
     write.add_argument("--runs", required=True, type=Path, help="folder with a folder of each run")
-    write.add_argument("--document", required=True, type=Path, help="Markdown; its tables are replaced")
-    write.set_defaults(command=write_document)
+    write.add_argument(
+        "--documents", required=True, type=Path, nargs="+", help="Markdown; their tables are replaced"
+    )
+    write.set_defaults(command=write_documents)
+    fill = commands.add_parser("fill", allow_abbrev=False)
+    fill.add_argument("--runs", required=True, type=Path, help="folder with a folder of each run")
+    fill.add_argument("--template", required=True, type=Path, help="Jinja template of the page (Markdown)")
+    fill.add_argument("--page", required=True, type=Path, help="output: the page")
+    fill.set_defaults(command=fill_page)
     return parser
 
 
@@ -51,19 +59,29 @@ def restore_run(arguments: argparse.Namespace) -> None:
     write_plain_json(restore(arguments.recorded, arguments.run), arguments.config)
 
 
-def write_document(arguments: argparse.Namespace) -> None:
+def write_documents(arguments: argparse.Namespace) -> None:
     from workflow_scripts.records.document import figures_named, written
     from workflow_scripts.storage.tables import replaced_whole
 
-    text = written(arguments.document.read_text(encoding="utf-8"), arguments.runs)
-    for name, figure in figures_named(text):
-        source = arguments.runs / name / "report" / "figures" / figure
-        if not source.is_file():
-            raise UserError(f"{arguments.document} shows {figure} of the run {name}, which it has not drawn")
-        target = arguments.document.parent / "results" / name / figure
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
-    with replaced_whole(arguments.document) as path:
+    for document in arguments.documents:
+        text = written(document.read_text(encoding="utf-8"), arguments.runs)
+        for shown_at, name, figure in figures_named(text):
+            source = arguments.runs / name / "report" / "figures" / figure
+            if not source.is_file():
+                raise UserError(f"{document} shows {figure} of the run {name}, which it has not drawn")
+            target = document.parent / shown_at
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+        with replaced_whole(document) as path:
+            path.write_text(text, encoding="utf-8")
+
+
+def fill_page(arguments: argparse.Namespace) -> None:
+    from workflow_scripts.records.findings import filled
+    from workflow_scripts.storage.tables import replaced_whole
+
+    text = filled(arguments.template.read_text(encoding="utf-8"), arguments.runs)
+    with replaced_whole(arguments.page) as path:
         path.write_text(text, encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""The numbers of docs/RESULTS.md, written between markers from the tables of a recorded run.
+"""The tables of docs/results/*.md, written between markers from the tables of a recorded run.
 
 A marker names the run, the table and what it is of; what stands between it and the end is replaced:
 
@@ -7,7 +7,9 @@ A marker names the run, the table and what it is of; what stands between it and 
 """
 
 import re
+import textwrap
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ from workflow_scripts.records.curve_tables import best_fisher, rows_curve
 from workflow_scripts.records.markdown import NOTHING, markdown, of_number, of_panel, with_interval
 from workflow_scripts.records.outside_tables import proxies, ranking, rivals
 from workflow_scripts.records.probe_tables import probes
+from workflow_scripts.report.ngram_sentences import ngram_sentences
+from workflow_scripts.statistics.ngram_gaps import ngram_gaps
 from workflow_scripts.statistics.views import PEARSON, VIEWS, fragile, views_of
 from workflow_scripts.storage.tables import read_frame
 
@@ -27,9 +31,28 @@ BLOCK = re.compile(
     r"(?P<end><!-- end of table -->)",
     re.DOTALL,
 )
-FIGURE = re.compile(r"\(results/(?P<run>[^/)]+)/(?P<figure>[^/)]+\.svg)\)")
+FIGURE = re.compile(r"\((?P<path>(?:[^/)]+/)?(?P<run>[^/)]+)/(?P<figure>[^/)]+\.svg))\)")
 
-Analysis = Callable[[str], pd.DataFrame]
+LINE_WIDTH = 120
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """The tables of one run, read for one marker."""
+
+    folder: Path
+    marker: str
+
+    def __call__(self, name: str) -> pd.DataFrame:
+        if not self.has(name):
+            raise UserError(f"table {self.marker} needs {self._path(name)}, which is not there")
+        return read_frame(self._path(name))
+
+    def has(self, name: str) -> bool:
+        return self._path(name).is_file()
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.parquet"
 
 
 def written(text: str, runs: Path) -> str:
@@ -42,21 +65,18 @@ def written(text: str, runs: Path) -> str:
             raise UserError(
                 f"table {match['name']}: there is none of this name; there are {', '.join(TABLES)}"
             )
-        folder = runs / match["run"]
-
-        def table(name: str) -> pd.DataFrame:
-            if not (folder / f"{name}.parquet").is_file():
-                raise UserError(f"table {match['name']} needs {folder}/{name}.parquet, which is not there")
-            return read_frame(folder / f"{name}.parquet")
-
-        return match["begin"] + markdown(maker(table, options)) + match["end"]
+        table = Analysis(runs / match["run"], match["name"])
+        text = markdown(maker(table, options))
+        if match["name"] in NOTES and (note := NOTES[match["name"]](table, options)):
+            text += "\n" + "\n".join(textwrap.wrap(note, LINE_WIDTH)) + "\n"
+        return match["begin"] + text + match["end"]
 
     return BLOCK.sub(replaced, text)
 
 
-def figures_named(text: str) -> list[tuple[str, str]]:
-    """(run, file name) of every figure of a recorded run that the document shows."""
-    return sorted({(match["run"], match["figure"]) for match in FIGURE.finditer(text)})
+def figures_named(text: str) -> list[tuple[str, str, str]]:
+    """(path, run, file name) of every figure of a recorded run that the document shows, the path seen from it."""
+    return sorted({(match["path"], match["run"], match["figure"]) for match in FIGURE.finditer(text)})
 
 
 def league(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
@@ -244,12 +264,39 @@ def switches(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
 
 
 def losses(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
-    """Loss in nats per token, a row per training set, a column per evaluation set, means over seeds."""
+    """Loss in nats per token, a row per training set, a column per evaluation set, means over seeds.
+
+    Behind each the loss of an n-gram model of the same tokens, where the run has them.
+    """
     frame = of_panel(table("losses/loss_summary"), options)
     wide = frame.pivot_table(index="train_set", columns="eval_set", values="loss", sort=False)
     wanted = options.get("eval_sets")
     wide = wide[wanted.split(",")] if wanted else wide
-    return wide.map(of_number).reset_index().rename(columns={"train_set": "trained on"})
+    shown = wide.map(of_number)
+    gaps = _gaps(table, options)
+    if len(gaps):
+        counted = gaps.pivot_table(index="train_set", columns="eval_set", values="ngram_loss")
+        counted = counted.reindex(index=wide.index, columns=wide.columns).map(of_number)
+        shown = shown + " (" + counted + ")"
+    return shown.reset_index().rename(columns={"train_set": "trained on"})
+
+
+def _note_on_ngrams(table: Analysis, options: Mapping[str, str]) -> str:
+    """What the numbers in parentheses are and how the models compare; nothing in a record without them."""
+    gaps = _gaps(table, options)
+    if gaps.empty:
+        return ""
+    order = int(gaps["order"].iloc[0])
+    parentheses = f"In parentheses: a {order}-gram model (modified Kneser-Ney) of the same training tokens."
+    return " ".join([parentheses, *ngram_sentences(gaps)])
+
+
+def _gaps(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
+    """Models beside n-gram models, for the panel of a table of losses."""
+    models = of_panel(table("losses/loss_summary"), options)
+    if not table.has("losses/ngram_summary"):
+        return models.head(0)
+    return ngram_gaps(models, table("losses/ngram_summary"))
 
 
 def variants(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
@@ -289,3 +336,5 @@ TABLES: dict[str, Callable[[Analysis, Mapping[str, str]], pd.DataFrame]] = {
         *(ranking, proxies, rivals, probes, rows_curve),
     )
 }
+NOTES: dict[str, Callable[[Analysis, Mapping[str, str]], str]] = {"losses": _note_on_ngrams}
+"""Sentences below a table, made from the same run."""

@@ -33,6 +33,7 @@ TABLES = {
 COVARIATES = "alignment/covariates.parquet"
 # Tables that a run may lack, and that are one measurement as a whole. Those about recorded experiments take minutes.
 OPTIONAL = (
+    "losses/ngram_summary.parquet",
     "analysis/switch_alignments.parquet",
     "analysis/fisher_variants.parquet",
     "analysis/effective_tokens.parquet",

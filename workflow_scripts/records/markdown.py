@@ -1,4 +1,4 @@
-"""Tables and numbers as the Markdown of docs/RESULTS.md has them."""
+"""Tables and numbers as the Markdown of the results has them."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Tables of docs/RESULTS.md about recorded experiments."""
+"""Tables of the results about recorded experiments."""
 
 from collections.abc import Callable, Mapping
 

@@ -17,6 +17,7 @@ from workflow_scripts.report.headline import (
     paper_metric,
     with_probe_range,
 )
+from workflow_scripts.report.ngram_sentences import own_part_sentence
 from workflow_scripts.report.ranking_answer import ranking_sentences
 from workflow_scripts.report.wording import (
     cost,
@@ -27,10 +28,12 @@ from workflow_scripts.report.wording import (
     over_probes,
     plain,
     plural,
+    sentence,
     verdict,
 )
 from workflow_scripts.statistics.choice import BLIND
 from workflow_scripts.statistics.intervals import FEWEST_FAMILIES
+from workflow_scripts.statistics.ngram_gaps import ngram_gaps
 from workflow_scripts.statistics.views import first_by_view, views_of
 
 RECORDED = "recorded"
@@ -183,6 +186,18 @@ def caveats(tables: Tables) -> list[str]:
             found.append(
                 f"Fewer than {FEWEST_FAMILIES} independent families of training sets, so no interval and no p: "
                 f"{listed}. Sets that are made of, or from, one another count once."
+            )
+    if _there(tables, "ngram_summary", "loss_summary"):
+        gaps = largest_budget(ngram_gaps(tables["loss_summary"], tables["ngram_summary"]))
+        beaten = []
+        for experiment, rows in gaps[gaps["is_own"]].groupby("experiment", sort=False):
+            own = rows[rows["part"] == main_part(rows, str(experiment))]
+            if (own["better_by"] <= 0).any():
+                beaten.append(f"{sentence(plain(str(experiment)))}: {own_part_sentence(own)}")
+        if beaten:
+            found.append(
+                "Where counting beats the models, it is partly built in that measures of n-grams predict their losses. "
+                + " ".join(beaten)
             )
     return found
 

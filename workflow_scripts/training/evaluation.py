@@ -42,6 +42,9 @@ class EvaluationSettings:
     """Longest window."""
     stride: int = 64
     """Step from one window to the next."""
+    piece: int | None = None
+    """Documents are cut into pieces of this many tokens, and pieces are taken instead of whole documents: many
+    documents are then represented, however long they are. Null: whole documents."""
     parts: tuple[str, ...] = PARTS
     """`whole` documents, and the `answer` of pairs."""
     documents: str | None = None
@@ -58,9 +61,9 @@ class EvaluationSettings:
             if key not in known:
                 raise UserError(f"evaluation: unknown key {key!r}; known are {', '.join(known)}")
         settings = cls(**{**values, "parts": tuple(values.get("parts", PARTS))})
-        for key, smallest in (("tokens", 2), ("context", 2), ("stride", 1), ("seed", 0)):
+        for key, smallest in (("tokens", 2), ("context", 2), ("stride", 1), ("piece", 2), ("seed", 0)):
             value = getattr(settings, key)
-            if key == "tokens" and value is None:
+            if key in ("tokens", "piece") and value is None:
                 continue
             if not isinstance(value, int) or isinstance(value, bool) or value < smallest:
                 raise UserError(f"evaluation: {key} is {value!r}; it must be a whole number from {smallest}")
@@ -72,6 +75,8 @@ class EvaluationSettings:
             raise UserError(f"evaluation: parts is {values['parts']!r}; allowed are {', '.join(PARTS)}")
         if settings.layout not in LAYOUTS:
             raise UserError(f"evaluation: layout is {settings.layout!r}; allowed are {', '.join(LAYOUTS)}")
+        if settings.piece is not None and settings.layout != "documents":
+            raise UserError("evaluation: piece cuts documents; with layout 'packed' leave it null")
         if settings.documents not in (None, "first"):
             raise UserError(f"evaluation: documents is {settings.documents!r}; allowed are null and 'first'")
         return settings
@@ -109,7 +114,15 @@ def choose_documents(
     if settings.layout == "packed":
         return EvaluationSet(_blocks(documents, tokenizer, settings, name), settings)
     cap = float("inf") if settings.tokens is None else settings.tokens
-    order = np.random.default_rng(settings.seed).permutation(len(documents))
+    random = np.random.default_rng(settings.seed)
+    order = random.permutation(len(documents))
+    if settings.piece is not None:
+        pieces = _pieces(documents.iloc[order], tokenizer, settings.piece, cap, random)
+        if not pieces:
+            raise UserError(f"evaluation set {name!r}: none of its {len(documents)} documents has 2 tokens")
+        n_documents = len({piece.doc_id for piece in pieces})
+        logger.info("%s: %d pieces of %d documents", name, len(pieces), n_documents)
+        return EvaluationSet(pieces, settings)
     chosen: list[EncodedDocument] = []
     total = too_long = 0
     for document in encode_documents(tokenizer, documents.iloc[order], chunk=64):
@@ -135,6 +148,60 @@ def choose_documents(
     return EvaluationSet(chosen, settings)
 
 
+def _pieces(
+    documents: pd.DataFrame,
+    tokenizer: "PreTrainedTokenizerBase",
+    length: int,
+    cap: float,
+    random: np.random.Generator,
+) -> list[EncodedDocument]:
+    """One piece of every document before a second of any, until there are `cap` tokens.
+
+    A document's pieces are the cuts at multiples of `length`, in an order that `random` draws; a rest of one token
+    has nothing to score and is none.
+    """
+    chosen: list[EncodedDocument] = []
+    total = 0
+    waiting: Iterator[tuple[EncodedDocument, np.ndarray]] = (
+        (document, random.permutation(np.arange(0, len(document.input_ids) - 1, length)))
+        for document in encode_documents(tokenizer, documents, chunk=64)
+    )
+    while True:
+        later = []
+        for document, starts in waiting:
+            if len(starts) == 0:
+                continue
+            piece = _cut(document, starts[0], starts[0] + length, tokenizer)
+            chosen.append(piece)
+            total += len(piece.input_ids)
+            if total >= cap:
+                return chosen
+            later.append((document, starts[1:]))
+        if not later:
+            return chosen
+        waiting = iter(later)
+
+
+def _cut(
+    document: EncodedDocument, first: int, last: int, tokenizer: "PreTrainedTokenizerBase"
+) -> EncodedDocument:
+    """Tokens `first:last` of a document, which keeps its name: standard errors are over documents."""
+    if first == 0 and last >= len(document.input_ids):
+        return document
+    ids, answer = document.input_ids[first:last], document.answer[first:last]
+    return EncodedDocument(document.doc_id, ids, answer, *_sizes_in_bytes(ids, answer, tokenizer))
+
+
+def _sizes_in_bytes(
+    ids: np.ndarray, answer: np.ndarray, tokenizer: "PreTrainedTokenizerBase"
+) -> tuple[int, int]:
+    """Bytes of the text of some tokens, and of those of the answer."""
+    whole, of_answer = (
+        len(str(tokenizer.decode(part, skip_special_tokens=True)).encode()) for part in (ids, ids[answer])
+    )
+    return whole, of_answer
+
+
 def _blocks(
     documents: pd.DataFrame, tokenizer: "PreTrainedTokenizerBase", settings: EvaluationSettings, name: str
 ) -> list[EncodedDocument]:
@@ -147,13 +214,8 @@ def _blocks(
         ids, answer = np.append(ids, document.input_ids), np.append(answer, document.answer)
         while len(ids) >= context and len(blocks) != most:
             block, of_answer = ids[:context], answer[:context]
-            n_bytes, n_answer_bytes = (
-                len(str(tokenizer.decode(part, skip_special_tokens=True)).encode())
-                for part in (block, block[of_answer])
-            )
-            blocks.append(
-                EncodedDocument(f"block/{len(blocks):06d}", block, of_answer, n_bytes, n_answer_bytes)
-            )
+            sizes = _sizes_in_bytes(block, of_answer, tokenizer)
+            blocks.append(EncodedDocument(f"block/{len(blocks):06d}", block, of_answer, *sizes))
             ids, answer = ids[context:], answer[context:]
         if len(blocks) == most:
             break
@@ -230,7 +292,7 @@ def _add_losses(
 
 
 def loss_rows(evaluation_set: EvaluationSet, totals: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """One row per document and part: part, doc_id, nll, n_tokens, n_bytes.
+    """One row per document and part, the pieces of a document added up: part, doc_id, nll, n_tokens, n_bytes.
 
     `n_tokens` counts scored tokens; `n_bytes` are the UTF-8 bytes of the text, or of the answer. Plain text has no
     answer.
@@ -245,7 +307,8 @@ def loss_rows(evaluation_set: EvaluationSet, totals: Mapping[str, np.ndarray]) -
             if part == "whole" or not document.answer.all()
         ]
         frames.append(pd.DataFrame(rows, columns=["part", "doc_id", "nll", "n_tokens", "n_bytes"]))
-    return pd.concat(frames, ignore_index=True)
+    by_piece = pd.concat(frames, ignore_index=True).groupby(["part", "doc_id"], sort=False, as_index=False)
+    return by_piece.sum(skipna=False)  # a diverged loss stays one
 
 
 def _batches(windows: Sequence[Window], most_tokens: int) -> Iterator[list[Window]]:

@@ -61,6 +61,26 @@ def losses_of_experiments(experiments: Sequence[Mapping[str, Any]], losses: pd.D
     return pd.concat(frames, ignore_index=True)[LOSS_COLUMNS]
 
 
+def ngram_losses_of_experiments(
+    experiments: Iterable[Mapping[str, Any]], losses: pd.DataFrame
+) -> pd.DataFrame:
+    """One row per experiment and cell of its tables of losses, of n-gram models.
+
+    `losses` has the column `recipe` besides those of the jobs that score them.
+    """
+    frames = [losses.iloc[:0].assign(experiment="")]
+    for experiment in experiments:
+        chosen = losses[
+            (losses["recipe"] == experiment["recipe"])
+            & losses["train_set"].isin(experiment["train_sets"])
+            & losses["eval_set"].isin(experiment["eval_sets"])
+            & losses["tokens"].isin(experiment["tokens"])
+        ]
+        frames.append(chosen.assign(experiment=experiment["name"]))
+    columns = ["experiment", *losses.columns.drop("recipe")]
+    return pd.concat(frames, ignore_index=True)[columns]
+
+
 def summarise(losses: pd.DataFrame) -> pd.DataFrame:
     """Loss per token (nats), bits per byte and perplexity of every model on every evaluation set.
 

@@ -9,6 +9,9 @@ from workflow_scripts.plan.stages.files import RunFiles, one_line
 from workflow_scripts.plan.stages.probe import Probe
 
 ROW_SOURCES = ("mixture", "random_tokens")
+NGRAM_ORDER = 5
+NGRAM_MOST_TOKENS = 20_000_000
+"""Larger budgets get no n-gram model: this one takes a minute or two and 4 GB of memory, which grow with the tokens."""
 
 
 class Training:
@@ -78,6 +81,37 @@ class Training:
             for recipe, eval_set in self.evaluations
             if self.manifests(recipe)
         ]
+
+    @cached_property
+    def ngram_jobs(self) -> list[tuple[str, str]]:
+        """(recipe, training set) of every job that scores n-gram models."""
+        wanted = sorted({(recipe, name) for recipe, name, _ in self.jobs})
+        return [job for job in wanted if self.ngram_budgets(*job)]
+
+    def ngram_budgets(self, recipe: str, train_set: str) -> list[int]:
+        """Budgets at which some experiment reads the loss of a training set, unless they are too large to count."""
+        wanted = {tokens for experiment in self._asking(recipe, train_set) for tokens in experiment["tokens"]}
+        return sorted(tokens for tokens in wanted if tokens <= NGRAM_MOST_TOKENS)
+
+    def ngram_eval_sets(self, recipe: str, train_set: str) -> list[str]:
+        """Evaluation sets on which some experiment reads the loss of a training set."""
+        return sorted({name for e in self._asking(recipe, train_set) for name in e["eval_sets"]})
+
+    def _asking(self, recipe: str, train_set: str) -> list[dict[str, Any]]:
+        return [e for e in self.experiments if e["recipe"] == recipe and train_set in e["train_sets"]]
+
+    @property
+    def ngram_losses(self) -> list[str]:
+        """Tables of losses of n-gram models."""
+        return self.files.present(
+            f"{self.files.root}/losses/ngrams/{recipe}/{name}.parquet" for recipe, name in self.ngram_jobs
+        )
+
+    @property
+    def ngram_summary(self) -> list[str]:
+        """The table of all of them; none where nothing is trained, or where a record is older than the table."""
+        path = f"{self.files.root}/losses/ngram_summary.parquet"
+        return [path] if self.ngram_losses else self.files.present([path] if self.ngram_jobs else [])
 
     def base(self, recipe: str) -> list[str]:
         """The files of the weights that a recipe starts from, when the workflow makes them."""

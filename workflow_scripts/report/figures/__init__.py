@@ -14,6 +14,7 @@ from workflow_scripts.report.figures.metric_differences import metric_difference
 from workflow_scripts.report.figures.metric_league import metric_league
 from workflow_scripts.report.figures.mixture_curves import mixture_curves
 from workflow_scripts.report.figures.mixture_ranking import mixture_ranking
+from workflow_scripts.report.figures.models_and_ngrams import models_and_ngrams
 from workflow_scripts.report.figures.predicted_and_real_loss import predicted_and_real_loss
 from workflow_scripts.report.figures.probe_spread import probe_spread
 from workflow_scripts.report.figures.proxies_and_skill import proxies_and_skill
@@ -59,6 +60,7 @@ FIGURES = (
     FigureMaker(PREDICTION, "four_views", ("correlation", "choice"), four_views),
     FigureMaker(PREDICTION, "metric_differences", ("metric_differences",), metric_differences),
     FigureMaker(PREDICTION, "leave_one_out", ("leave_one_out", "correlation"), leave_one_out),
+    FigureMaker(PREDICTION, "models_and_ngrams", ("ngram_summary",), models_and_ngrams, unasked=True),
     FigureMaker(SIZE, "intervention_surface", ("loss_summary",), intervention_surface),
     FigureMaker(SIZE, "exchange_rate", ("exchange_rate",), exchange_rate),
     FigureMaker(

@@ -1,0 +1,28 @@
+"""The tokens that a run has read when it reaches a budget, each once."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from workflow_scripts.tokens.rows import Rows
+from workflow_scripts.training.recipe import Recipe
+from workflow_scripts.training.schedule import make_blocks, plan_run
+
+
+def tokens_read(rows: Rows, recipe: Recipe, seed: int, name: str) -> Iterator[tuple[int, list[np.ndarray]]]:
+    """By budget: the rows that a run of the recipe reads, as long as it reads them, in the order of the file.
+
+    A row that the budget cuts is cut here. Several epochs read the same tokens, which count once. Padding is no token,
+    though a budget may count it. Prompts are read where answers alone are learnt.
+    """
+    blocks = make_blocks(rows, recipe, name)
+    rows_of_block = recipe.context // rows.length
+    real = rows.n_tokens[: len(blocks) * rows_of_block].reshape(-1, rows_of_block).sum(axis=1)
+    for run in recipe.runs():
+        schedule = plan_run(blocks, run, seed, name)
+        for budget, steps in schedule.readings.items():
+            pieces = schedule.pieces.take(np.arange(schedule.bounds[steps]))
+            ends = np.zeros(len(blocks), dtype=np.int64)
+            np.maximum.at(ends, pieces.block, pieces.end)
+            ends = np.minimum(ends, real)
+            yield budget, [blocks.input_ids[block, : ends[block]] for block in np.flatnonzero(ends)]
