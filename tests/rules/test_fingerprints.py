@@ -65,7 +65,7 @@ RULES_OF = {
         "train_models",
         "train_probe",
     },
-    "ngrams": {"compare_sets", "mix_alignment", "score_ngrams"},
+    "ngrams": {"align_by_rows", "compare_sets", "mix_alignment", "score_ngrams"},
     "metrics": {
         "align_by_rows",
         "compare_sets",
