@@ -2,7 +2,7 @@
 
 in:  embeddings/<probe>/<estimator>/<set>.parquet or tokens/<corpus>/<split>.packed.parquet
 out: alignment/<metric>.parquet, alignment/alignment.parquet, alignment/alignment_cost.parquet,
-     alignment/covariates.parquet
+     alignment/covariates.parquet, alignment/rows/<metric>.parquet; with more than one probe alignment/probes/<probe>/<metric>.parquet
 """
 
 
@@ -14,23 +14,27 @@ rule alignment:
 
 
 rule compare_sets:
-    """One metric between all pairs of sets, and between answers; what is in the store is not computed again."""
+    """One metric between all pairs of sets, and between answers; what is in the store is not computed again.
+
+    A metric that depends on the probe is measured once more by every other probe, below probes/<probe>/.
+    """
     input:
-        sets=lambda w: plan.alignment.inputs(w.metric, plan.sets.names),
-        times=lambda w: plan.alignment.times(w.metric),
-        answers=lambda w: plan.alignment.answer_inputs(w.metric),
-        answer_times=lambda w: plan.alignment.answer_times(w.metric),
-        probe=lambda w: plan.alignment.probe(w.metric),
+        sets=lambda w: plan.alignment.inputs(w.metric, plan.sets.names, plan.alignment.probe_of(w.of_probe)),
+        times=lambda w: plan.alignment.times(w.metric, plan.alignment.probe_of(w.of_probe)),
+        answers=lambda w: plan.alignment.answer_inputs(w.metric, plan.alignment.probe_of(w.of_probe)),
+        answer_times=lambda w: plan.alignment.answer_times(w.metric, plan.alignment.probe_of(w.of_probe)),
+        probe=lambda w: plan.alignment.probe(w.metric, plan.alignment.probe_of(w.of_probe)),
         tokenizer=rules.make_tokenizer.output.tokenizer,
     output:
-        table="<results>/alignment/{metric}.parquet",
-        cost="<results>/alignment/{metric}.cost.parquet",
+        table="<results>/alignment/{of_probe}{metric}.parquet",
+        cost="<results>/alignment/{of_probe}{metric}.cost.parquet",
     log:
-        "<results>/logs/compare_sets/{metric}.log",
+        "<results>/logs/compare_sets/{of_probe}{metric}.log",
     benchmark:
-        "<results>/benchmarks/compare_sets/{metric}.tsv"
+        "<results>/benchmarks/compare_sets/{of_probe}{metric}.tsv"
     wildcard_constraints:
         metric=one_of(plan.alignment.metrics),
+        of_probe=plan.alignment.probe_folder,
     conda:
         "../envs/cpu.yaml"
     threads: ask.cpus("compare_sets")
@@ -46,7 +50,7 @@ rule compare_sets:
             else []
         ),
         floor=lambda w, input: f"{plan.sets.floor}={input.sets[plan.sets.names.index(plan.sets.floor)]}",
-        model=lambda w: plan.alignment.model(w.metric),
+        model=lambda w: plan.alignment.model(w.metric, plan.alignment.probe_of(w.of_probe)),
         tokenizer=lambda w, input: folder_of(input.tokenizer),
         batches=lambda w: plan.alignment.batches(w.metric),
         encoder=lambda w: plan.alignment.encoder(w.metric),
@@ -70,6 +74,62 @@ rule compare_sets:
         " --batches {params.batches}"
         " --rows-per-batch {params.rows}"
         " {params.fewer_rows}"
+        " --seed {params.seed}"
+        " --store {params.store:q}"
+        " --threads {params.threads}"
+        " --output {output.table:q}"
+        " --cost {output.cost:q}"
+        " 2> {log:q}"
+
+
+rule align_by_rows:
+    """One metric between training and evaluation sets from more and more of their rows."""
+    input:
+        sources=lambda w: plan.alignment.curve_inputs(w.metric, plan.alignment.curve_sets[0]),
+        targets=lambda w: plan.alignment.curve_inputs(w.metric, plan.alignment.curve_sets[1]),
+        times=lambda w: plan.alignment.curve_times(w.metric),
+        probe=lambda w: plan.alignment.probe(w.metric),
+        tokenizer=rules.make_tokenizer.output.tokenizer,
+    output:
+        table="<results>/alignment/rows/{metric}.parquet",
+        cost="<results>/alignment/rows/{metric}.cost.parquet",
+    log:
+        "<results>/logs/align_by_rows/{metric}.log",
+    benchmark:
+        "<results>/benchmarks/align_by_rows/{metric}.tsv"
+    wildcard_constraints:
+        metric=one_of(plan.alignment.metrics),
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.cpus("align_by_rows")
+    resources:
+        **ask.all("align_by_rows"),
+    params:
+        sources=lambda w, input: options("--source", plan.alignment.curve_sets[0], input.sources),
+        targets=lambda w, input: options("--target", plan.alignment.curve_sets[1], input.targets),
+        times=lambda w, input: (
+            options("--times", [name for side in plan.alignment.curve_sets for name in side], input.times)
+            if input.times
+            else []
+        ),
+        model=lambda w: plan.alignment.model(w.metric),
+        tokenizer=lambda w, input: folder_of(input.tokenizer),
+        encoder=lambda w: plan.alignment.encoder(w.metric),
+        rows=plan.config["alignment"]["rows_curve"],
+        seed=plan.config["seed"],
+        store=f"{plan.root}/store/metrics",
+        threads=ask.threads("align_by_rows"),
+        code=lambda w: code_hash("workflow_scripts.align_by_rows", f"workflow_scripts.metrics.{w.metric}"),
+    shell:
+        "python -m workflow_scripts.align_by_rows"
+        " --metric {wildcards.metric:q}"
+        " {params.sources:q}"
+        " {params.targets:q}"
+        " {params.times:q}"
+        " {params.model:q}"
+        " --tokenizer {params.tokenizer:q}"
+        " {params.encoder:q}"
+        " --rows {params.rows}"
         " --seed {params.seed}"
         " --store {params.store:q}"
         " --threads {params.threads}"

@@ -10,6 +10,8 @@ rule analysis:
     input:
         list(plan.analysis.tables.values()),
         list(plan.analysis.switch_tables.values()),
+        list(plan.alignment.probe_tables.values()),
+        list(plan.alignment.curve_tables.values()),
 
 
 rule correlate_losses:
@@ -58,6 +60,86 @@ rule correlate_losses:
         " --points {output.points:q}"
         " --differences {output.differences:q}"
         " --leave-one-out {output.leave_one_out:q}"
+        " 2> {log:q}"
+
+
+rule compare_probes:
+    """The same correlations and choices by every probe: how far a result depends on the probe."""
+    input:
+        alignment="<results>/alignment/alignment.parquet",
+        others=[path for _, path in plan.alignment.by_other_probes],
+        mixtures=plan.outside.alignments,
+        other_mixtures=[path for _, path in plan.alignment.mixtures_by_other_probes],
+        losses="<results>/losses/loss_summary.parquet",
+    output:
+        "<results>/analysis/probe_spread.parquet",
+    log:
+        "<results>/logs/compare_probes.log",
+    benchmark:
+        "<results>/benchmarks/compare_probes.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.cpus("compare_probes")
+    resources:
+        **ask.all("compare_probes"),
+    params:
+        experiments=plan.analysis.experiments_json,
+        first=plan.probe.first,
+        others=lambda w, input: options(
+            "--of-probe", [probe for probe, _ in plan.alignment.by_other_probes], input.others
+        ),
+        other_mixtures=lambda w, input: options(
+            "--mixtures-of-probe",
+            [probe for probe, _ in plan.alignment.mixtures_by_other_probes],
+            input.other_mixtures,
+        ),
+        threads=ask.threads("compare_probes"),
+        code=code_hash("workflow_scripts.compare_probes"),
+    shell:
+        "python -m workflow_scripts.compare_probes"
+        " --alignment {input.alignment:q}"
+        " --mixtures {input.mixtures:q}"
+        " --first {params.first:q}"
+        " {params.others:q}"
+        " {params.other_mixtures:q}"
+        " --losses {input.losses:q}"
+        " --experiments {params.experiments:q}"
+        " --threads {params.threads}"
+        " --output {output:q}"
+        " 2> {log:q}"
+
+
+rule weigh_rows:
+    """How well each metric predicts loss and chooses data at every number of rows, and what it costs."""
+    input:
+        alignment=plan.alignment.curves(),
+        cost=plan.alignment.curves(".cost"),
+        losses="<results>/losses/loss_summary.parquet",
+    output:
+        curve="<results>/analysis/rows_curve.parquet",
+        cost="<results>/analysis/rows_curve_cost.parquet",
+    log:
+        "<results>/logs/weigh_rows.log",
+    benchmark:
+        "<results>/benchmarks/weigh_rows.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.cpus("weigh_rows")
+    resources:
+        **ask.all("weigh_rows"),
+    params:
+        experiments=plan.analysis.experiments_json,
+        threads=ask.threads("weigh_rows"),
+        code=code_hash("workflow_scripts.weigh_rows"),
+    shell:
+        "python -m workflow_scripts.weigh_rows"
+        " --alignment {input.alignment:q}"
+        " --cost {input.cost:q}"
+        " --losses {input.losses:q}"
+        " --experiments {params.experiments:q}"
+        " --threads {params.threads}"
+        " --output {output.curve:q}"
+        " --cost-output {output.cost:q}"
         " 2> {log:q}"
 
 

@@ -8,7 +8,7 @@ out: embeddings/<probe>/<estimator>/<set>.parquet, and of the answers of pairs <
 rule embeddings:
     """Target: every embedding that a metric of the run needs."""
     input:
-        plan.fisher.embeddings,
+        [path for probe in plan.probes_used for path in plan.fisher.embeddings(probe)],
 
 
 rule embed_batches:
@@ -18,13 +18,16 @@ rule embed_batches:
         tokenizer=rules.make_tokenizer.output.tokenizer,
         probe="<results>/probe/{probe}/model.safetensors",
     output:
-        embeddings="<results>/embeddings/{probe}/{estimator}/{set}{part}.parquet",
-        times="<results>/times/embed_batches/{probe}/{estimator}/{set}{part}.json",
+        embeddings="<results>/embeddings/{probe}/{estimator}/{curve}{set}{part}.parquet",
+        times="<results>/times/embed_batches/{probe}/{estimator}/{curve}{set}{part}.json",
     log:
-        "<results>/logs/embed_batches/{probe}.{estimator}.{set}{part}.log",
+        "<results>/logs/embed_batches/{curve}{probe}.{estimator}.{set}{part}.log",
     benchmark:
-        "<results>/benchmarks/embed_batches/{probe}.{estimator}.{set}{part}.tsv"
+        "<results>/benchmarks/embed_batches/{curve}{probe}.{estimator}.{set}{part}.tsv"
     wildcard_constraints:
+        probe="[^/]+",
+        estimator="[^/]+",
+        curve=plan.fisher.curve_folder,
         set="[a-z0-9_]+[.](?:train|eval)",
         part="|[.]answer",
     conda:
@@ -38,9 +41,9 @@ rule embed_batches:
         estimator=lambda w: plan.fisher.estimator_json(w.estimator),
         head_epochs=lambda w: plan.fisher.settings(w.estimator)["head_epochs"],
         microbatch=lambda w: plan.fisher.settings(w.estimator)["microbatch"],
-        batches=lambda w: plan.fisher.settings(w.estimator)["batches"],
+        batches=lambda w: plan.fisher.batches(w.estimator, w.curve),
         rows=lambda w: plan.fisher.settings(w.estimator)["rows"],
-        fewer_rows=lambda w: plan.fisher.fewer_rows(w.estimator),
+        fewer_rows=lambda w: plan.fisher.fewer_rows(w.estimator, w.curve),
         answers=lambda w: ["--answers"] if w.part else [],
         sampling=lambda w: plan.fisher.settings(w.estimator)["sampling"],
         seed=plan.config["seed"],

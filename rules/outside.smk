@@ -45,20 +45,25 @@ rule import_losses:
 rule mix_alignment:
     """Alignment of every mixture with every target by one metric, from the features of the parts."""
     input:
-        parts=lambda w: plan.alignment.inputs(w.metric, plan.outside.parts.values()),
-        targets=lambda w: plan.alignment.inputs(w.metric, plan.outside.targets.values()),
+        parts=lambda w: plan.alignment.inputs(
+            w.metric, plan.outside.parts.values(), plan.alignment.probe_of(w.of_probe)
+        ),
+        targets=lambda w: plan.alignment.inputs(
+            w.metric, plan.outside.targets.values(), plan.alignment.probe_of(w.of_probe)
+        ),
         shares=plan.outside.shares,
-        probe=lambda w: plan.alignment.probe(w.metric),
+        probe=lambda w: plan.alignment.probe(w.metric, plan.alignment.probe_of(w.of_probe)),
         tokenizer=rules.make_tokenizer.output.tokenizer,
-        compared=lambda w: ancient(plan.alignment.before_mixtures(w.metric)),
+        compared=lambda w: ancient(plan.alignment.before_mixtures(w.metric, w.of_probe)),
     output:
-        "<results>/alignment/mixtures/{metric}.parquet",
+        "<results>/alignment/{of_probe}mixtures/{metric}.parquet",
     log:
-        "<results>/logs/mix_alignment/{metric}.log",
+        "<results>/logs/mix_alignment/{of_probe}{metric}.log",
     benchmark:
-        "<results>/benchmarks/mix_alignment/{metric}.tsv"
+        "<results>/benchmarks/mix_alignment/{of_probe}{metric}.tsv"
     wildcard_constraints:
         metric=one_of(plan.alignment.metrics),
+        of_probe=plan.alignment.probe_folder,
     conda:
         "../envs/cpu.yaml"
     threads: ask.cpus("mix_alignment")
@@ -67,7 +72,7 @@ rule mix_alignment:
     params:
         parts=lambda w, input: options("--part", plan.outside.parts, input.parts),
         targets=lambda w, input: options("--target", plan.outside.targets, input.targets),
-        model=lambda w: plan.alignment.model(w.metric),
+        model=lambda w: plan.alignment.model(w.metric, plan.alignment.probe_of(w.of_probe)),
         tokenizer=lambda w, input: folder_of(input.tokenizer),
         encoder=lambda w: plan.alignment.encoder(w.metric),
         batches=lambda w: plan.alignment.batches(w.metric),

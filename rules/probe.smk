@@ -6,9 +6,9 @@ out: probe/<probe>/
 
 
 rule probe:
-    """Target: the probe that metrics use and fine-tuning starts from."""
+    """Target: the probes that metrics use; fine-tuning starts from the first."""
     input:
-        plan.probe.weights,
+        [plan.probe.weights_of(name) for name in plan.probes_used or [plan.probe.first]],
 
 
 rule train_probe:

@@ -24,7 +24,7 @@ rule describe_run:
         corpora=plan.files.present(
             f"{plan.root}/corpora/{name}/manifest.json" for name in plan.corpora.with_documents
         ),
-        probes=plan.files.present([f"{plan.probe.folder}/manifest.json"] if plan.uses_probe else []),
+        probes=plan.files.present(f"{plan.probe.folder_of(name)}/manifest.json" for name in plan.probes_used),
     output:
         "<results>/report/provenance.json",
     log:

@@ -35,17 +35,22 @@ def parser_for(description: str | None) -> argparse.ArgumentParser:
 
 
 def add_metric_options(parser: argparse.ArgumentParser) -> None:
-    """Options of the programs that run one metric; `metrics.opening` reads them."""
+    """Options of the programs that run one metric on batches; `metrics.opening` reads them."""
+    add_metric_name_options(parser)
+    parser.add_argument("--batches", type=int, required=True)
+    parser.add_argument("--rows-per-batch", type=int, required=True)
+    parser.add_argument(
+        "--fewer-rows", action="store_true", help="make batches smaller where a set has too few rows"
+    )
+
+
+def add_metric_name_options(parser: argparse.ArgumentParser) -> None:
+    """Options that name a metric and what it needs."""
     parser.add_argument("--metric", required=True, help="name of a module of workflow_scripts.metrics")
     parser.add_argument("--tokenizer", help="folder; for metrics of texts and of vocabulary")
     parser.add_argument("--model", type=Path, help="folder of the probe, for metrics that use it")
     parser.add_argument(
         "--encoder", help="folder or Hub name of a sentence encoder, for metrics that use one"
-    )
-    parser.add_argument("--batches", type=int, required=True)
-    parser.add_argument("--rows-per-batch", type=int, required=True)
-    parser.add_argument(
-        "--fewer-rows", action="store_true", help="make batches smaller where a set has too few rows"
     )
     parser.add_argument("--seed", type=int, required=True, help="of the draw of batches")
     parser.add_argument("--store", required=True, type=Path, help="folder of finished pieces")
@@ -63,6 +68,15 @@ def named_paths(option: str, values: Sequence[str]) -> dict[str, Path]:
             raise UserError(f"--{option} names {name} twice")
         named[name] = Path(path)
     return named
+
+
+def grouped_paths(option: str, values: Sequence[str]) -> dict[str, list[Path]]:
+    """NAME=PATH, a name as often as it has files."""
+    grouped: dict[str, list[Path]] = {}
+    for value in values:
+        ((name, path),) = named_paths(option, [value]).items()
+        grouped.setdefault(name, []).append(path)
+    return grouped
 
 
 def named_numbers(option: str, values: Sequence[str]) -> dict[str, float]:

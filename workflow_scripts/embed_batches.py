@@ -7,8 +7,8 @@ corpus with the same rows never compute it again. MODEL is a folder or a name on
 ESTIMATOR is JSON: {"name": "corrected"} or {"name": "published"}, and any of label_shift, score_padding,
 square ("row" or "minibatch"), minibatch, tied_head, dropout, hide_ends, label_draws to override that field alone.
 With --sampling same, every batch has the same rows, as released, and label draws of its own. With --fewer-rows, a
-set that has not enough rows for its batches gives smaller ones, as released. With --answers, the probe reads whole
-rows, and only the tokens of answers are scored.
+set that has not enough rows for its batches gives smaller ones, as released; with --fewer-batches, fewer ones. With
+--answers, the probe reads whole rows, and only the tokens of answers are scored.
 """
 
 import argparse
@@ -40,7 +40,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--batches", type=int, required=True)
     parser.add_argument("--rows-per-batch", type=int, required=True)
     parser.add_argument("--fewer-rows", action="store_true", help="smaller batches for a set with fewer rows")
-    parser.add_argument("--answers", action="store_true", help="score the answers of pairs alone")
+    parser.add_argument(
+        "--fewer-batches", action="store_true", help="fewer batches for a set with fewer rows"
+    )
+    parser.add_argument("--answers", action="store_true", help="score only the answers of pairs")
     parser.add_argument("--sampling", choices=["disjoint", "same"], required=True)
     parser.add_argument("--head-epochs", type=int, required=True, help="epochs of fitting the output head")
     parser.add_argument("--seed", type=int, required=True, help="of the draw of batches and of labels")
@@ -94,8 +97,11 @@ def embed_set(arguments: argparse.Namespace, device: str) -> None:
     per_batch = arguments.rows_per_batch
     if arguments.fewer_rows:
         per_batch = min(per_batch, max(1, len(rows) // (arguments.batches if is_disjoint else 1)))
+    n_batches = arguments.batches
+    if arguments.fewer_batches and is_disjoint:
+        n_batches = min(n_batches, max(1, len(rows) // per_batch))
     try:
-        batches = batch_indices(len(rows), arguments.batches, per_batch, arguments.seed, is_disjoint)
+        batches = batch_indices(len(rows), n_batches, per_batch, arguments.seed, is_disjoint)
     except ValueError as error:
         raise UserError(f"{arguments.rows}: {error}") from None
     if arguments.answers:
@@ -112,7 +118,7 @@ def embed_set(arguments: argparse.Namespace, device: str) -> None:
             resolve_precision(arguments.precision),
             end_of_text,
         )
-        for number in range(arguments.batches)
+        for number in range(n_batches)
     ]
     microbatch = arguments.microbatch
     if microbatch == "auto":

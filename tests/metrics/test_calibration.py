@@ -1,7 +1,12 @@
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
-from workflow_scripts.metrics.calibration import calibrate
+from workflow_scripts.metrics.calibration import NO_SCALE, calibrate
+from workflow_scripts.metrics.registry import metric_class
+
+RECORDS = Path(__file__).parents[2] / "docs" / "results"
 
 
 def frame(values):
@@ -35,7 +40,7 @@ def row(table, source, target):
 
 
 def test_floor_is_zero_ceiling_is_one_and_order_is_kept():
-    table = calibrate(frame(VALUES), FLOORS, "noise")
+    table = calibrate(frame(VALUES), FLOORS, "noise", has_scale=True)
     assert row(table, "a", "a")["calibrated"] == pytest.approx(1)
     assert row(table, "noise", "b")["calibrated"] == pytest.approx(0)
     middle = row(table, "b", "a")
@@ -46,14 +51,14 @@ def test_floor_is_zero_ceiling_is_one_and_order_is_kept():
 
 
 def test_the_floor_as_target_has_no_scale():
-    table = calibrate(frame(VALUES), FLOORS, "noise")
+    table = calibrate(frame(VALUES), FLOORS, "noise", has_scale=True)
     part = table[table["target"] == "noise"]
     assert part["calibrated"].isna().all()
     assert set(part["why_not_calibrated"]) == {"noise is the floor itself"}
 
 
 def test_one_source_below_the_floor_empties_the_scale_of_that_target_only():
-    table = calibrate(frame(VALUES | {("b", "a"): 0.05}), FLOORS, "noise")
+    table = calibrate(frame(VALUES | {("b", "a"): 0.05}), FLOORS, "noise", has_scale=True)
     assert (
         table.loc[table["target"] == "a", ["calibrated", "calibrated_low", "calibrated_high"]]
         .isna()
@@ -62,3 +67,27 @@ def test_one_source_below_the_floor_empties_the_scale_of_that_target_only():
     )
     assert "b at 0.05" in row(table, "a", "a")["why_not_calibrated"]
     assert table.loc[table["target"] == "b", "calibrated"].notna().all()
+
+
+def test_a_measure_without_a_scale_has_none_for_any_target_and_keeps_floor_and_ceiling():
+    table = calibrate(frame(VALUES), FLOORS, "noise", has_scale=False)
+    assert table[["calibrated", "calibrated_low", "calibrated_high"]].isna().all().all()
+    assert set(table["why_not_calibrated"]) == {NO_SCALE}
+    assert (row(table, "b", "a")["floor"], row(table, "b", "a")["ceiling"]) == (0.1, 0.9)
+
+
+def recorded_below_floor():
+    """Per recorded run and measure: the share of evaluation sets for which some text is less alike than the floor."""
+    found = []
+    for path in sorted(RECORDS.glob("*/alignment/alignment.parquet")):
+        table = pd.read_parquet(path)  # older records have no seal
+        table = table[table["target"].str.endswith(".eval") & (table["source"] != "random_tokens.train")]
+        below = (table["alignment"] <= table["floor"]).groupby([table["metric"], table["target"]]).any()
+        found.append(below.groupby("metric").mean())
+    return pd.concat(found)
+
+
+def test_the_measures_without_a_scale_are_those_whose_floor_fails_in_recorded_runs():
+    worst = recorded_below_floor().groupby("metric").max()
+    without = {name for name in worst.index if not metric_class(name).has_scale}
+    assert without == set(worst.index[worst > 1 / 3])

@@ -46,10 +46,10 @@ def test_pairs_alone_are_embedded_twice(config):
         answers = whole.replace(".parquet", ".answer.parquet")
         assert inputs[name] == (answers if is_paired else whole)
         assert times[name].endswith(f"{name}.answer.json" if is_paired else f"{name}.json")
-        assert {whole, inputs[name]} <= set(plan.fisher.embeddings)
-    twice = [path for path in plan.fisher.embeddings if path.endswith(".answer.parquet")]
+        assert {whole, inputs[name]} <= set(plan.fisher.embeddings())
+    twice = [path for path in plan.fisher.embeddings() if path.endswith(".answer.parquet")]
     assert len(twice) == 6 and not any("published" in path for path in twice)
-    assert planned_jobs(plan)["embed_batches"] == len(plan.fisher.embeddings)
+    assert planned_jobs(plan)["embed_batches"] == len(plan.fisher.embeddings())
 
 
 def test_a_mixture_of_pairs_has_answers_of_its_own(config):
@@ -60,8 +60,10 @@ def test_a_mixture_of_pairs_has_answers_of_its_own(config):
     (finetuning,) = (e for e in config["experiments"] if e["kind"] == "finetuning")
     finetuning["train_sets"].append("mixed")
     plan = plan_of(config)
-    assert plan.fisher.embedding("mixed.train", "corrected", "answer").endswith("mixed.train.answer.parquet")
-    assert plan.fisher.embedding("science_50.train", "corrected", "answer").endswith(
+    assert plan.fisher.embedding("mixed.train", "corrected", part="answer").endswith(
+        "mixed.train.answer.parquet"
+    )
+    assert plan.fisher.embedding("science_50.train", "corrected", part="answer").endswith(
         "science_50.train.parquet"
     )
 
@@ -69,10 +71,10 @@ def test_a_mixture_of_pairs_has_answers_of_its_own(config):
 def test_a_stand_in_decides_whether_there_are_answers(config):
     config["alignment"]["measured_as"] = {"cpp_headers": "library_pairs", "sympy_pairs": "cpp_headers"}
     plan = plan_of(config)
-    assert plan.fisher.embedding("cpp_headers.train", "corrected", "answer").endswith(
+    assert plan.fisher.embedding("cpp_headers.train", "corrected", part="answer").endswith(
         "library_pairs.train.answer.parquet"
     )
-    assert plan.fisher.embedding("sympy_pairs.train", "corrected", "answer").endswith(
+    assert plan.fisher.embedding("sympy_pairs.train", "corrected", part="answer").endswith(
         "cpp_headers.train.parquet"
     )
 
@@ -84,9 +86,9 @@ def test_a_config_without_pairs_asks_for_nothing_of_answers(without_pairs):
         assert plan.alignment.answer_inputs(metric) == plan.alignment.answer_times(metric) == []
     without_pairs["alignment"]["answers"] = []
     none = plan_of(without_pairs)
-    assert none.fisher.embeddings == plan.fisher.embeddings
+    assert none.fisher.embeddings() == plan.fisher.embeddings()
     assert planned_jobs(none) == planned_jobs(plan) and operations(none) == operations(plan)
-    assert plan.fisher.embeddings == sorted(
+    assert plan.fisher.embeddings() == sorted(
         plan.fisher.embedding(name, estimator)
         for estimator in ("corrected", "published")
         for name in plan.sets.names
@@ -99,7 +101,7 @@ def test_the_config_may_name_the_measures(config):
     plan = plan_of(config)
     assert plan.sets.answering == ["unigram_js", "tfidf_cosine"]
     assert plan.alignment.answering("gzip_pairs") == []
-    assert not any(path.endswith(".answer.parquet") for path in plan.fisher.embeddings)
+    assert not any(path.endswith(".answer.parquet") for path in plan.fisher.embeddings())
     assert operations(plan)["embed_batches"] < every
 
 

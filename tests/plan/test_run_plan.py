@@ -210,7 +210,10 @@ def test_a_pretrained_probe_stands_in_for_the_published_model(config):
 
 
 def test_the_page_is_given_the_tables_that_it_reads(config):
-    read = {table for maker in FIGURES for table in maker.needs} | {"choice_cost"}  # beside `choice`
+    read = {table for maker in FIGURES for table in maker.needs} | {
+        "choice_cost",
+        "rows_curve_cost",
+    }  # beside them
     assert plan_of(config).report_tables.keys() <= read
 
 

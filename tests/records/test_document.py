@@ -167,3 +167,67 @@ def test_the_results_show_recorded_runs_alone(root):
         assert {match["run"] for match in BLOCK.finditer(text)} | {run for _, run, _ in figures} <= recorded
         assert {match["name"] for match in BLOCK.finditer(text)} <= set(TABLES)
         assert all((document.parent / path).is_file() for path, _, _ in figures)
+
+
+def test_probes_have_the_first_ones_value_and_the_range_of_all(tmp_path):
+    rows = [
+        {
+            **PANEL,
+            "metric": "task2vec",
+            "probe": probe,
+            "scope": scope,
+            "statistic": statistic,
+            "value": value,
+        }
+        for scope, statistic, values in (
+            ("within_eval", "pearson_r", (-0.5, -0.7, -0.4)),
+            ("double_centred", "pearson_r", (-0.6, -0.6, -0.65)),
+            ("all", "regret", (0.1, 0.05, 0.2)),
+        )
+        for probe, value in zip(("seed-0", "seed-1", "seed-2"), values, strict=True)
+    ]
+    write_table(pd.DataFrame(rows), tmp_path / "made" / "analysis/probe_spread.parquet")
+    text = written(block("probes experiment=one"), tmp_path)
+    assert (
+        "| task2vec | 3 | −0.50 | −0.70 to −0.40 | −0.60 | −0.65 to −0.60 | 0.100 | 0.050 to 0.200 |" in text
+    )
+
+
+@pytest.fixture
+def with_curve(runs):
+    """The same run with three measures at other numbers of rows."""
+    places = (("within_eval", "pearson_r"), ("double_centred", "pearson_r"), ("all", "regret"))
+    sizes = (("task2vec", 64, -0.1), ("task2vec_roots", 1024, -0.8), ("unigram_js", 64, -0.95))
+    rows = [
+        {**PANEL, "metric": metric, "rows": size, "fewest_rows": 60, "scope": scope, "statistic": statistic}
+        | {"value": value, "ci_low": -0.9, "ci_high": 0.5}
+        for metric, size, value in sizes
+        for scope, statistic in places
+    ]
+    cost = [{**PANEL, "metric": metric, "rows": size, "seconds": 7.0} for metric, size, _ in sizes]
+    for name, table in {"rows_curve": rows, "rows_curve_cost": cost}.items():
+        write_table(pd.DataFrame(table), runs / "made" / f"analysis/{name}.parquet")
+    return runs
+
+
+def test_every_number_of_rows_has_a_line(with_curve):
+    lines = written(block("rows_curve experiment=one"), with_curve).splitlines()[3:-1]
+    assert [line.split(" | ")[:3] for line in lines] == [
+        ["| task2vec", "64", "60"],
+        ["| task2vec_roots", "1,024", "60"],
+        ["| unigram_js", "64", "60"],
+    ]
+
+
+def test_the_best_fisher_measure_enters_the_league_at_its_best_size(with_curve):
+    plain = written(block("league experiment=one"), with_curve)
+    assert "1,024" not in plain
+    lines = written(block("league experiment=one more_rows=best"), with_curve).splitlines()
+    assert [line.split(" | ")[0] for line in lines[3:6]] == [
+        "| strong",
+        "| task2vec_roots, 1,024 rows",
+        "| weak",
+    ]
+    r = "−0.80 (−0.90 to 0.50)"
+    assert lines[4].endswith(f"| – | {r} | {r} | – | – | −0.800 (−0.900 to 0.500) | 7.0 |")
+    assert [*lines[1:4], *lines[5:]] == plain.splitlines()[1:]

@@ -148,3 +148,19 @@ def test_a_record_that_is_older_than_parts_is_of_whole_rows(make_run, tmp_path):
     for name in older:
         table = read_frame(kept / name)
         assert dict(zip(table["part"], table["value"], strict=True)) == {"answer": 4.0, "whole": 5.0}
+
+
+def test_alignments_by_other_probes_are_kept_without_their_seconds(make_run, tmp_path):
+    run, kept, again = make_run("one", 0, 5.0), tmp_path / "kept", tmp_path / "again"
+    frame = pd.DataFrame(
+        {"metric": ["task2vec"], "alignment": [0.123456789], "ci_low": [0.1], "ci_high": [0.2]}
+    )
+    names = [f"alignment/probes/seed-1/{name}.parquet" for name in ("task2vec", "mixtures/task2vec")]
+    for name in (*names, "alignment/probes/seed-1/task2vec.cost.parquet"):
+        write_table(frame, run / name)
+    record(run, kept)
+    restore(kept, again)
+    assert sorted(
+        path.relative_to(again).as_posix() for path in again.rglob("probes/**/*.parquet")
+    ) == sorted(names)
+    assert read_frame(again / names[0]).equals(frame)

@@ -13,6 +13,7 @@ from tests.report import recorded_run
 from workflow_scripts import (
     analyse_published,
     choose_data,
+    compare_probes,
     correlate_losses,
     measure_exchange_rate,
     weigh_switches,
@@ -105,6 +106,16 @@ class MadeUpRun:
                         }
                     )
         return pd.DataFrame(rows)
+
+    def other_probes(self) -> list[str]:
+        """Options that name the alignments of the first metric by two more probes."""
+        options = []
+        for probe in ("seed-1", "seed-2"):
+            path = self.folder / f"{probe}.parquet"
+            alignment = self.alignment()
+            write_table(alignment[alignment["metric"] == METRICS[0]], path)
+            options += ["--of-probe", f"{probe}={path}"]
+        return options
 
     def switch_alignments(self) -> pd.DataFrame:
         """Of 4 batches a set, with every switch flipped from either end; correcting one adds .02 to alignment."""
@@ -235,6 +246,12 @@ class MadeUpRun:
                 output("choice"),
                 "--cost-output",
                 output("choice_cost"),
+            ]
+        )
+        compare_probes.main(
+            [
+                *(*inputs, "--first", "seed-0", *self.other_probes()),
+                *("--output", output("probe_spread")),
             ]
         )
         measure_exchange_rate.main([*inputs[2:], "--output", output("exchange_rate")])

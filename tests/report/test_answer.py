@@ -57,6 +57,19 @@ def test_a_run_without_a_relation_says_so_and_that_it_has_one_seed(unrelated: Fr
     assert "one seed" in caveats(unrelated)[0]
 
 
+def test_a_measure_that_depends_on_the_probe_has_its_range_over_probes(tables: Frames) -> None:
+    spread = tables["probe_spread"]
+    r = spread[
+        (spread["experiment"] == "pretraining")
+        & (spread["scope"] == "within_eval")
+        & (spread["statistic"] == "pearson_r")
+    ]["value"]
+    low, high = (f"{end:.2f}".replace("-", "−") for end in (r.min(), r.max()))
+    assert f", {low} to {high} over probes" in answer(tables)[0]
+    alone = {name: table for name, table in tables.items() if name != "probe_spread"}
+    assert "over probes" not in answer(alone)[0]
+
+
 def test_too_few_families_are_named_and_leave_only_r(tables: Frames) -> None:
     correlation = tables["correlation"].copy()
     rows = correlation["experiment"] == "pretraining"

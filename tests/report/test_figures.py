@@ -198,3 +198,55 @@ def test_colours_of_data_stand_out_on_both_backgrounds(side: int) -> None:
     for colour in (*(pair[side] for pair in pairs), VARIABLES["--accent"][side]):
         dark, bright = sorted((page, luminance(colour)))
         assert (bright + 0.05) / (dark + 0.05) >= 3, colour
+
+
+def test_what_other_probes_gave_stands_beside_the_first_ones_values(
+    figures: dict[str, Figure], tables: Frames
+) -> None:
+    spread = tables["probe_spread"]
+    own = spread[(spread["experiment"] == "pretraining") & (spread["scope"] == "within_eval")]
+    r = own[own["statistic"] == "pearson_r"]["value"]
+    figure = figures["probe_spread_pretraining"]
+    shown = figure.data[figure.data["what"] == "correlation with loss"]
+    assert sorted(shown["value"]) == sorted(r)
+    assert list(shown["probe"]) == ["seed-0", "seed-1", "seed-2"]
+    league = figures["metric_league_pretraining"].data
+    within = league[(league["panel"] == "within evaluation sets")].set_index("metric")
+    assert within.loc["task2vec", ["probes_low", "probes_high"]].tolist() == [r.min(), r.max()]
+    assert within.loc["unigram_js", ["probes_low", "probes_high"]].isna().all()
+
+
+def test_a_run_with_one_probe_has_no_columns_of_probes(tables: Frames) -> None:
+    alone = {name: table for name, table in tables.items() if name != "probe_spread"}
+    sections, left_out = draw_figures(alone)
+    assert left_out == []
+    drawn = {figure.name: figure for section in sections for figure in section.figures}
+    assert not any(name.startswith("probe_spread") for name in drawn)
+    assert "probes_low" not in drawn["metric_league_pretraining"].data
+    assert "probes_low" not in drawn["cost_and_skill"].data
+
+
+def test_more_rows_are_lines_of_skill_with_their_seconds(tables: Frames) -> None:
+    shape = {"experiment": "one", "part": "whole", "tokens": 100, "ci_low": -0.9, "ci_high": 0.1}
+    curve = pd.DataFrame(
+        {**shape, "metric": metric, "rows": rows, "fewest_rows": min(rows, 200), "scope": scope}
+        | {"statistic": statistic, "value": value * sign, "seconds": 3.0 * rows}
+        for metric, rows, value in (
+            ("task2vec_roots", 64, -0.5),
+            ("task2vec_roots", 256, -0.8),
+            ("unigram_js", 64, -0.9),
+        )
+        for scope, statistic, sign in (
+            ("within_eval", "pearson_r", 1),
+            ("double_centred", "pearson_r", 1),
+            ("all", "regret", -1),
+        )
+    )
+    sections, left_out = draw_figures({**tables, "rows_curve": curve})
+    assert left_out == []
+    (figure,) = [f for s in sections for f in s.figures if f.name.startswith("rows_curve")]
+    assert len(figure.panels) == 3 and len(figure.data) == 9
+    assert figure.data["value"].sum() == pytest.approx(-2.2 - 2.2 + 2.2)
+    assert "unigram js with 64 rows (r = −0.90, 3.2 min)" in figure.summary
+    assert "of the Fisher measures task2vec roots with 256 rows (r = −0.80, 12.8 min)" in figure.summary
+    assert "no more than 200 rows" in figure.summary

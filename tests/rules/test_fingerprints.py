@@ -26,7 +26,12 @@ OF_NO_JOB = (
 NO_PROGRAMS = ("__init__", "command_line", "errors", "workflow_files")
 
 # Wildcards that decide which modules a job of the rule finds by name.
-BY_NAME = {"build_corpus": "corpus", "compare_sets": "metric", "mix_alignment": "metric"}
+BY_NAME = {
+    "build_corpus": "corpus",
+    "compare_sets": "metric",
+    "align_by_rows": "metric",
+    "mix_alignment": "metric",
+}
 
 # The rules that an edit below a folder may run again.
 RULES_OF = {
@@ -38,15 +43,18 @@ RULES_OF = {
         "analyse_published",
         "choose_data",
         "collapse_losses",
+        "compare_probes",
         "correlate_losses",
         "measure_exchange_rate",
         "rank_mixtures",
+        "weigh_rows",
         "weigh_switches",
         "render_report",
     },
     "outside": {"collapse_losses", "import_losses", "rank_mixtures"},
-    "fisher": {"compare_sets", "embed_batches", "flip_switches", "mix_alignment"},
+    "fisher": {"align_by_rows", "compare_sets", "embed_batches", "flip_switches", "mix_alignment"},
     "models": {
+        "align_by_rows",
         "check_one_sentence",
         "compare_sets",
         "embed_batches",
@@ -57,8 +65,9 @@ RULES_OF = {
         "train_models",
         "train_probe",
     },
-    "ngrams": {"compare_sets", "mix_alignment", "score_ngrams"},
+    "ngrams": {"align_by_rows", "compare_sets", "mix_alignment", "score_ngrams"},
     "metrics": {
+        "align_by_rows",
         "compare_sets",
         "collect_alignment",
         "measure_covariates",
@@ -101,7 +110,10 @@ def job_modules(config, folder) -> list[dict]:
 
 @pytest.fixture(scope="module")
 def all_jobs(quick, tmp_path_factory) -> list[dict]:
-    """The jobs of the quick run with every metric, a training set of every source, and losses measured elsewhere."""
+    """The jobs of the quick run with every metric, a training set of every source, and losses measured elsewhere.
+
+    With two probes, and alignment as a function of rows.
+    """
     folder = tmp_path_factory.mktemp("every_source")
     (folder / "words.txt").write_text("some words of a text\n" * 30_000)
     corpora = {
@@ -111,8 +123,9 @@ def all_jobs(quick, tmp_path_factory) -> list[dict]:
     first, *others = quick["experiments"]
     first = {**first, "train_sets": [*first["train_sets"], *corpora, "shuffled_docstrings"]}
     experiments = [first, *others, recorded_experiment(folder)]
-    alignment = {"metrics": metric_names(), "encoder": "somebody/encoder"}
+    alignment = {"metrics": metric_names(), "encoder": "somebody/encoder", "rows_curve": [16, 32]}
     config = {"experiments": experiments, "corpora": corpora, "alignment": alignment}
+    config["probe"] = {"seeds": [0, 1]}
     return job_modules(config | {"questions": questions()}, folder)
 
 

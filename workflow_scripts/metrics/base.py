@@ -96,7 +96,9 @@ class Metric(ABC):
     the weighted mean of the parts' probabilities. `mixes_by` says how: features are means over "tokens", or they are
     added up over "rows".
 
-    `answers` says that it can compare the answers of pairs alone: a metric of rows then goes by `Batch.compared`.
+    `answers` says that it can compare only the answers of pairs: a metric of rows then goes by `Batch.compared`.
+    `has_scale` is False where real texts can be less alike than random tokens are to either, so that these mark no
+    lower end (docs/method/metrics.md).
     """
 
     name: ClassVar[str]
@@ -106,6 +108,7 @@ class Metric(ABC):
     answers: ClassVar[bool] = False
     mixes: ClassVar[Literal["exact", "experts", "mean"]] = "mean"
     mixes_by: ClassVar[Literal["tokens", "rows"]] = "tokens"
+    has_scale: ClassVar[bool] = True
 
     def __init__(self, resources: Resources):
         self.resources = resources

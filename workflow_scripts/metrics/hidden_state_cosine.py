@@ -24,6 +24,7 @@ class HiddenStateCosine(Metric):
     name = "hidden_state_cosine"
     needs = ("rows", "probe")
     answers = True
+    has_scale = False
     mixes = "exact"
 
     @cached_property

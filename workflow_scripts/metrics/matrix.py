@@ -113,7 +113,7 @@ def align_all(
         }
         for (source, target), estimate in sorted(estimates.items())
     )
-    frame = calibrate(frame, floors, floor_set).sort_values(["source", "target"])
+    frame = calibrate(frame, floors, floor_set, metric.has_scale).sort_values(["source", "target"])
     costs = pd.DataFrame(
         {"metric": metric.name, "part": part, "set": list(seconds), "seconds": list(seconds.values())}
     )

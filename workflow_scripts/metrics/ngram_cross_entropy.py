@@ -69,6 +69,7 @@ class NgramCrossEntropy(Metric):
     symmetric = False
     needs = ("rows", "vocabulary")
     answers = True
+    has_scale = False
     mixes = "exact"
     mixes_by = "rows"
 

@@ -19,6 +19,7 @@ class NgramWhole(Metric):
     symmetric = False
     needs: ClassVar[tuple[str, ...]] = ("rows", "whole", "vocabulary")
     answers = True
+    has_scale = False
     mixes = "experts"
     order: ClassVar[int] = 2
 

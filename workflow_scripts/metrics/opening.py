@@ -9,7 +9,7 @@ from workflow_scripts.metrics.base import Batch, Metric, Resources
 from workflow_scripts.metrics.inputs import check_batches, embedding_batches, row_batches
 from workflow_scripts.metrics.registry import metric_class
 from workflow_scripts.tokens.parts import WHOLE
-from workflow_scripts.tokens.text_tokenizer import open_tokenizer
+from workflow_scripts.tokens.text_tokenizer import TextTokenizer, open_tokenizer
 
 
 class ReadBatches(Protocol):
@@ -23,6 +23,18 @@ class ReadBatches(Protocol):
 def open_metric(arguments: argparse.Namespace) -> tuple[Metric, ReadBatches]:
     """The metric that `command_line.add_metric_options` asked for, and the reader of its sets."""
     check_batches(arguments.batches)
+    metric, decoder = named_metric(arguments)
+
+    def read(path: Path, batches: int, rows_per_batch: int, /, part: str = WHOLE) -> list[Batch]:
+        if metric.estimator():
+            return embedding_batches(path, batches, rows_per_batch, arguments.fewer_rows, part)
+        return row_batches(path, batches, rows_per_batch, arguments.seed, decoder, part)
+
+    return metric, read
+
+
+def named_metric(arguments: argparse.Namespace) -> tuple[Metric, TextTokenizer | None]:
+    """The metric that `command_line.add_metric_name_options` asked for, and what decodes rows if it reads text."""
     metric_type = metric_class(arguments.metric)
     for option, value, needs in (
         ("tokenizer", arguments.tokenizer, {"text", "vocabulary"}),
@@ -34,17 +46,10 @@ def open_metric(arguments: argparse.Namespace) -> tuple[Metric, ReadBatches]:
 
     reads_tokenizer = {"text", "vocabulary"} & set(metric_type.needs)
     tokenizer = open_tokenizer(arguments.tokenizer) if reads_tokenizer else None
-
-    def read(path: Path, batches: int, rows_per_batch: int, /, part: str = WHOLE) -> list[Batch]:
-        if metric_type.estimator():
-            return embedding_batches(path, batches, rows_per_batch, arguments.fewer_rows, part)
-        decoder = tokenizer if "text" in metric_type.needs else None
-        return row_batches(path, batches, rows_per_batch, arguments.seed, decoder, part)
-
     resources = Resources(
         vocabulary_size=len(tokenizer) if tokenizer else 0,
         probe=arguments.model,
         encoder=arguments.encoder,
         threads=arguments.threads,
     )
-    return metric_type(resources), read
+    return metric_type(resources), tokenizer if "text" in metric_type.needs else None

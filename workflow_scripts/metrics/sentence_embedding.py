@@ -34,6 +34,7 @@ class SentenceEmbedding(Metric):
     name = "sentence_embedding"
     needs = ("text", "encoder")
     answers = True
+    has_scale = False
     # Mixing rows would be exact, and encoding them one by one takes ten times as long as in batches.
     mixes = "mean"
 

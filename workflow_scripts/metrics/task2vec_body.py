@@ -21,6 +21,7 @@ class Task2VecBody(Task2Vec):
 
     name = "task2vec_body"
     needs = ("embeddings:corrected", "probe")
+    has_scale = False
 
     def __init__(self, resources: Resources):
         super().__init__(resources)

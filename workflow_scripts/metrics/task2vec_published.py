@@ -13,5 +13,6 @@ class Task2VecPublished(Task2Vec):
     name = "task2vec_published"
     needs = ("embeddings:published",)
     answers = False  # as released
+    has_scale = False
     epsilon = 1e-8
     mixes = "mean"  # squares of means over minibatches, of rows that a mixture would put together

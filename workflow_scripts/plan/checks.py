@@ -65,6 +65,27 @@ def _check_metrics(config: dict[str, Any]) -> None:
             raise UserError(
                 f"alignment.answers = {name}: it compares whole pairs only; allowed: {', '.join(able)}"
             )
+    for rows in config["alignment"]["rows_curve"] or []:
+        for name in config["alignment"]["metrics"]:
+            _check_curve(config, name, rows)
+
+
+def _check_curve(config: dict[str, Any], metric: str, rows: int) -> None:
+    """A Fisher embedding of so many rows is pooled from whole batches of different rows."""
+    estimator = metric_class(metric).estimator()
+    if estimator is None:
+        return
+    settings = config["estimators"][estimator]
+    per_batch = settings["rows"] or config["alignment"]["rows"]
+    if settings["sampling"] == "same":
+        raise UserError(
+            f"alignment.rows_curve and estimators.{estimator}.sampling = same: batches of the same rows cannot be "
+            f"pooled; leave {metric} out of alignment.metrics, or set rows_curve to null"
+        )
+    if rows % per_batch:
+        raise UserError(
+            f"alignment.rows_curve = {rows}: {metric} has batches of {per_batch} rows, so it needs a multiple"
+        )
 
 
 def _check_corpora(config: dict[str, Any]) -> None:

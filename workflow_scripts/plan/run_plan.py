@@ -55,11 +55,18 @@ class RunPlan:
         return bool(by_metric or self.alignment.covariates or self.config["switches"])
 
     @property
+    def probes_used(self) -> list[str]:
+        """The first probe and, where a metric depends on them, the others."""
+        return [self.probe.first, *self.alignment.other_probes] if self.uses_probe else []
+
+    @property
     def report_tables(self) -> dict[str, str]:
         """Tables of the page by name."""
         return {
             **self.analysis.tables,
             **self.analysis.switch_tables,
+            **self.alignment.probe_tables,
+            **self.alignment.curve_tables,
             **self.outside.tables,
             "alignment": f"{self.root}/alignment/alignment.parquet",
             "loss_summary": f"{self.root}/losses/loss_summary.parquet",

@@ -10,6 +10,7 @@ from workflow_scripts.plan.rules import RULES
 from workflow_scripts.plan.run_plan import RunPlan
 from workflow_scripts.plan.sources import expected_bytes, largest_bytes
 from workflow_scripts.plan.stages.files import SetName
+from workflow_scripts.plan.stages.fisher import CURVE
 from workflow_scripts.tokens.parts import ANSWER
 
 # What one core reads: building hashes and compares texts, the tokenizer encodes them.
@@ -51,11 +52,17 @@ def operations(plan: RunPlan) -> dict[str, float]:
         "evaluate_models": evaluated,
         "train_probe": 0
         if "pretrained" in config["probe"]["model"]
-        else 6 * probe * config["probe"]["tokens"],
+        else 6 * probe * config["probe"]["tokens"] * len(plan.probes_used),
         "embed_batches": sum(
             probe * _passes(plan, estimator) * rows * config["rows"]["length"]
             for estimator in plan.fisher.estimators
             for rows in _embedded_rows(plan, estimator).values()
+        )
+        * len(plan.probes_used)
+        + sum(
+            probe * _passes(plan, estimator) * rows * config["rows"]["length"]
+            for estimator in plan.fisher.estimators
+            for rows in _curve_rows(plan, estimator).values()
         ),
         "flip_switches": probe
         * _flipped_tokens(plan)
@@ -90,7 +97,11 @@ def text_seconds(plan: RunPlan) -> dict[str, float]:
             tokens for job in plan.training.ngram_jobs for tokens in plan.training.ngram_budgets(*job)
         )
         / _COUNTED_PER_SECOND,
-        "compare_sets": pairs * compared * coordinates(plan) * _SECONDS_PER_COORDINATE,
+        "compare_sets": pairs
+        * compared
+        * coordinates(plan)
+        * _SECONDS_PER_COORDINATE
+        * len(plan.probes_used),
     }
 
 
@@ -106,8 +117,8 @@ def disk_bytes(plan: RunPlan) -> dict[str, float]:
     return {
         "corpora": sum(of_text.values()),
         "tokens": tokens * _BYTES_ON_DISK,
-        "probe": 4 * model_weights(plan, plan.config["probe"]["model"]),
-        "embeddings": 2 * 4 * coordinates(plan) * embeddings,
+        "probe": 4 * model_weights(plan, plan.config["probe"]["model"]) * len(plan.probes_used),
+        "embeddings": 2 * 4 * coordinates(plan) * embeddings * len(plan.probes_used),
         "training": sum(
             4 * model_weights(plan, recipe["model"]) * len(recipe["tokens"]) * len(seeds.split("-"))
             for recipe, seeds in recipes
@@ -132,6 +143,10 @@ def planned_jobs(plan: RunPlan) -> dict[str, int]:
         left_out |= {"collect_ngram_losses"}
     if not plan.alignment.covariates:
         left_out |= {"measure_covariates"}
+    if not plan.alignment.curve_tables:
+        left_out |= {"weigh_rows"}
+    if not plan.alignment.probe_tables:
+        left_out |= {"compare_probes"}
     if not plan.config["switches"]:
         left_out |= {"flip_switches", "weigh_switches"}
     if not plan.choosing.sized_sets:
@@ -144,11 +159,14 @@ def planned_jobs(plan: RunPlan) -> dict[str, int]:
         "tokenize_corpus": kinds["text"],
         "mix_rows": kinds["mixture"],
         "draw_random_rows": kinds["random_tokens"],
-        "train_probe": int(plan.uses_probe),
-        "embed_batches": sum(len(_embedded_rows(plan, estimator)) for estimator in plan.fisher.estimators),
-        "compare_sets": len(plan.alignment.metrics),
+        "train_probe": len(plan.probes_used),
+        "embed_batches": sum(len(_embedded_rows(plan, estimator)) for estimator in plan.fisher.estimators)
+        * len(plan.probes_used)
+        + sum(len(_curve_rows(plan, estimator)) for estimator in plan.fisher.estimators),
+        "align_by_rows": len(plan.alignment.curves()),
+        "compare_sets": len(plan.alignment.metrics) + len(plan.alignment.by_other_probes),
         "import_losses": len(plan.outside.experiments),
-        "mix_alignment": len(plan.outside.alignments),
+        "mix_alignment": len(plan.outside.alignments) + len(plan.alignment.mixtures_by_other_probes),
         "train_models": len(plan.training.jobs),
         "evaluate_models": len(plan.training.evaluations),
         "score_ngrams": len(plan.training.ngram_jobs),
@@ -251,6 +269,16 @@ def _embedded_rows(plan: RunPlan, estimator: str) -> dict[str, int]:
             # The same under another name where pairs are scored by their answers, too.
             found[plan.fisher.embedded(name, estimator, ANSWER)] = rows * settings["batches"]
     return found
+
+
+def _curve_rows(plan: RunPlan, estimator: str) -> dict[str, int]:
+    """Rows of each set that a curve embeds beyond those that are embedded anyway."""
+    if not plan.alignment.curves():
+        return {}
+    settings = plan.fisher.settings(estimator)
+    more = (plan.fisher.batches(estimator, CURVE) - settings["batches"]) * settings["rows"]
+    names = {plan.sets.standing_for(name, estimator) for side in plan.alignment.curve_sets for name in side}
+    return dict.fromkeys(sorted(names), max(0, more))
 
 
 def _flipped_tokens(plan: RunPlan) -> float:

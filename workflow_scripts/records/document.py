@@ -16,8 +16,10 @@ from typing import Any
 import pandas as pd
 
 from workflow_scripts.errors import UserError
-from workflow_scripts.records.markdown import NOTHING, markdown, of_number, with_interval
+from workflow_scripts.records.curve_tables import best_fisher, rows_curve
+from workflow_scripts.records.markdown import NOTHING, markdown, of_number, of_panel, with_interval
 from workflow_scripts.records.outside_tables import proxies, ranking, rivals
+from workflow_scripts.records.probe_tables import probes
 from workflow_scripts.report.ngram_sentences import ngram_sentences
 from workflow_scripts.statistics.ngram_gaps import ngram_gaps
 from workflow_scripts.statistics.views import PEARSON, VIEWS, fragile, views_of
@@ -77,19 +79,11 @@ def figures_named(text: str) -> list[tuple[str, str, str]]:
     return sorted({(match["path"], match["run"], match["figure"]) for match in FIGURE.finditer(text)})
 
 
-def of_panel(frame: pd.DataFrame, options: Mapping[str, str]) -> pd.DataFrame:
-    """Rows of one experiment and part, at the asked or the largest budget."""
-    chosen = frame[
-        (frame["experiment"] == options["experiment"]) & (frame["part"] == options.get("part", "whole"))
-    ]
-    if chosen.empty:
-        raise UserError(f"nothing is recorded of {' '.join(f'{k}={v}' for k, v in options.items())}")
-    tokens = int(options.get("tokens", chosen["tokens"].max()))
-    return chosen[chosen["tokens"] == tokens]
-
-
 def league(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
-    """How well each metric predicts loss, and how well it chooses training data, the best predictor first."""
+    """How well each metric predicts loss, and how well it chooses training data, the best predictor first.
+
+    With more_rows=best, the best Fisher measure at the number of rows that suits it best stands among them.
+    """
     correlation = (
         of_panel(table("analysis/correlation"), options)
         .set_index(["scope", "statistic", "metric"])
@@ -101,7 +95,8 @@ def league(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
     cost = cost[(cost["candidates"] == "all") & cost["eval_set"].isna()].set_index("metric")
     centred = correlation.loc[("double_centred", "pearson_r")]
     rows = []
-    for metric in centred["value"].sort_values().index:
+    order = centred["value"].sort_values()
+    for metric in order.index:
         given = ("within_eval", "partial_r_given_unigram_js", metric)
         rows.append(
             {
@@ -117,7 +112,11 @@ def league(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
                 "seconds": of_number(cost.loc[metric, "cost_seconds"], 1),
             }
         )
-    return pd.DataFrame(rows)
+    fisher = best_fisher(table, options) if options.get("more_rows") == "best" else None
+    if fisher is not None:
+        r, line = fisher
+        rows.insert(int((order < r).sum()), line)
+    return pd.DataFrame(rows).fillna(NOTHING)
 
 
 def views(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
@@ -334,7 +333,7 @@ TABLES: dict[str, Callable[[Analysis, Mapping[str, str]], pd.DataFrame]] = {
     maker.__name__: maker
     for maker in (
         *(league, views, budgets, differences, exchange, switches, losses, variants),
-        *(ranking, proxies, rivals),
+        *(ranking, proxies, rivals, probes, rows_curve),
     )
 }
 NOTES: dict[str, Callable[[Analysis, Mapping[str, str]], str]] = {"losses": _note_on_ngrams}

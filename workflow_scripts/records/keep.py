@@ -45,6 +45,10 @@ OPTIONAL = (
     "analysis/token_laws.parquet",
 )
 MIXTURES = "alignment/mixtures"
+# Alignments by every probe but the first.
+PROBES = "alignment/probes"
+# Alignments by the number of rows, and their seconds.
+CURVES = "alignment/rows"
 PROVENANCE = "report/provenance.json"
 MISSING = "losses/missing.json"
 TIMES = "times/train_models"
@@ -68,6 +72,13 @@ def record(run: Path, recorded: Path) -> None:
         write_table(table, recorded / name)
     for path in sorted((run / MIXTURES).glob("*.parquet")):
         write_table(_compact(read_frame(path)), recorded / path.relative_to(run))
+    for path in sorted((run / CURVES).glob("*.parquet")):
+        write_table(read_frame(path), recorded / path.relative_to(run))
+    for path in _of_other_probes(run):
+        frame = read_frame(path)
+        write_table(
+            _compact(frame) if path.parent.name == "mixtures" else frame, recorded / path.relative_to(run)
+        )
     for name in OPTIONAL:
         if (run / name).is_file():
             write_table(read_frame(run / name), recorded / name)
@@ -76,6 +87,11 @@ def record(run: Path, recorded: Path) -> None:
     write_plain_json(read_json(run / PROVENANCE), recorded / PROVENANCE)
     write_plain_json(_joined_missing(recorded / MISSING, run / MISSING), recorded / MISSING)
     write_plain_json(config, recorded / CONFIG)
+
+
+def _of_other_probes(run: Path) -> list[Path]:
+    """Tables of alignments by other probes, without their seconds."""
+    return [path for path in sorted((run / PROBES).rglob("*.parquet")) if not path.stem.endswith(".cost")]
 
 
 def _check_finished(run: Path, names: Iterable[str]) -> None:
@@ -97,7 +113,9 @@ def restore(recorded: Path, run: Path) -> dict[str, Any]:
         raise UserError(f"{recorded}: no run is recorded there ({CONFIG} is missing)")
     # Mixtures before what is made of them: a table that is older than its inputs would be made again.
     mixtures = [str(path.relative_to(recorded)) for path in sorted((recorded / MIXTURES).glob("*.parquet"))]
-    for name in (*TABLES, COVARIATES, *mixtures, *OPTIONAL):
+    probes = [str(path.relative_to(recorded)) for path in _of_other_probes(recorded)]
+    curves = [str(path.relative_to(recorded)) for path in sorted((recorded / CURVES).glob("*.parquet"))]
+    for name in (*TABLES, COVARIATES, *mixtures, *probes, *curves, *OPTIONAL):
         if (recorded / name).is_file():
             write_table(_recorded_table(recorded / name), run / name)
     for path in [recorded / PROVENANCE, recorded / MISSING, *sorted((recorded / TIMES).rglob("*.json"))]:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from workflow_scripts.errors import UserError
+
 NOTHING = "–"
 
 
@@ -27,3 +29,14 @@ def with_interval(row: Mapping[str, float], value: str, low: str, high: str, dig
     return (
         f"{of_number(row[value], digits)} ({of_number(row[low], digits)} to {of_number(row[high], digits)})"
     )
+
+
+def of_panel(frame: pd.DataFrame, options: Mapping[str, str]) -> pd.DataFrame:
+    """Rows of one experiment and part, at the asked or the largest budget."""
+    chosen = frame[
+        (frame["experiment"] == options["experiment"]) & (frame["part"] == options.get("part", "whole"))
+    ]
+    if chosen.empty:
+        raise UserError(f"nothing is recorded of {' '.join(f'{k}={v}' for k, v in options.items())}")
+    tokens = int(options.get("tokens", chosen["tokens"].max()))
+    return chosen[chosen["tokens"] == tokens]

@@ -15,6 +15,7 @@ from workflow_scripts.report.headline import (
     largest_budget,
     main_part,
     paper_metric,
+    with_probe_range,
 )
 from workflow_scripts.report.ngram_sentences import own_part_sentence
 from workflow_scripts.report.ranking_answer import ranking_sentences
@@ -24,6 +25,7 @@ from workflow_scripts.report.wording import (
     exchange,
     interval,
     number,
+    over_probes,
     plain,
     plural,
     sentence,
@@ -67,10 +69,12 @@ def _prediction(tables: Tables) -> str:
     rows = correlation_rows(correlation, experiment, part, scope)
     metric = paper_metric(list(rows.index))
     text = f"In {plain(experiment)}, for {plain(metric)} {_where(scope)}, {verdict(rows.loc[metric])}"
+    rows = with_probe_range(rows.reset_index(drop=True), tables).set_index("metric", drop=False)
+    text += over_probes(rows.loc[metric])
     best = rows["value"].idxmin() if rows["value"].notna().any() else metric
     if best == metric or not rows.loc[best, "value"] < 0:
         return f"{text}."
-    r = f"r = {number(rows.loc[best, 'value'])}"
+    r = f"r = {number(rows.loc[best, 'value'])}{over_probes(rows.loc[best])}"
     paired = _paired(tables, rows.loc[metric], best)
     chosen = largest_budget(correlation)
     panel = chosen[(chosen["experiment"] == experiment) & (chosen["part"] == part)]
@@ -138,6 +142,7 @@ def _choice(tables: Tables) -> str:
     points = tables["points"]
     experiment = headline_experiment(points)
     rows = means[(means["experiment"] == experiment) & (means["part"] == main_part(points, experiment))]
+    rows = with_probe_range(rows.assign(scope="all", statistic="regret"), tables)
     measured = rows[rows["metric"] != BLIND]
     if measured.empty:
         return f"Which data to choose cannot be said: no measure could choose in {plain(experiment)}."
@@ -156,7 +161,7 @@ def _choice(tables: Tables) -> str:
     return (
         f"{choosing} the most aligned training set by {plain(best['metric'])}, {rank}, picks "
         f"the best of {best['n_train']:.0f} in {right} of {plural(n_eval, 'evaluation set')} and loses "
-        f"{number(best['regret'], 3)} nats on average{spread}{drawn}{cost(best)}."
+        f"{number(best['regret'], 3)} nats on average{spread}{over_probes(best, 3)}{drawn}{cost(best)}."
     )
 
 

@@ -3,12 +3,14 @@
 import numpy as np
 import pandas as pd
 
+from workflow_scripts.report.figure import Tables
 from workflow_scripts.report.wording import plain
 from workflow_scripts.tokens.parts import WHOLE
 
 PAPER_METRICS = ("task2vec", "task2vec_published", "task2vec_body")
 # A reader looks through as many names, in a legend or down an axis; recorded experiments may have hundreds.
 MOST_TRAIN_SETS = 60
+PROBE_RANGE = ("probes_low", "probes_high")
 PART_NAMES = {"whole": "whole documents", "answer": "answers alone"}
 SCOPE_NAMES = {
     "pooled": "pooled over everything",
@@ -32,6 +34,11 @@ PUBLISHED_NAMES = {
     "gzip_llama3_8b_4k": "gzip, LLaMA-3-8B, 4k tokens",
     "gzip_unlabelled": "gzip, unlabelled model",
 }
+
+
+def is_fisher(metric: str) -> bool:
+    """Whether a measure compares Fisher embeddings."""
+    return metric.startswith("task2vec")
 
 
 def paper_metric(metrics: list[str]) -> str:
@@ -86,7 +93,24 @@ def which_alignment(rows: pd.DataFrame) -> str:
     if len(of_whole) == len(metrics):
         return ""
     names = ", ".join(plain(name) for name in of_whole["metric"])
-    return f" Alignment is of the answers alone{f'; of whole pairs by {names}' if names else ''}."
+    return f" Alignment is of the answers only{f'; of whole pairs by {names}' if names else ''}."
+
+
+def with_probe_range(rows: pd.DataFrame, tables: Tables) -> pd.DataFrame:
+    """Rows with the least and the largest value over probes beside them; as they are in a run with one probe.
+
+    A row says which statistic it has, and in which scope; of a choice the scope is the candidates.
+    """
+    if "probe_spread" not in tables:
+        return rows
+    keys = ["experiment", "part", "tokens", "metric", "scope", "statistic"]
+    values = tables["probe_spread"].groupby(keys)["value"]
+    return rows.merge(values.agg(probes_low="min", probes_high="max").reset_index(), on=keys, how="left")
+
+
+def has_probe_range(rows: pd.DataFrame) -> bool:
+    """Whether some of the rows are of a measure that was measured with several probes."""
+    return PROBE_RANGE[0] in rows and bool(rows[PROBE_RANGE[0]].notna().any())
 
 
 def choice_means(choice: pd.DataFrame) -> pd.DataFrame:

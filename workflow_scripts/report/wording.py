@@ -120,6 +120,12 @@ def end(row: "pd.Series[Any]", which: str) -> str:
     return f"{sign}{number(row[f'k_{which}'], 1)}"
 
 
+def over_probes(row: "pd.Series[Any]", digits: int = 2) -> str:
+    """What other probes gave, where there are others and the measure depends on them."""
+    low, high = row.get("probes_low", math.nan), row.get("probes_high", math.nan)
+    return f", {interval(low, high, digits)} over probes" if math.isfinite(low) else ""
+
+
 def cost(row: "pd.Series[Any]") -> str:
     """Seconds of a measure against those of training every candidate, as far as they are known."""
     if not math.isfinite(row["cost_seconds"]):

@@ -73,7 +73,7 @@ def associate(
     loss: Grid,
     scope: Scope,
     *,
-    permutations: int,
+    permutations: int | None,
     seed: int,
     covariates: Sequence[Grid] = (),
     rank: bool = False,
@@ -82,8 +82,9 @@ def associate(
     """Correlation of two (training sets x evaluation sets) grids with NaN where a cell is missing.
 
     rank: Spearman's, which is Pearson's of the ranks of the centred values. Covariates make it a partial
-    correlation. families: the number of each training set's family, from 0, the independent units of the test
-    and the interval; each set is its own without it.
+    correlation. permutations: random arrangements of the test; None for no test. families: the number of each
+    training set's family, from 0, the independent units of the test and the interval; each set is its own without
+    it.
     """
     of_sets = np.arange(len(loss)) if families is None else families
     kept_alignment, kept_loss = _usable(alignment, loss, scope, covariates)
@@ -130,12 +131,14 @@ def associate(
     if len(seen) < FEWEST_FAMILIES:
         return Association(**described, note=too_few(sizes["n_train"], len(seen)))
 
+    low, high, about_interval = _interval(value, by_family, by_eval, sizes)
+    if permutations is None:
+        return Association(**described, ci_low=low, ci_high=high, note=about_interval)
     orders = arrangements(len(seen), permutations, seed)
     with warnings.catch_warnings():
         # An arrangement that leaves nothing to correlate is NaN on purpose and handled where p is counted.
         warnings.simplefilter("ignore", RuntimeWarning)
         relabelled = _relabelled((x, x_weights), (y, y_weights), controls, own, centring, orders.orders, rank)
-    low, high, about_interval = _interval(value, by_family, by_eval, sizes)
     needed, about_power = _needed(value, relabelled, scope, sizes)
     return Association(
         **described,

@@ -1,12 +1,13 @@
 """What each metric reads, and how it is told to read it."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from workflow_scripts.metrics.registry import metric_class
-from workflow_scripts.plan.experiments import trained
+from workflow_scripts.plan.experiments import recorded, trained
 from workflow_scripts.plan.stages.files import RunFiles
-from workflow_scripts.plan.stages.fisher import Fisher
+from workflow_scripts.plan.stages.fisher import CURVE, Fisher
 from workflow_scripts.plan.stages.measured import MeasuredSets
 from workflow_scripts.plan.stages.tokens import Tokens
 from workflow_scripts.tokens.parts import ANSWER
@@ -50,13 +51,103 @@ class Alignment:
         needs_one = "encoder" in metric_class(metric).needs
         return ["--encoder", self.config["alignment"]["encoder"]] if needs_one else []
 
-    def probe(self, metric: str) -> list[str]:
-        """The probe's weights, for a metric that reads with it."""
-        return [self.fisher.probe.weights] if "probe" in metric_class(metric).needs else []
+    @property
+    def with_probe(self) -> list[str]:
+        """Metrics whose values depend on the probe: they compare its embeddings or read with it."""
+        return [
+            metric
+            for metric in self.metrics
+            if metric_class(metric).estimator() or "probe" in metric_class(metric).needs
+        ]
 
-    def model(self, metric: str) -> list[str]:
-        """Options that name the probe, for a metric that reads with it."""
-        return ["--model", self.fisher.probe.folder] if self.probe(metric) else []
+    @property
+    def other_probes(self) -> list[str]:
+        """Probes beyond the first that some metric is measured with once more."""
+        return self.fisher.probe.names[1:] if self.with_probe else []
+
+    @property
+    def probe_folder(self) -> str:
+        """Pattern of the folder below alignment/ that holds what a probe gave; the first has no folder of its own."""
+        return f"(?:{'|'.join(['', *map(self._probe_folder, self.other_probes)])})"
+
+    def probe_of(self, folder: str) -> str:
+        """The probe of such a folder."""
+        return {self._probe_folder(name): name for name in self.other_probes}.get(
+            folder, self.fisher.probe.first
+        )
+
+    def _probe_folder(self, probe: str) -> str:
+        return f"probes/{probe}/"
+
+    @property
+    def by_other_probes(self) -> list[tuple[str, str]]:
+        """(probe, table) of every metric measured once more."""
+        return self._tables_of_other_probes("")
+
+    @property
+    def mixtures_by_other_probes(self) -> list[tuple[str, str]]:
+        """The same of mixtures that others trained on."""
+        return self._tables_of_other_probes("mixtures/") if recorded(self.config) else []
+
+    def _tables_of_other_probes(self, folder: str) -> list[tuple[str, str]]:
+        found = [
+            (probe, f"{self.files.root}/alignment/{self._probe_folder(probe)}{folder}{metric}.parquet")
+            for probe in self.other_probes
+            for metric in self.with_probe
+        ]
+        there = set(self.files.present(path for _, path in found))
+        return [(probe, path) for probe, path in found if path in there]
+
+    @property
+    def probe_tables(self) -> dict[str, str]:
+        """The table of what differs between probes by name; none where nothing was measured with another one."""
+        path = f"{self.files.root}/analysis/probe_spread.parquet"
+        return {"probe_spread": path} if self.by_other_probes else {}
+
+    def probe(self, metric: str, probe: str | None = None) -> list[str]:
+        """A probe's weights, for a metric that reads with it; the first probe's unless another is named."""
+        reads = "probe" in metric_class(metric).needs
+        return [self.fisher.probe.weights_of(probe or self.fisher.probe.first)] if reads else []
+
+    def model(self, metric: str, probe: str | None = None) -> list[str]:
+        """Options that name a probe, for a metric that reads with it."""
+        return [word for path in self.probe(metric, probe) for word in ("--model", str(Path(path).parent))]
+
+    @property
+    def curve_sets(self) -> tuple[list[str], list[str]]:
+        """Training sets and evaluation sets of trained experiments: what alignment by rows is measured between."""
+        experiments = trained(self.config)
+        return (
+            sorted({f"{name}.train" for one in experiments for name in one["train_sets"]}),
+            sorted({f"{name}.eval" for one in experiments for name in one["eval_sets"]}),
+        )
+
+    def curve_inputs(self, metric: str, sets: Iterable[str]) -> list[str]:
+        """What a metric reads of some sets for its curve: rows, or embeddings of as many batches as it takes."""
+        estimator = metric_class(metric).estimator()
+        if estimator is None:
+            return self.inputs(metric, sets)
+        return [self.fisher.embedding(name, estimator, curve=CURVE) for name in sets]
+
+    def curve_times(self, metric: str) -> list[str]:
+        """Files that say how long the batches of each of its sets took."""
+        estimator = metric_class(metric).estimator()
+        if estimator is None:
+            return []
+        sets = [name for side in self.curve_sets for name in side]
+        return [self.fisher.times(name, estimator, curve=CURVE) for name in sets]
+
+    def curves(self, suffix: str = "") -> list[str]:
+        """Alignment by rows, a table a metric; none unless the config asks for it."""
+        asked = bool(self.config["alignment"]["rows_curve"]) and bool(trained(self.config))
+        found = [f"{self.files.root}/alignment/rows/{metric}{suffix}.parquet" for metric in self.metrics]
+        return self.files.present(found) if asked else []
+
+    @property
+    def curve_tables(self) -> dict[str, str]:
+        """Tables of skill by rows by name."""
+        names = ("rows_curve", "rows_curve_cost") if self.curves() else ()
+        return {name: f"{self.files.root}/analysis/{name}.parquet" for name in names}
 
     @property
     def covariates(self) -> list[str]:
@@ -67,38 +158,42 @@ class Alignment:
         """Rows that metrics and covariates read of a set."""
         return self.tokens.of_set(self.sets.standing_for(set_name))
 
-    def inputs(self, metric: str, sets: Iterable[str]) -> list[str]:
-        """What a metric reads of some sets, in their order: embeddings, or rows."""
+    def inputs(self, metric: str, sets: Iterable[str], probe: str | None = None) -> list[str]:
+        """What a metric reads of some sets, in their order: embeddings by a probe, or rows."""
         estimator = metric_class(metric).estimator()
         if estimator is None:
             return [self.rows_of(name) for name in sets]
-        return [self.fisher.embedding(name, estimator) for name in sets]
+        return [self.fisher.embedding(name, estimator, probe) for name in sets]
 
-    def times(self, metric: str) -> list[str]:
+    def times(self, metric: str, probe: str | None = None) -> list[str]:
         """Files that say how long each embedding took; none for a metric that computes its own features."""
         estimator = metric_class(metric).estimator()
-        return [] if estimator is None else [self.fisher.times(name, estimator) for name in self.sets.names]
+        if estimator is None:
+            return []
+        return [self.fisher.times(name, estimator, probe) for name in self.sets.names]
 
     def answering(self, metric: str) -> list[str]:
         """Sets that a metric compares by answers, too."""
         return self.sets.with_answers if metric in self.sets.answering else []
 
-    def answer_inputs(self, metric: str) -> list[str]:
+    def answer_inputs(self, metric: str, probe: str | None = None) -> list[str]:
         """What it reads of them, in their order."""
         estimator, sets = metric_class(metric).estimator(), self.answering(metric)
         if estimator is None:
             return [self.rows_of(name) for name in sets]
-        return [self.fisher.embedding(name, estimator, ANSWER) for name in sets]
+        return [self.fisher.embedding(name, estimator, probe, part=ANSWER) for name in sets]
 
-    def answer_times(self, metric: str) -> list[str]:
+    def answer_times(self, metric: str, probe: str | None = None) -> list[str]:
         """Files that say how long each of their embeddings took."""
         estimator, sets = metric_class(metric).estimator(), self.answering(metric)
-        return [] if estimator is None else [self.fisher.times(name, estimator, ANSWER) for name in sets]
+        if estimator is None:
+            return []
+        return [self.fisher.times(name, estimator, probe, part=ANSWER) for name in sets]
 
-    def before_mixtures(self, metric: str) -> list[str]:
+    def before_mixtures(self, metric: str, folder: str = "") -> list[str]:
         """The alignment of the parts, where that of mixtures is the mean of it: its pairs are then in the store."""
         is_mean = metric_class(metric).mixes == "mean"
-        return [f"{self.files.root}/alignment/{metric}.parquet"] if is_mean else []
+        return [f"{self.files.root}/alignment/{folder}{metric}.parquet"] if is_mean else []
 
     def tables(self, suffix: str) -> list[str]:
         """A table a metric."""

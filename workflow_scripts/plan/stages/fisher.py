@@ -22,6 +22,10 @@ _OF_BATCHES = (
 )
 
 
+# Folder of the embeddings that alignment as a function of rows is measured from.
+CURVE = "curve/"
+
+
 class Fisher:
     def __init__(self, config: dict[str, Any], files: RunFiles, probe: Probe, sets: MeasuredSets):
         self.config = config
@@ -39,12 +43,13 @@ class Fisher:
         """Estimators of the metrics that compare answers alone."""
         return sorted({e for m in self.sets.answering if (e := metric_class(m).estimator())})
 
-    @property
-    def embeddings(self) -> list[str]:
-        """Every embedding that a metric of the run needs."""
-        whole = [self.embedding(name, e) for e in self.estimators for name in self.sets.names]
+    def embeddings(self, probe: str | None = None) -> list[str]:
+        """Every embedding by a probe that a metric of the run needs; by the first unless another is named."""
+        whole = [self.embedding(name, e, probe) for e in self.estimators for name in self.sets.names]
         of_answers = [
-            self.embedding(name, e, ANSWER) for e in self.of_answers for name in self.sets.with_answers
+            self.embedding(name, e, probe, part=ANSWER)
+            for e in self.of_answers
+            for name in self.sets.with_answers
         ]
         return sorted({*whole, *of_answers})
 
@@ -56,21 +61,55 @@ class Fisher:
         settings = self.settings(estimator)
         return one_line({"name": estimator, **{k: v for k, v in settings.items() if k not in _OF_BATCHES}})
 
-    def fewer_rows(self, estimator: str) -> list[str]:
-        """The option that lets a set with few rows have smaller batches, where the estimator asks for it."""
+    def fewer_rows(self, estimator: str, curve: str = "") -> list[str]:
+        """The option for a set with few rows: smaller batches, where the estimator asks for it; for a curve fewer ones.
+
+        Batches of a curve are as large as all others, so that those are found in the store.
+        """
+        if curve:
+            return ["--fewer-batches"]
         return ["--fewer-rows"] if self.settings(estimator)["fewer_rows"] else []
 
-    def embedding(self, set_name: str, estimator: str, part: str = WHOLE) -> str:
-        folder = f"{self.root}/embeddings/{self.probe.names[0]}/{estimator}"
+    def batches(self, estimator: str, curve: str) -> int:
+        """Batches of a set; for a curve as many as its largest number of rows takes."""
+        settings = self.settings(estimator)
+        if curve:
+            return max(self.config["alignment"]["rows_curve"]) // settings["rows"]
+        return settings["batches"]
+
+    @property
+    def curve_folder(self) -> str:
+        """Pattern of the folder that holds the embeddings of a curve; no folder for all others."""
+        return f"(?:{CURVE}|)" if self.config["alignment"]["rows_curve"] else "(?:)"
+
+    def embedding(
+        self,
+        set_name: str,
+        estimator: str,
+        probe: str | None = None,
+        *,
+        curve: str = "",
+        part: str = WHOLE,
+    ) -> str:
+        """Embeddings of a set by a probe, the first unless another is named."""
+        folder = f"{self.root}/embeddings/{probe or self.probe.first}/{estimator}/{curve}".removesuffix("/")
         return f"{folder}/{self.embedded(set_name, estimator, part)}.parquet"
 
-    def times(self, set_name: str, estimator: str, part: str = WHOLE) -> str:
+    def times(
+        self,
+        set_name: str,
+        estimator: str,
+        probe: str | None = None,
+        *,
+        curve: str = "",
+        part: str = WHOLE,
+    ) -> str:
         """The file that says how long an embedding took."""
-        folder = f"{self.root}/times/embed_batches/{self.probe.names[0]}/{estimator}"
-        return f"{folder}/{self.embedded(set_name, estimator, part)}.json"
+        folder = f"{self.root}/times/embed_batches/{probe or self.probe.first}/{estimator}/{curve}"
+        return f"{folder.removesuffix('/')}/{self.embedded(set_name, estimator, part)}.json"
 
     def embedded(self, set_name: str, estimator: str, part: str) -> str:
-        """The set that is embedded, with `.answer` where answers are scored alone; text without pairs is one."""
+        """The set that is embedded, with `.answer` where only answers are scored; text without pairs is one."""
         measured = self.sets.standing_for(set_name, estimator)
-        alone = part == ANSWER and self.sets.has_pairs(set_name, estimator)
-        return f"{measured}.{ANSWER}" if alone else measured
+        only_answers = part == ANSWER and self.sets.has_pairs(set_name, estimator)
+        return f"{measured}.{ANSWER}" if only_answers else measured

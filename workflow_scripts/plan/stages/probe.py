@@ -18,13 +18,20 @@ class Probe:
         return [f"seed-{seed}" for seed in self.settings["seeds"]]
 
     @property
-    def folder(self) -> str:
-        """Folder of the probe that metrics use and fine-tuning starts from."""
-        return f"{self.root}/probe/{self.names[0]}"
+    def first(self) -> str:
+        """The probe whose alignments are the measures' values, and which fine-tuning starts from."""
+        return self.names[0]
+
+    def folder_of(self, probe: str) -> str:
+        return f"{self.root}/probe/{probe}"
+
+    def weights_of(self, probe: str) -> str:
+        return f"{self.folder_of(probe)}/model.safetensors"
 
     @property
     def weights(self) -> str:
-        return f"{self.folder}/model.safetensors"
+        """Weights of the first probe."""
+        return self.weights_of(self.first)
 
     def seed(self, probe: str) -> int:
         """Seed in the name of a probe; a pretrained one has none, and 0 is passed on."""

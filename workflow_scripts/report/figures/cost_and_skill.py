@@ -4,7 +4,14 @@ import altair as alt
 import pandas as pd
 
 from workflow_scripts.report.figure import Figure, Legend, Panel, Tables, chart, layered, unless_isolated
-from workflow_scripts.report.headline import PART_NAMES, best_chooser, choice_means
+from workflow_scripts.report.headline import (
+    PART_NAMES,
+    PROBE_RANGE,
+    best_chooser,
+    choice_means,
+    has_probe_range,
+    with_probe_range,
+)
 from workflow_scripts.report.look import QUIET, category_entries
 from workflow_scripts.report.wording import cost, number, plain, plural, sentence
 from workflow_scripts.statistics.choice import BLIND
@@ -29,7 +36,8 @@ COLUMNS = [
 def cost_and_skill(tables: Tables) -> list[Figure]:
     """One figure, a panel per experiment and part at the largest budget."""
     means = choice_means(tables["choice"])
-    means = means[(means["metric"] == BLIND) | means["cost_seconds"].gt(0)].copy()
+    means = means[(means["metric"] == BLIND) | means["cost_seconds"].gt(0)]
+    means = with_probe_range(means.assign(scope="all", statistic="regret_fraction"), tables)
     if means["metric"].eq(BLIND).all():
         return []
     means["panel"] = [
@@ -44,7 +52,7 @@ def cost_and_skill(tables: Tables) -> list[Figure]:
             name="cost_and_skill",
             title="Choosing data: cost against skill",
             summary=" ".join(_summary(name, means[means["panel"] == name]) for name in names),
-            data=means[COLUMNS].reset_index(drop=True),
+            data=means[[*COLUMNS, *(name for name in PROBE_RANGE if name in means)]].reset_index(drop=True),
             panels=tuple(_panel(name, means[means["panel"] == name], legend) for name in names),
             legends=(legend,),
         )
@@ -87,6 +95,17 @@ def _panel(name: str, rows: pd.DataFrame, legend: Legend) -> Panel:
             opacity=unless_isolated("metric", shown=0.45),
         )
     )
+    probes = (
+        measured.transform_filter("isValid(datum.probes_low)")
+        .mark_bar(width=9)
+        .encode(
+            x=x,
+            y=alt.Y("probes_low:Q"),
+            y2="probes_high:Q",
+            color=colour,
+            opacity=unless_isolated("metric", shown=0.3),
+        )
+    )
     marks = measured.mark_point(size=75).encode(
         x=x,
         y=y,
@@ -103,14 +122,16 @@ def _panel(name: str, rows: pd.DataFrame, legend: Legend) -> Panel:
         ],
     )
     n_eval = int(rows["n_eval"].iloc[0])
+    bands = "; bands: over probes" if has_probe_range(rows) else ""
     upright = "; upright line: training all" if rows["training_seconds"].gt(0).any() else ""
     return Panel(
         title=sentence(name),
-        subtitle=f"{plural(n_eval, 'evaluation set')}{upright}; dashed: a blind draw",
+        subtitle=f"{plural(n_eval, 'evaluation set')}{upright}; dashed: a blind draw{bands}",
         description=f"Regret of each measure's choice against its cost in seconds, {name}.",
         chart=layered(
             blind,
             training if rows["training_seconds"].gt(0).any() else None,
+            probes if has_probe_range(rows) else None,
             intervals if rows.loc[rows["metric"] != BLIND, "regret_fraction_low"].notna().any() else None,
             marks,
         ),

@@ -6,11 +6,14 @@ import pandas as pd
 from workflow_scripts.report.figure import Figure, Panel, Tables, chart, layered
 from workflow_scripts.report.headline import (
     PART_NAMES,
+    PROBE_RANGE,
     SCOPE_NAMES,
     experiments_and_parts,
+    has_probe_range,
     informative_scope,
     largest_budget,
     which_alignment,
+    with_probe_range,
 )
 from workflow_scripts.report.look import ACCENT, QUIET
 from workflow_scripts.report.wording import count, excludes_zero, number, plain, plural, sentence
@@ -42,7 +45,7 @@ AXIS = "correlation with loss"
 def metric_league(tables: Tables) -> list[Figure]:
     """Every experiment and part at its largest budget."""
     chosen = largest_budget(tables["correlation"])
-    chosen = chosen[chosen["statistic"].str.match("pearson_r|partial_r")]
+    chosen = with_probe_range(chosen[chosen["statistic"].str.match("pearson_r|partial_r")], tables)
     return [
         _figure(experiment, part, chosen[(chosen["experiment"] == experiment) & (chosen["part"] == part)])
         for experiment, part in experiments_and_parts(chosen)
@@ -72,7 +75,7 @@ def _figure(experiment: str, part: str, rows: pd.DataFrame) -> Figure:
         name=f"metric_league_{experiment}" + ("" if whole else f"_{part}"),
         title=f"Measures compared: {plain(experiment)}" + ("" if whole else f", {PART_NAMES[part]}"),
         summary=_summary(main, scope) + which_alignment(main),
-        data=data[COLUMNS].reset_index(drop=True),
+        data=data[[*COLUMNS, *(name for name in PROBE_RANGE if name in data)]].reset_index(drop=True),
         panels=tuple(
             _panel(str(name), data[data["panel"] == name], order) for name in data["panel"].unique()
         ),
@@ -104,6 +107,11 @@ def _panel(name: str, rows: pd.DataFrame, order: list[str]) -> Panel:
         .mark_rule(strokeWidth=2)
         .encode(x=alt.X("ci_low:Q", scale=scale, title=AXIS), x2="ci_high:Q", y=y, color=colour)
     )
+    probes = (
+        base.transform_filter("isValid(datum.probes_low)")
+        .mark_bar(height=9, opacity=0.3)
+        .encode(x=alt.X("probes_low:Q", scale=scale, title=AXIS), x2="probes_high:Q", y=y, color=colour)
+    )
     marks = base.mark_point(size=70).encode(
         x=alt.X("value:Q", scale=scale, title=AXIS),
         y=y,
@@ -123,7 +131,12 @@ def _panel(name: str, rows: pd.DataFrame, order: list[str]) -> Panel:
         title=sentence(name),
         subtitle="",
         description=f"Correlation of each measure with loss, {name}, with 95% intervals.",
-        chart=layered(zero, rules if rows["ci_low"].notna().any() else None, marks),
+        chart=layered(
+            zero,
+            probes if has_probe_range(rows) else None,
+            rules if rows["ci_low"].notna().any() else None,
+            marks,
+        ),
         height=max(60, 26 * rows["metric"].nunique()),
     )
 
@@ -144,4 +157,5 @@ def _summary(main: pd.DataFrame, scope: str) -> str:
         f"The more negative, the better alignment foretells a low loss. {sentence(where)}, at "
         f"{count(best['tokens'])} tokens, the most negative is {plain(best['metric'])} "
         f"({number(best['value'])}); {intervals}. Marks in grey have an interval that includes zero, or none."
+        + (" Bands: from the least to the largest value over probes." if has_probe_range(main) else "")
     )

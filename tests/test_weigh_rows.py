@@ -1,0 +1,76 @@
+"""Skill at every number of rows is that of a table of alignments from so many rows; seconds are apart."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from tests.test_compare_probes import EVAL, EXPERIMENT, TRAIN, alignments, common, files  # noqa: F401
+from workflow_scripts import correlate_losses, weigh_rows
+from workflow_scripts.statistics.rows_curve import best_size, with_seconds
+from workflow_scripts.storage.tables import read_frame, write_table
+
+SETS = [f"{name}.train" for name in TRAIN] + [f"{name}.eval" for name in EVAL]
+
+
+@pytest.fixture
+def curve(files):  # noqa: F811
+    """Two sizes; the smaller one's alignments are those of `files`."""
+    sizes = {64: read_frame(files / "alignment.parquet"), 128: alignments(5, ("task2vec", "unigram_js"))}
+    table = pd.concat(
+        [
+            frame[["metric", "source", "target", "alignment"]].assign(
+                rows=rows, source_rows=rows, target_rows=min(rows, 100)
+            )
+            for rows, frame in sizes.items()
+        ]
+    )
+    cost = pd.DataFrame(
+        {"metric": metric, "set": name, "rows": rows, "seconds": rows / 64}
+        for metric in ("task2vec", "unigram_js")
+        for rows in sizes
+        for name in [*SETS, "of_no_experiment.train"]
+    )
+    for metric in ("task2vec", "unigram_js"):
+        write_table(table[table["metric"] == metric], files / f"{metric}.rows.parquet")
+        write_table(cost[cost["metric"] == metric], files / f"{metric}.cost.parquet")
+    names = ("task2vec", "unigram_js")
+    weigh_rows.main(
+        [
+            *("--alignment", *(str(files / f"{name}.rows.parquet") for name in names)),
+            *("--cost", *(str(files / f"{name}.cost.parquet") for name in names)),
+            *("--losses", str(files / "losses.parquet"), "--experiments", json.dumps([EXPERIMENT])),
+            *("--output", str(files / "curve.parquet"), "--cost-output", str(files / "seconds.parquet")),
+        ]
+    )
+    return with_seconds(read_frame(files / "curve.parquet"), read_frame(files / "seconds.parquet"))
+
+
+def test_a_size_has_the_correlations_of_its_alignments(curve, files):  # noqa: F811
+    correlate_losses.main(
+        [
+            *(*common(files), "--permutations", "100", "--bootstraps", "20", "--seed", "0"),
+            *("--output", str(files / "correlation.parquet"), "--points", str(files / "points.parquet")),
+        ]
+    )
+    key = ["metric", "scope", "statistic"]
+    expected = read_frame(files / "correlation.parquet").set_index(key)
+    found = curve[(curve["rows"] == 64) & (curve["statistic"] == "pearson_r")].set_index(key)
+    assert len(found) == 6
+    for column in ("value", "ci_low", "ci_high"):
+        assert found[column].to_numpy() == pytest.approx(expected.loc[found.index, column].to_numpy(), abs=0)
+
+
+def test_seconds_are_those_of_the_experiments_sets_and_the_smallest_set_is_named(curve):
+    by_size = curve.groupby("rows")[["seconds", "fewest_rows"]].agg(["min", "max"])
+    assert by_size.loc[64].tolist() == [11, 11, 64, 64]
+    assert by_size.loc[128].tolist() == [22, 22, 100, 100]
+
+
+def test_the_best_size_is_the_fewest_rows_of_the_most_negative_r(curve):
+    r = curve[(curve["scope"] == "within_eval") & (curve["statistic"] == "pearson_r")]
+    own = r[r["metric"] == "task2vec"].set_index("rows")["value"]
+    assert best_size(curve, ["task2vec"], "within_eval") == ("task2vec", own.idxmin())
+    same = curve.assign(value=-0.5)
+    assert best_size(same, ["task2vec"], "within_eval") == ("task2vec", 64)
+    assert best_size(curve, [], "within_eval") is None

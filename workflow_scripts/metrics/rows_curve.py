@@ -1,0 +1,113 @@
+"""Alignment as a function of rows: every training set with every evaluation set, from more and more of their rows.
+
+A number of rows is one batch of a set, the first so many in the seeded order, so that sizes are nested. Fisher
+embeddings of whole batches are pooled instead: more rows need more batches, and compute none again.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from workflow_scripts.errors import UserError
+from workflow_scripts.metrics.base import Batch, Metric
+from workflow_scripts.metrics.inputs import read_set_rows, row_batches
+from workflow_scripts.metrics.pieces import Pieces
+from workflow_scripts.storage.content_store import ContentStore
+from workflow_scripts.storage.tables import read_table
+from workflow_scripts.tokens.text_tokenizer import TextTokenizer
+
+logger = logging.getLogger(__name__)
+
+ALIGNMENT_TYPES = {
+    **dict.fromkeys(("metric", "source", "target"), "str"),
+    **dict.fromkeys(("rows", "source_rows", "target_rows"), "int64"),
+    "alignment": "float64",
+}
+COST_TYPES = {"metric": "str", "set": "str", "rows": "int64", "seconds": "float64"}
+
+Take = Callable[[str, int], tuple[Batch, float]]
+"""A set and a number of rows: the batch of so many rows, or of all where it has fewer, and what it cost so far."""
+
+
+def first_rows(paths: Mapping[str, Path], seed: int, decoder: TextTokenizer | None) -> Take:
+    """Batches that are rows of a set."""
+    counts = {name: len(read_set_rows(path)) for name, path in paths.items()}
+
+    def take(name: str, rows: int) -> tuple[Batch, float]:
+        (batch,) = row_batches(paths[name], 1, min(rows, counts[name]), seed, decoder)
+        return batch, 0.0
+
+    return take
+
+
+def pooled_batches(paths: Mapping[str, Path], seconds: Mapping[str, Sequence[float]]) -> Take:
+    """Batches that are the Fisher information of several embedded batches together; `seconds` of each of them."""
+
+    def take(name: str, rows: int) -> tuple[Batch, float]:
+        path = paths[name]
+        table = read_table(path).sort_by("batch")
+        sizes = np.array([len(ids) for ids in table.column("row_ids").to_pylist()])
+        count = int((sizes.cumsum() <= rows).sum())
+        if count == 0:
+            raise UserError(f"{path}: its batches have {sizes[0]} rows, so {rows} rows are no whole batch")
+        table = table.slice(0, count)
+        scored = table.column("n_scored").to_numpy()
+        embeddings = table.column("embedding").combine_chunks().flatten().to_numpy().reshape(count, -1)
+        n_rows = int(sizes[:count].sum())
+        batch = Batch(n_rows, int(scored.sum()) + n_rows, embedding=pooled(embeddings, scored))
+        return batch, float(sum(seconds[name][:count]))
+
+    return take
+
+
+def pooled(embeddings: np.ndarray, scored: np.ndarray) -> np.ndarray:
+    """The embedding of all batches together: information is a mean over scored positions."""
+    return (scored / scored.sum() @ embeddings.astype(np.float64)).astype(np.float32)
+
+
+def align_by_rows(
+    metric: Metric,
+    sources: Sequence[str],
+    targets: Sequence[str],
+    sizes: Sequence[int],
+    take: Take,
+    store: ContentStore,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Alignment of every source with every target at each number of rows, and the seconds of each set.
+
+    Seconds are counted as for whole matrices: a set's own, and half of those of each of its comparisons. Pieces that
+    were kept count with what they cost when they were computed.
+    """
+    pieces = Pieces(metric, store)
+    alignments, costs = [], []
+    for size in sorted(sizes):
+        batches, featured, seconds = {}, {}, {}
+        for name in sorted({*sources, *targets}):
+            batches[name], before = take(name, size)
+            featured[name] = pieces.featured(name, [batches[name]])
+            seconds[name] = before + featured[name].seconds
+        for source in sources:
+            for target in targets:
+                if featured[source].key == featured[target].key:
+                    logger.info(
+                        "%d rows: %s and %s are the same rows, so they have no value", size, source, target
+                    )
+                    continue
+                table, cost = pieces.table(featured[source], featured[target])
+                seconds[source] += cost / 2
+                seconds[target] += cost / 2
+                rows = {"source_rows": batches[source].n_rows, "target_rows": batches[target].n_rows}
+                pair = {"metric": metric.name, "source": source, "target": target, "rows": size}
+                alignments.append({**pair, **rows, "alignment": float(table[0, 0])})
+        costs += [
+            {"metric": metric.name, "set": name, "rows": size, "seconds": spent}
+            for name, spent in seconds.items()
+        ]
+    pieces.log_counts()
+    return (
+        pd.DataFrame(alignments, columns=list(ALIGNMENT_TYPES)).astype(ALIGNMENT_TYPES),
+        pd.DataFrame(costs, columns=list(COST_TYPES)).astype(COST_TYPES),
+    )
