@@ -42,6 +42,7 @@ RULES: dict[str, Rule] = {
     "rank_mixtures": Rule("outside", threads=2, start_up=60.0, once=True),
     "correlate_losses": Rule("analysis", start_up=10.0, once=True),
     "choose_data": Rule("analysis", once=True),
+    "predict_losses": Rule("analysis", once=True),
     "collapse_losses": Rule("analysis", once=True),
     "measure_exchange_rate": Rule("analysis", once=True),
     "flip_switches": _of_model("switches", 80.0, once=True),

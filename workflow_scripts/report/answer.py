@@ -14,10 +14,11 @@ from workflow_scripts.report.headline import (
     informative_scope,
     largest_budget,
     main_part,
+    measures,
     paper_metric,
 )
 from workflow_scripts.report.ranking_answer import ranking_sentences
-from workflow_scripts.report.wording import cost, count, exchange, interval, number, plain, plural, verdict
+from workflow_scripts.report.wording import cost, count, exchange, interval, number, plain, plural, short_run, verdict
 from workflow_scripts.statistics.choice import BLIND
 from workflow_scripts.statistics.intervals import FEWEST_FAMILIES
 from workflow_scripts.statistics.views import first_by_view, views_of
@@ -126,7 +127,7 @@ def _choice(tables: Tables) -> str:
     points = tables["points"]
     experiment = headline_experiment(points)
     rows = means[(means["experiment"] == experiment) & (means["part"] == main_part(points, experiment))]
-    measured = rows[rows["metric"] != BLIND]
+    measured = measures(rows)
     if measured.empty:
         return f"Which data to choose cannot be said: no measure could choose in {plain(experiment)}."
     (best, equals), blind = best_chooser(measured), rows[rows["metric"] == BLIND]
@@ -144,7 +145,7 @@ def _choice(tables: Tables) -> str:
     return (
         f"{choosing} the most aligned training set by {plain(best['metric'])}, {rank}, picks "
         f"the best of {best['n_train']:.0f} in {right} of {plural(n_eval, 'evaluation set')} and loses "
-        f"{number(best['regret'], 3)} nats on average{spread}{drawn}{cost(best)}."
+        f"{number(best['regret'], 3)} nats on average{spread}{drawn}{cost(best)}{short_run(rows)}."
     )
 
 

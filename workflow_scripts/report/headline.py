@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from workflow_scripts.statistics.choice import BASELINES
+
 PAPER_METRICS = ("task2vec", "task2vec_published", "task2vec_body")
 # A reader looks through as many names, in a legend or down an axis; recorded experiments may have hundreds.
 MOST_TRAIN_SETS = 60
@@ -85,6 +87,11 @@ def choice_means(choice: pd.DataFrame) -> pd.DataFrame:
         for experiment, part in experiments_and_parts(chosen)
     ]
     return pd.concat([chosen.head(0), *panels])
+
+
+def measures(means: pd.DataFrame) -> pd.DataFrame:
+    """Choices by measures of alignment, without the baselines."""
+    return means[~means["metric"].isin(BASELINES)]
 
 
 def best_chooser(means: pd.DataFrame) -> tuple[pd.Series, int]:

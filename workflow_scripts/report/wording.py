@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from workflow_scripts.statistics.short_run import SHORT_RUN
+
 SIGNIFICANT = 0.05
 
 
@@ -118,6 +120,17 @@ def end(row: "pd.Series[Any]", which: str) -> str:
     """An end of the interval of an exchange rate, or the bound that the budgets give it."""
     sign = {"before": "below ", "never": "above "}.get(row[f"{which}_reached"], "")
     return f"{sign}{number(row[f'k_{which}'], 1)}"
+
+
+def short_run(rows: pd.DataFrame) -> str:
+    """What short runs on every candidate lose and take, as a clause; empty where there are none."""
+    own = rows[rows["metric"] == SHORT_RUN]
+    if own.empty:
+        return ""
+    row = own.iloc[0]
+    spent = f" in {seconds(row['cost_seconds'])}" if math.isfinite(row["cost_seconds"]) else ""
+    runs = f"runs of {count(row['run_tokens'])} tokens on every candidate"
+    return f"; {runs} lose {number(row['regret'], 3)} nats{spent}"
 
 
 def cost(row: "pd.Series[Any]") -> str:
