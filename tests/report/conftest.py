@@ -15,6 +15,7 @@ from workflow_scripts import (
     choose_data,
     correlate_losses,
     measure_exchange_rate,
+    predict_losses,
     weigh_switches,
 )
 from workflow_scripts.report.figures.switches import NAMES
@@ -226,6 +227,7 @@ class MadeUpRun:
                 output("choice_cost"),
             ]
         )
+        predict_losses.main([*inputs, "--beside", "unigram_js", "--output", output("predictions")])
         measure_exchange_rate.main([*inputs[2:], "--output", output("exchange_rate")])
         write_table(self.switch_alignments(), folder / "switch_alignments.parquet")
         weigh_switches.main(

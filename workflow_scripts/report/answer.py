@@ -18,7 +18,17 @@ from workflow_scripts.report.headline import (
     paper_metric,
 )
 from workflow_scripts.report.ranking_answer import ranking_sentences
-from workflow_scripts.report.wording import cost, count, exchange, interval, number, plain, plural, short_run, verdict
+from workflow_scripts.report.wording import (
+    cost,
+    count,
+    exchange,
+    interval,
+    number,
+    plain,
+    plural,
+    short_run,
+    verdict,
+)
 from workflow_scripts.statistics.choice import BLIND
 from workflow_scripts.statistics.intervals import FEWEST_FAMILIES
 from workflow_scripts.statistics.views import first_by_view, views_of

@@ -32,7 +32,9 @@ def league(choice: pd.DataFrame, correlations: "pd.Series[float]") -> pd.DataFra
         index="metric", columns="eval_set", values="regret", aggfunc="first"
     )
     budgets = [seconds for seconds in BUDGETS if not training <= seconds]
-    rows = [{"seconds": seconds, **_best_within(seconds, means, regrets, correlations)} for seconds in budgets]
+    rows = [
+        {"seconds": seconds, **_best_within(seconds, means, regrets, correlations)} for seconds in budgets
+    ]
     if np.isfinite(training):
         rows.append({"seconds": training, "best": TRAINING, "cost_seconds": training, "regret": 0.0})
     columns = ["seconds", "affordable", "best", *_CHOSEN, "regret_elsewhere", "r", "closest", "r_of_closest"]
@@ -50,7 +52,9 @@ def _best_within(
     seconds: float, means: pd.DataFrame, regrets: pd.DataFrame, correlations: "pd.Series[float]"
 ) -> dict[str, Any]:
     """The affordable one of least regret, the cheapest of equals; a blind draw costs nothing."""
-    affordable = means[means["cost_seconds"] <= seconds].sort_values(["regret", "cost_seconds"], kind="stable")
+    affordable = means[means["cost_seconds"] <= seconds].sort_values(
+        ["regret", "cost_seconds"], kind="stable"
+    )
     best = affordable.iloc[0]
     known = correlations.reindex(affordable.index).dropna()
     return {

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import t
 
-from workflow_scripts.statistics.association import too_few
+from workflow_scripts.statistics.association import NAN, too_few
 from workflow_scripts.statistics.correlation import Centring, Grid, centred
 from workflow_scripts.statistics.experiments import Panel
 from workflow_scripts.statistics.intervals import FEWEST_FAMILIES, deletions, two_way_jackknife
@@ -58,18 +58,24 @@ class Cells:
 
 @dataclass(frozen=True)
 class Errors:
-    """What is left of the losses that were left out; NaN where nothing could be predicted."""
+    """What is left of the losses that were left out; NaN where nothing could be predicted, everywhere at worst."""
 
     of_model: Grid
     of_baseline: Grid
 
     @property
     def r2(self) -> float:
-        return 1 - float(np.nansum(self.of_model**2) / np.nansum(self.of_baseline**2))
+        without = float(np.nansum(self.of_baseline**2))
+        return 1 - float(np.nansum(self.of_model**2)) / without if without > 0 else NAN
 
     @property
     def mean_error(self) -> float:
-        return float(np.nanmean(np.abs(self.of_model)))
+        return _mean_size(self.of_model)
+
+
+def _mean_size(errors: Grid) -> float:
+    found = np.abs(errors[np.isfinite(errors)])
+    return float(found.mean()) if found.size else NAN
 
 
 def cells_of(
@@ -213,19 +219,22 @@ def _rows_of_scope(
             zip(models, left_out_errors(cells, unit, centring, models), strict=True)
         ):
             # Of losses that the baseline predicts exactly there is no share.
-            if not np.nansum(errors.of_baseline**2) > 0:
+            if np.isnan(errors.r2):
                 continue
-            own = [[found[place] for found in side] for side in again]
-            yield model, {
-                "left_out": unit,
-                "r2": errors.r2,
-                "error": errors.mean_error,
-                "baseline_error": float(np.nanmean(np.abs(errors.of_baseline))),
-                **(_intervals(errors, own) if enough else {}),
-                **slopes[model],
-                **sizes,
-                "note": "" if enough else too_few(sizes["n_train"], sizes["n_families"]),
-            }
+            ends = _intervals(errors, [[found[place] for found in side] for side in again]) if enough else {}
+            yield (
+                model,
+                {
+                    "left_out": unit,
+                    "r2": errors.r2,
+                    "error": errors.mean_error,
+                    "baseline_error": _mean_size(errors.of_baseline),
+                    **ends,
+                    **slopes[model],
+                    **sizes,
+                    "note": _note(ends) if enough else too_few(sizes["n_train"], sizes["n_families"]),
+                },
+            )
 
 
 def _trimmed(cells: Cells) -> tuple[Cells, dict[str, int]]:
@@ -265,11 +274,11 @@ def _intervals(errors: Errors, again: Sequence[Sequence[Errors]]) -> dict[str, f
     The error is told on its logarithm. So is what R2 leaves, whose upper end is the higher of two: near zero
     R2 is the square of something, and only on the scale of its root does the interval reach far enough up.
     """
-    left = [np.array([np.log(1 - one.r2) for one in side]) for side in again]
-    low, high = _ends(np.log(1 - errors.r2), left)
-    of_root, _ = _ends(_root(np.log(1 - errors.r2)), [_root(side) for side in left])
-    by_error = [np.array([np.log(one.mean_error) for one in side]) for side in again]
-    error = _ends(np.log(errors.mean_error), by_error)
+    left = [np.array([_log(1 - one.r2) for one in side]) for side in again]
+    low, high = _ends(_log(1 - errors.r2), left)
+    of_root, _ = _ends(_root(_log(1 - errors.r2)), [_root(side) for side in left])
+    by_error = [np.array([_log(one.mean_error) for one in side]) for side in again]
+    error = _ends(_log(errors.mean_error), by_error)
     return {
         "r2_low": 1 - np.exp(high),
         "r2_high": 1 - np.exp(min(low, of_root * abs(of_root))),
@@ -278,14 +287,23 @@ def _intervals(errors: Errors, again: Sequence[Sequence[Errors]]) -> dict[str, f
     }
 
 
+def _note(ends: Mapping[str, float]) -> str:
+    undefined = any(np.isnan(end) for end in ends.values())
+    return "no interval: perfect or undefined once a set is left out" if undefined else ""
+
+
+def _log(value: float) -> float:
+    return float(np.log(value)) if value > 0 else NAN
+
+
 def _root(values: Any) -> Any:
     return np.sign(values) * np.sqrt(np.abs(values))
 
 
 def _ends(value: float, by_unit: Sequence[NDArray[np.float64]]) -> tuple[float, float]:
-    """The two-way jackknife's interval."""
+    """The two-way jackknife's interval; NaN where a value is."""
     error, degrees = two_way_jackknife(by_unit[0], by_unit[1])
-    half = float(t.ppf(0.975, degrees) * error) if error > 0 else 0.0
+    half = 0.0 if error == 0 else float(t.ppf(0.975, degrees) * error)
     return value - half, value + half
 
 

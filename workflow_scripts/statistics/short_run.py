@@ -60,9 +60,7 @@ def short_runs(panel: Panel, panels: Iterable[Panel]) -> list[ShortRun]:
         return -_of_pairs(loss, budget, panel)
 
     same_seeds = 1 < n_seeds == len(panel.losses)
-    without = (
-        tuple(alignment(budget.without_seed(seed)) for seed in range(n_seeds)) if same_seeds else ()
-    )
+    without = tuple(alignment(budget.without_seed(seed)) for seed in range(n_seeds)) if same_seeds else ()
     found = [ShortRun(SHORT_RUN, budget, n_seeds, alignment(budget.loss), without)]
     if n_seeds > 1:
         found.append(ShortRun(ONE_SEED, budget, 1, alignment(budget.losses[0]), ()))

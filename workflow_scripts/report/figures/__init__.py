@@ -15,6 +15,7 @@ from workflow_scripts.report.figures.metric_league import metric_league
 from workflow_scripts.report.figures.mixture_curves import mixture_curves
 from workflow_scripts.report.figures.mixture_ranking import mixture_ranking
 from workflow_scripts.report.figures.predicted_and_real_loss import predicted_and_real_loss
+from workflow_scripts.report.figures.predictions import predictions
 from workflow_scripts.report.figures.proxies_and_skill import proxies_and_skill
 from workflow_scripts.report.figures.published_and_ours import published_and_ours
 from workflow_scripts.report.figures.published_pairs import published_pairs
@@ -53,6 +54,7 @@ FIGURES = (
     FigureMaker(PREDICTION, "alignment_and_loss", ("points", "correlation"), alignment_and_loss),
     FigureMaker(PREDICTION, "metric_league", ("correlation",), metric_league),
     FigureMaker(PREDICTION, "four_views", ("correlation", "choice"), four_views),
+    FigureMaker(PREDICTION, "predictions", ("predictions",), predictions, unasked=True),
     FigureMaker(PREDICTION, "metric_differences", ("metric_differences",), metric_differences),
     FigureMaker(PREDICTION, "leave_one_out", ("leave_one_out", "correlation"), leave_one_out),
     FigureMaker(SIZE, "intervention_surface", ("loss_summary",), intervention_surface),
