@@ -14,8 +14,10 @@ from typing import Any
 import pandas as pd
 
 from workflow_scripts.errors import UserError
+from workflow_scripts.records.choice_tables import choices, equal_cost, predictions
 from workflow_scripts.records.markdown import NOTHING, markdown, of_number, with_interval
 from workflow_scripts.records.outside_tables import proxies, ranking, rivals
+from workflow_scripts.records.panel import of_panel
 from workflow_scripts.statistics.views import PEARSON, VIEWS, fragile, views_of
 from workflow_scripts.storage.tables import read_frame
 
@@ -55,17 +57,6 @@ def written(text: str, runs: Path) -> str:
 def figures_named(text: str) -> list[tuple[str, str]]:
     """(run, file name) of every figure of a recorded run that the document shows."""
     return sorted({(match["run"], match["figure"]) for match in FIGURE.finditer(text)})
-
-
-def of_panel(frame: pd.DataFrame, options: Mapping[str, str]) -> pd.DataFrame:
-    """Rows of one experiment and part, at the asked or the largest budget."""
-    chosen = frame[
-        (frame["experiment"] == options["experiment"]) & (frame["part"] == options.get("part", "whole"))
-    ]
-    if chosen.empty:
-        raise UserError(f"nothing is recorded of {' '.join(f'{k}={v}' for k, v in options.items())}")
-    tokens = int(options.get("tokens", chosen["tokens"].max()))
-    return chosen[chosen["tokens"] == tokens]
 
 
 def league(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
@@ -237,7 +228,11 @@ def switches(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
                 )
                 for _, row in frame.iterrows()
             ],
-            "Kendall tau of the ranking": [of_number(value) for value in frame["kendall_tau"]],
+            "Kendall tau of the ranking": [
+                with_interval(row, "kendall_tau", "kendall_tau_low", "kendall_tau_high")
+                for _, row in frame.iterrows()
+            ],
+            "tau of halves": [of_number(value) for value in frame["tau_of_halves"]],
             "pooled r": [of_number(value) for value in frame["r_pooled"]],
             "within r": [of_number(value) for value in frame["r_within_eval"]],
         }
@@ -287,6 +282,7 @@ TABLES: dict[str, Callable[[Analysis, Mapping[str, str]], pd.DataFrame]] = {
     maker.__name__: maker
     for maker in (
         *(league, views, budgets, differences, exchange, switches, losses, variants),
+        *(choices, equal_cost, predictions),
         *(ranking, proxies, rivals),
     )
 }
