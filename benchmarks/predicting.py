@@ -103,7 +103,10 @@ def lines(studies: int, seed: int) -> Iterator[dict[str, Any]]:
                 "r2": round(own["r2"], 3),
                 **{
                     f"covers_{what}": round(
-                        float(np.mean([row[f"{what}_low"] <= own[what] <= row[f"{what}_high"] for row in rows])), 3
+                        float(
+                            np.mean([row[f"{what}_low"] <= own[what] <= row[f"{what}_high"] for row in rows])
+                        ),
+                        3,
                     )
                     for what in ("r2", "error", "effect")
                 },

@@ -70,7 +70,13 @@ def test_equal_cost_ends_with_training_every_candidate(runs):
     lines = written(block("equal_cost experiment=one"), runs).splitlines()
     cells = [line.split(" | ") for line in lines[3:-1]]
     assert [row[0] for row in cells] == ["| 1", "| 10", "| 60", "| 600", "| 800"]
-    assert [row[1] for row in cells] == ["random_choice", "weak", "strong", "short_run", "training every candidate"]
+    assert [row[1] for row in cells] == [
+        "random_choice",
+        "weak",
+        "strong",
+        "short_run",
+        "training every candidate",
+    ]
     assert cells[2][5:] == ["−0.90", "strong", "−0.90 |"]
     away = written(block("equal_cost experiment=one candidates=out_of_domain"), runs)
     assert "| strong | 30.0 |" in away
