@@ -2,7 +2,8 @@
 
 Loss and alignment are each an effect of the family (42% of the variance within evaluation sets), of the training set
 (18%), and the same shares of what differs between evaluation sets; they correlate at `r` in all of them. The truth of
-R2, of the mean error and of the effect is that over many studies of the same design: what to expect of such a study.
+R2 and of the mean error is that over many studies of the same design: what to expect of such a study. The true slope is
+r, since alignment and loss vary alike; the effect is that in units of the study's own standard deviation.
 """
 
 from collections import defaultdict
@@ -93,7 +94,6 @@ def lines(studies: int, seed: int) -> Iterator[dict[str, Any]]:
                 found[row["left_out"], row["scope"]].append(row)
         for (unit, centring), rows in found.items():
             own = true[unit, centring]
-            own["effect"] = float(np.mean([row["effect"] for row in rows]))
             yield {
                 "design": name,
                 "scope": centring,
@@ -101,13 +101,15 @@ def lines(studies: int, seed: int) -> Iterator[dict[str, Any]]:
                 "method": "predictions",
                 "r": r,
                 "r2": round(own["r2"], 3),
-                **{
-                    f"covers_{what}": round(
-                        float(
-                            np.mean([row[f"{what}_low"] <= own[what] <= row[f"{what}_high"] for row in rows])
-                        ),
-                        3,
-                    )
-                    for what in ("r2", "error", "effect")
-                },
+                "covers_r2": _share(rows, "r2", [own["r2"]] * len(rows)),
+                "covers_error": _share(rows, "error", [own["error"]] * len(rows)),
+                "covers_effect": _share(rows, "effect", [r * row["effect"] / row["slope"] for row in rows]),
             }
+
+
+def _share(rows: list[dict[str, Any]], what: str, values: list[float]) -> float:
+    """Of the studies whose interval holds the value."""
+    held = [
+        row[f"{what}_low"] <= value <= row[f"{what}_high"] for row, value in zip(rows, values, strict=True)
+    ]
+    return round(float(np.mean(held)), 3)

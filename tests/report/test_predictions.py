@@ -74,7 +74,9 @@ def test_a_short_run_is_no_measure(tables: Frames) -> None:
 
 def test_the_answer_says_what_short_runs_lose(tables: Frames) -> None:
     choices = tables["choice"]
-    moved = choices.assign(experiment=choices["experiment"].replace({"pretraining": "other", GRID: "pretraining"}))
+    moved = choices.assign(
+        experiment=choices["experiment"].replace({"pretraining": "other", GRID: "pretraining"})
+    )
     sentence = answer({**tables, "choice": moved})[2]
     assert "; runs of 66k tokens on every candidate lose" in sentence
     assert "runs of" not in answer(tables)[2]
