@@ -315,7 +315,7 @@ def _described_slopes(
     again = [[_slopes_and_spreads(one, centring, models)[0] for one in side] for side in without]
     described = {}
     for number, model in enumerate(models):
-        row = {}
+        row: dict[str, float] = {}
         for place, of in enumerate(("", "_beside")[: len(model)]):
             slope, spread = slopes[number][place], spreads[model[place]]
             row |= {f"slope{of}": slope, f"effect{of}": slope * spread}
