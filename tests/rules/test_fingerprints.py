@@ -37,6 +37,7 @@ RULES_OF = {
     "statistics": {
         "analyse_published",
         "choose_data",
+        "predict_losses",
         "collapse_losses",
         "correlate_losses",
         "measure_exchange_rate",
