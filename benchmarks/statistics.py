@@ -22,7 +22,11 @@ of the repository (`benchmarks/related_sets.py`): `design, scope, method, reject
 families left out), `families_spearman`, `sets` (every training set taken for independent). Null: not given.
 
 `--part choice` is about the mean regret of choosing training data (`benchmarks/choosing.py`): coverage of our
-interval and of a t interval, for metrics of more and less skill.
+interval and of a t interval, for metrics of more and less skill; and of the jackknife's interval of Kendall's tau.
+
+`--part prediction` is about losses predicted with sets left out (`benchmarks/predicting.py`): coverage of the intervals
+of R2, of the mean error and of the effect. `--part tau` is about the agreement of two rankings over batches
+(`benchmarks/agreement.py`).
 
 Exits with code 1 if under the null ours rejects more than 6.5%, or covers less than 92% in any world.
 """
@@ -35,7 +39,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import choosing, related_sets
+from benchmarks import agreement, choosing, predicting, related_sets
 from workflow_scripts.command_line import parser_for, set_threads
 from workflow_scripts.statistics.association import Association, Scope, associate
 from workflow_scripts.statistics.correlation import CENTRINGS, Centring, Grid, correlation
@@ -175,8 +179,12 @@ def lines(simulations: int, fewer: int, seed: int) -> Iterator[dict[str, Any]]:
 
 def failed(line: dict[str, Any]) -> bool:
     """Whether one of our methods breaks its promise."""
+    if line["method"] in (choosing.OURS, choosing.TAU, "tau"):
+        return bool(line["covers"] < LEAST_COVERAGE)
     if line.get("scope") == "regret":
-        return bool(line["method"] == choosing.OURS and line["covers"] < LEAST_COVERAGE)
+        return False
+    if line["method"] == "predictions":
+        return min(line[f"covers_{what}"] for what in ("r2", "error", "effect")) < LEAST_COVERAGE
     if "rejects" in line:
         of_ours = line["method"] in related_sets.OURS
         return of_ours and ((line["rejects"] or 0) > MOST_REJECTION or (line["covers"] or 1) < LEAST_COVERAGE)
@@ -194,7 +202,21 @@ def choice_lines(simulations: int, fewer: int, seed: int) -> Iterator[dict[str, 
     return choosing.lines(fewer, seed)
 
 
-PARTS = {"independent": lines, "related": related_lines, "choice": choice_lines}
+def prediction_lines(simulations: int, fewer: int, seed: int) -> Iterator[dict[str, Any]]:
+    return predicting.lines(fewer, seed)
+
+
+def tau_lines(simulations: int, fewer: int, seed: int) -> Iterator[dict[str, Any]]:
+    return agreement.lines(fewer, seed)
+
+
+PARTS = {
+    "independent": lines,
+    "related": related_lines,
+    "choice": choice_lines,
+    "prediction": prediction_lines,
+    "tau": tau_lines,
+}
 
 
 def main() -> None:

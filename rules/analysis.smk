@@ -184,6 +184,38 @@ rule choose_data:
         " 2> {log:q}"
 
 
+rule predict_losses:
+    """Losses predicted from alignment with training sets, families and evaluation sets left out."""
+    input:
+        alignment="<results>/alignment/alignment.parquet",
+        losses="<results>/losses/loss_summary.parquet",
+    output:
+        "<results>/analysis/predictions.parquet",
+    log:
+        "<results>/logs/predict_losses.log",
+    benchmark:
+        "<results>/benchmarks/predict_losses.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.cpus("predict_losses")
+    resources:
+        **ask.all("predict_losses"),
+    params:
+        experiments=plan.analysis.experiments_json,
+        beside=[word for metric in plan.alignment.cheap for word in ("--beside", metric)],
+        threads=ask.threads("predict_losses"),
+        code=code_hash("workflow_scripts.predict_losses"),
+    shell:
+        "python -m workflow_scripts.predict_losses"
+        " --alignment {input.alignment:q}"
+        " --losses {input.losses:q}"
+        " --experiments {params.experiments:q}"
+        " {params.beside:q}"
+        " --threads {params.threads}"
+        " --output {output:q}"
+        " 2> {log:q}"
+
+
 rule measure_exchange_rate:
     """Alignment or size: how many more tokens a smaller share of the target needs for the same loss."""
     input:

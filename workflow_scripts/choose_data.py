@@ -3,7 +3,9 @@
 For every experiment, budget and evaluation set: the training set of highest alignment against the one of
 least loss (top1, regret in nats and as a fraction of the range, Kendall's tau), and in rows without an
 eval_set their means with intervals. Beside it stand the seconds of the metric on the sets it compares, and
-those of training one model on every candidate. `random_choice` is the mean of a blind draw.
+those of training one model on every candidate. `random_choice` is the mean of a blind draw. `short_run` and
+`short_run_one_seed` choose by the losses at the lower budget that is nearest to a quarter (`run_tokens`), where the
+experiment reads one: by their mean over seeds, and by those of the first seed.
 """
 
 import argparse
@@ -48,16 +50,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     set_threads(arguments.threads)
     from workflow_scripts.statistics.choice import CHOICE_KEYS, SECONDS, Costs, choice_table, choices
     from workflow_scripts.statistics.experiments import experiments_from_json, panels, with_mixtures
+    from workflow_scripts.statistics.short_run import short_runs
     from workflow_scripts.storage.tables import read_frame, write_table
 
     experiments = experiments_from_json(arguments.experiments)
     costs = Costs(_metric_costs(arguments.alignment_cost), TrainingTimes(arguments.times).seconds)
-    found = panels(
-        with_mixtures(read_frame(arguments.alignment), [read_frame(path) for path in arguments.mixtures]),
-        read_frame(arguments.losses),
-        experiments,
+    found = list(
+        panels(
+            with_mixtures(read_frame(arguments.alignment), [read_frame(path) for path in arguments.mixtures]),
+            read_frame(arguments.losses),
+            experiments,
+        )
     )
-    table = choice_table([row for panel in found for row in choices(panel, costs)])
+    table = choice_table([row for panel in found for row in choices(panel, costs, short_runs(panel, found))])
     # Seconds differ from run to run, and the choices must not.
     write_table(table.drop(columns=SECONDS), arguments.output)
     write_table(table[[*CHOICE_KEYS, *SECONDS]], arguments.cost_output)

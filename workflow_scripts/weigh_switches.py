@@ -3,7 +3,8 @@
 The output has one row per end, per flip, and one for all switches together: variant, end, switch; alignment_mean with
 its interval; change_of_alignment and the changes of r (what correcting the switch does, whichever end it is flipped
 from) with intervals over batches; kendall_tau of the ranking of training sets against that of the end, mean over
-evaluation sets; top_choice_changed, the evaluation sets whose most aligned training set is another one.
+evaluation sets, with its interval; tau_of_halves, how well the rankings by two halves of the batches agree;
+top_choice_changed, the evaluation sets whose most aligned training set is another one.
 """
 
 import argparse

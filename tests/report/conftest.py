@@ -16,6 +16,7 @@ from workflow_scripts import (
     compare_probes,
     correlate_losses,
     measure_exchange_rate,
+    predict_losses,
     weigh_switches,
 )
 from workflow_scripts.report.figures.switches import NAMES
@@ -254,6 +255,7 @@ class MadeUpRun:
                 *("--output", output("probe_spread")),
             ]
         )
+        predict_losses.main([*inputs, "--beside", "unigram_js", "--output", output("predictions")])
         measure_exchange_rate.main([*inputs[2:], "--output", output("exchange_rate")])
         write_table(self.switch_alignments(), folder / "switch_alignments.parquet")
         weigh_switches.main(

@@ -66,6 +66,7 @@ def test_without_losses_no_correlation_is_claimed(damaged: Frames) -> None:
 def test_panels_show_the_change_and_its_interval(tables: Frames, place: int) -> None:
     (figure,) = switches(tables)
     text = str(figure.panels[place].chart.to_dict(validate=False))
-    (change,) = {name for name in figure.data if f"{name}_low" in figure.data and f"'{name}'" in text}
-    assert f"{change}_low" in text
-    assert f"{change}_high" in text
+    shown = {name for name in figure.data if f"{name}_low" in figure.data and f"'{name}'" in text}
+    assert len(shown - {"kendall_tau"}) == 1
+    assert "kendall_tau" in shown
+    assert all(f"{name}{end}" in text for name in shown for end in ("_low", "_high"))

@@ -42,6 +42,7 @@ RULES_OF = {
     "statistics": {
         "analyse_published",
         "choose_data",
+        "predict_losses",
         "collapse_losses",
         "compare_probes",
         "correlate_losses",

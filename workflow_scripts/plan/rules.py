@@ -47,6 +47,7 @@ RULES: dict[str, Rule] = {
     "compare_probes": Rule("analysis", once=True),
     "weigh_rows": Rule("analysis", once=True),
     "choose_data": Rule("analysis", once=True),
+    "predict_losses": Rule("analysis", once=True),
     "collapse_losses": Rule("analysis", once=True),
     "measure_exchange_rate": Rule("analysis", once=True),
     "flip_switches": _of_model("switches", 80.0, once=True),

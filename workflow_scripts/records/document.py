@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from workflow_scripts.errors import UserError
+from workflow_scripts.records.choice_tables import choices, equal_cost, predictions
 from workflow_scripts.records.curve_tables import best_fisher, rows_curve
 from workflow_scripts.records.markdown import NOTHING, markdown, of_number, of_panel, with_interval
 from workflow_scripts.records.outside_tables import proxies, ranking, rivals
@@ -256,7 +257,11 @@ def switches(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
                 )
                 for _, row in frame.iterrows()
             ],
-            "Kendall tau of the ranking": [of_number(value) for value in frame["kendall_tau"]],
+            "Kendall tau of the ranking": [
+                with_interval(row, "kendall_tau", "kendall_tau_low", "kendall_tau_high")
+                for _, row in frame.iterrows()
+            ],
+            "tau of halves": [of_number(value) for value in frame["tau_of_halves"]],
             "pooled r": [of_number(value) for value in frame["r_pooled"]],
             "within r": [of_number(value) for value in frame["r_within_eval"]],
         }
@@ -333,6 +338,7 @@ TABLES: dict[str, Callable[[Analysis, Mapping[str, str]], pd.DataFrame]] = {
     maker.__name__: maker
     for maker in (
         *(league, views, budgets, differences, exchange, switches, losses, variants),
+        *(choices, equal_cost, predictions),
         *(ranking, proxies, rivals, probes, rows_curve),
     )
 }

@@ -14,6 +14,7 @@ from workflow_scripts.report.headline import (
     informative_scope,
     largest_budget,
     main_part,
+    measures,
     paper_metric,
     with_probe_range,
 )
@@ -29,6 +30,7 @@ from workflow_scripts.report.wording import (
     plain,
     plural,
     sentence,
+    short_run,
     verdict,
 )
 from workflow_scripts.statistics.choice import BLIND
@@ -143,7 +145,7 @@ def _choice(tables: Tables) -> str:
     experiment = headline_experiment(points)
     rows = means[(means["experiment"] == experiment) & (means["part"] == main_part(points, experiment))]
     rows = with_probe_range(rows.assign(scope="all", statistic="regret"), tables)
-    measured = rows[rows["metric"] != BLIND]
+    measured = measures(rows)
     if measured.empty:
         return f"Which data to choose cannot be said: no measure could choose in {plain(experiment)}."
     (best, equals), blind = best_chooser(measured), rows[rows["metric"] == BLIND]
@@ -161,7 +163,8 @@ def _choice(tables: Tables) -> str:
     return (
         f"{choosing} the most aligned training set by {plain(best['metric'])}, {rank}, picks "
         f"the best of {best['n_train']:.0f} in {right} of {plural(n_eval, 'evaluation set')} and loses "
-        f"{number(best['regret'], 3)} nats on average{spread}{over_probes(best, 3)}{drawn}{cost(best)}."
+        f"{number(best['regret'], 3)} nats on average{spread}{over_probes(best, 3)}{drawn}{cost(best)}"
+        f"{short_run(rows)}."
     )
 
 

@@ -5,6 +5,7 @@ import pandas as pd
 
 from workflow_scripts.report.figure import Tables
 from workflow_scripts.report.wording import plain
+from workflow_scripts.statistics.choice import BASELINES
 from workflow_scripts.tokens.parts import WHOLE
 
 PAPER_METRICS = ("task2vec", "task2vec_published", "task2vec_body")
@@ -122,6 +123,11 @@ def choice_means(choice: pd.DataFrame) -> pd.DataFrame:
         for experiment, part in experiments_and_parts(chosen)
     ]
     return pd.concat([chosen.head(0), *panels])
+
+
+def measures(means: pd.DataFrame) -> pd.DataFrame:
+    """Choices by measures of alignment, without the baselines."""
+    return means[~means["metric"].isin(BASELINES)]
 
 
 def best_chooser(means: pd.DataFrame) -> tuple[pd.Series, int]:

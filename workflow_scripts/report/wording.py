@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from workflow_scripts.statistics.short_run import SHORT_RUN
+
 SIGNIFICANT = 0.05
 
 
@@ -124,6 +126,17 @@ def over_probes(row: "pd.Series[Any]", digits: int = 2) -> str:
     """What other probes gave, where there are others and the measure depends on them."""
     low, high = row.get("probes_low", math.nan), row.get("probes_high", math.nan)
     return f", {interval(low, high, digits)} over probes" if math.isfinite(low) else ""
+
+
+def short_run(rows: pd.DataFrame) -> str:
+    """What short runs on every candidate lose and take, as a clause; empty where there are none."""
+    own = rows[rows["metric"] == SHORT_RUN]
+    if own.empty:
+        return ""
+    row = own.iloc[0]
+    spent = f" in {seconds(row['cost_seconds'])}" if math.isfinite(row["cost_seconds"]) else ""
+    runs = f"runs of {count(row['run_tokens'])} tokens on every candidate"
+    return f"; {runs} lose {number(row['regret'], 3)} nats{spent}"
 
 
 def cost(row: "pd.Series[Any]") -> str:

@@ -1,6 +1,6 @@
 """Which data should I train on? Each metric's choice of training set against the best one, set by set."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,11 @@ from workflow_scripts.statistics.correlation import Grid
 from workflow_scripts.statistics.experiments import Panel
 from workflow_scripts.statistics.intervals import two_way_jackknife
 from workflow_scripts.statistics.regret import Regrets, interval, regrets
+from workflow_scripts.statistics.short_run import SHORT_RUNS, ShortRun
 
 BLIND = "random_choice"
+BASELINES = (*SHORT_RUNS, BLIND)
+"""Rows of the table that are no measure of alignment."""
 SCORES = ("regret", "regret_fraction", "kendall_tau")
 RANGES = {"regret": (0.0, np.inf), "regret_fraction": (0.0, 1.0), "kendall_tau": (-1.0, 1.0)}
 CHOICE_KEYS = ["experiment", "part", "tokens", "candidates", "metric", "eval_set"]
@@ -38,6 +41,7 @@ CHOICE_TYPES = {
     "n_train": "float64",
     "n_eval": "int64",
     "n_seeds": "int64",
+    "run_tokens": "float64",
     "cost_seconds": "float64",
     "training_seconds": "float64",
     "note": "str",
@@ -60,8 +64,49 @@ class Costs:
         return sum(self.training(panel, name) for name in train_sets)
 
 
-def choices(panel: Panel, costs: Costs) -> list[dict[str, Any]]:
-    """Rows of the table for one panel: every metric and a blind draw, each evaluation set and their mean.
+@dataclass(frozen=True)
+class Chooser:
+    """What chooses the training set: the one of the highest value on an evaluation set."""
+
+    name: str
+    values: Grid
+    seconds: Callable[[list[str], list[str]], float]
+    """What it takes on training sets and evaluation sets."""
+    without_seed: Sequence[Grid] = ()
+    """Its values without each seed; empty where they do not depend on seeds."""
+    run_tokens: float = NAN
+    about: str = ""
+
+    def values_without(self, seed: int) -> Grid:
+        return self.without_seed[seed] if self.without_seed else self.values
+
+
+def choosers(panel: Panel, costs: Costs, short: Sequence[ShortRun]) -> list[Chooser]:
+    """Every metric, short runs, and a blind draw."""
+
+    def of_metric(metric: str) -> Chooser:
+        return Chooser(
+            metric,
+            panel.alignments[metric],
+            lambda train_sets, eval_sets: costs.of_metric(metric, panel, train_sets, eval_sets),
+        )
+
+    def of_runs(run: ShortRun) -> Chooser:
+        return Chooser(
+            run.name,
+            run.alignment,
+            lambda train_sets, _: run.n_seeds * costs.of_training(run.budget, train_sets),
+            run.without_seed,
+            run.budget.tokens,
+            run.about,
+        )
+
+    blind = Chooser(BLIND, np.zeros_like(panel.loss), lambda *_: 0.0)
+    return [*map(of_metric, panel.alignments), *map(of_runs, short), blind]
+
+
+def choices(panel: Panel, costs: Costs, short: Sequence[ShortRun] = ()) -> list[dict[str, Any]]:
+    """Rows of the table for one panel: every metric, short runs and a blind draw, each evaluation set and their mean.
 
     candidates: `all` training sets but controls; `out_of_domain`, those of them that are not in-domain for the
     evaluation set; `with_controls`, all and the controls.
@@ -74,11 +119,12 @@ def choices(panel: Panel, costs: Costs) -> list[dict[str, Any]]:
     if panel.controls.any():
         groups["with_controls"] = np.ones_like(panel.in_domain)
     for candidates, allowed in groups.items():
-        grids: dict[str, Grid] = {**panel.alignments, BLIND: np.zeros_like(panel.loss)}
-        for metric, alignment in grids.items():
-            key = {**panel.key, "candidates": candidates, "metric": metric}
-            key["alignment_part"] = panel.alignment_part(metric) if metric != BLIND else ""
-            rows += [{**key, **row} for row in _rows_of_metric(panel, metric, alignment, allowed, costs)]
+        for chooser in choosers(panel, costs, short):
+            key = {**panel.key, "candidates": candidates, "metric": chooser.name}
+            key["alignment_part"] = (
+                panel.alignment_part(chooser.name) if chooser.name in panel.alignments else ""
+            )
+            rows += [{**key, **row} for row in _rows_of(chooser, panel, allowed, costs)]
     return rows
 
 
@@ -125,19 +171,26 @@ def score(alignment: NDArray[np.float64], loss: NDArray[np.float64], names: list
     )
 
 
-def _rows_of_metric(
-    panel: Panel, metric: str, alignment: Grid, allowed: NDArray[np.bool_], costs: Costs
+def _rows_of(
+    chooser: Chooser, panel: Panel, allowed: NDArray[np.bool_], costs: Costs
 ) -> Iterator[dict[str, Any]]:
-    usable = allowed & np.isfinite(alignment) & np.isfinite(panel.loss)
+    usable = allowed & np.isfinite(chooser.values) & np.isfinite(panel.loss)
     columns = [j for j in range(len(panel.eval_sets)) if usable[:, j].sum() >= 2]
     seeds = len(panel.losses)
 
-    def scores(loss: Grid) -> list[Scored]:
-        return [_score_column(panel, alignment, loss, usable, j) for j in columns]
+    def scores(values: Grid, loss: Grid) -> list[Scored]:
+        return [_score_column(panel, values, loss, usable, j) for j in columns]
 
-    found = scores(panel.loss)
+    def seconds(train_sets: list[str], eval_sets: list[str]) -> dict[str, float]:
+        return {
+            "cost_seconds": chooser.seconds(train_sets, eval_sets),
+            "training_seconds": costs.of_training(panel, train_sets),
+        }
+
+    found = scores(chooser.values, panel.loss)
     for j, scored in zip(columns, found, strict=True):
         train_sets = [panel.train_sets[i] for i in np.flatnonzero(usable[:, j])]
+        tied = scored.chosen is None and chooser.name != BLIND
         yield {
             "eval_set": panel.eval_sets[j],
             "chosen": scored.chosen,
@@ -147,24 +200,28 @@ def _rows_of_metric(
             "n_train": float(len(train_sets)),
             "n_eval": 1,
             "n_seeds": seeds,
-            **_seconds(costs, metric, panel, train_sets, [panel.eval_sets[j]]),
-            "note": ""
-            if scored.chosen or metric == BLIND
-            else "several candidates share the highest alignment",
+            "run_tokens": chooser.run_tokens,
+            **seconds(train_sets, [panel.eval_sets[j]]),
+            "note": _joined(chooser.about, "several candidates share the highest alignment" if tied else ""),
         }
     if found:
         train_sets = [panel.train_sets[i] for i in np.flatnonzero(usable.any(axis=1))]
-        deleted = [scores(panel.without_seed(seed)) for seed in range(seeds)] if seeds > 1 else []
+        deleted = (
+            [scores(chooser.values_without(seed), panel.without_seed(seed)) for seed in range(seeds)]
+            if seeds > 1
+            else []
+        )
         yield {
             "eval_set": None,
             "chosen": None,
             "best": None,
-            **_means(found, deleted, _regrets(panel, alignment, usable[:, columns], columns)),
+            **_means(found, deleted, _regrets(panel, chooser.values, usable[:, columns], columns)),
             "n_train": float(usable[:, columns].sum(axis=0).mean()),
             "n_eval": len(found),
             "n_seeds": seeds,
-            **_seconds(costs, metric, panel, train_sets, [panel.eval_sets[j] for j in columns]),
-            "note": _note(len(found), seeds),
+            "run_tokens": chooser.run_tokens,
+            **seconds(train_sets, [panel.eval_sets[j] for j in columns]),
+            "note": _joined(chooser.about, _note(len(found), seeds)),
         }
 
 
@@ -218,17 +275,14 @@ def _means(
     return row
 
 
-def _seconds(
-    costs: Costs, metric: str, panel: Panel, train_sets: list[str], eval_sets: list[str]
-) -> dict[str, float]:
-    cost = 0.0 if metric == BLIND else costs.of_metric(metric, panel, train_sets, eval_sets)
-    return {"cost_seconds": cost, "training_seconds": costs.of_training(panel, train_sets)}
-
-
 def _note(n_eval: int, seeds: int) -> str:
     notes = []
     if n_eval == 1:
         notes.append("one evaluation set: no interval")
     if seeds == 1:
         notes.append("one seed: the noise of training is not in the intervals")
-    return "; ".join(notes)
+    return _joined(*notes)
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(filter(None, notes))

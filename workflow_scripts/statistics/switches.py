@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import kendalltau, t
+from scipy.stats import t
 
 from workflow_scripts.errors import UserError
 from workflow_scripts.metrics.intervals import between_sets
@@ -19,6 +19,7 @@ from workflow_scripts.statistics.association import NAN
 from workflow_scripts.statistics.correlation import Centring, Grid, correlation
 from workflow_scripts.statistics.grids import grid_of
 from workflow_scripts.statistics.intervals import FEWEST_FAMILIES, two_way_jackknife
+from workflow_scripts.statistics.ranking_agreement import mean_tau, tau_interval, tau_of_halves
 
 ALL = "all"
 SAME_BATCHES = "same_batches"
@@ -31,7 +32,7 @@ SWITCH_TYPES = {
     **dict.fromkeys(
         ("change_of_alignment", "change_of_alignment_low", "change_of_alignment_high"), "float64"
     ),
-    "kendall_tau": "float64",
+    **dict.fromkeys(("kendall_tau", "kendall_tau_low", "kendall_tau_high", "tau_of_halves"), "float64"),
     "top_choice_changed": "float64",
     **{
         f"{change}{name}{end}": "float64"
@@ -129,6 +130,7 @@ def _row(variant: Flipped, end: Flipped, loss: Grid) -> dict[str, Any]:
         "alignment_low": alignment.low,
         "alignment_high": alignment.high,
         **{name: _r(variant.means, loss, centring) for name, centring in CORRELATIONS.items()},
+        "tau_of_halves": tau_of_halves(variant.tables),
         "n_pairs": int(np.isfinite(loss).sum()),
         "n_train": n_train,
         "n_eval": n_eval,
@@ -142,13 +144,13 @@ def _row(variant: Flipped, end: Flipped, loss: Grid) -> dict[str, Any]:
     row |= _change("alignment", difference.point, (difference.low, difference.high), variant)
     for name, centring in CORRELATIONS.items():
         row |= _change(name, *_change_of_r(corrected, released, loss, centring), variant)
-    ranks = [
-        kendalltau(before, after).statistic
-        for before, after in zip(end.means.T, variant.means.T, strict=True)
-    ]
+    # Batches with the same rows do not say how far other rows would move a ranking.
+    low, high = (NAN, NAN) if variant.switch == SAME_BATCHES else tau_interval(end.tables, variant.tables)
     moved = end.means.argmax(axis=0) != variant.means.argmax(axis=0)
     return row | {
-        "kendall_tau": float(np.mean(ranks)) if n_train > 1 else NAN,
+        "kendall_tau": float(mean_tau(end.means, variant.means)) if n_train > 1 else NAN,
+        "kendall_tau_low": low,
+        "kendall_tau_high": high,
         "top_choice_changed": float(moved.sum()),
     }
 

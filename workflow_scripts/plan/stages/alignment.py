@@ -32,6 +32,12 @@ class Alignment:
         """Cheap metrics that every other one is correlated given: does it add anything to them?"""
         return [metric for metric in self.metrics if metric in ("unigram_js",)]
 
+    @property
+    def cheap(self) -> list[str]:
+        """Metrics that need no model and that every other one is put beside: do the two predict better together?"""
+        ngrams = [metric for metric in self.metrics if metric in ("ngram_cross_entropy", "ngram_whole")]
+        return ngrams or self.baselines
+
     def batches(self, metric: str) -> int:
         """Batches that a metric compares."""
         return self._settings(metric)["batches"]

@@ -53,9 +53,9 @@ class Analysis:
 
     @property
     def tables(self) -> dict[str, str]:
-        """Tables of every run by name, and those of our own runs under the law where something is trained."""
-        of_the_law = ("loss_collapse", "loss_collapse_curves") if trained(self.config) else ()
-        return {name: self._path(name) for name in (*TABLES, *of_the_law)}
+        """Tables of every run by name, and those of our own runs alone where something is trained."""
+        of_runs = ("loss_collapse", "loss_collapse_curves", "predictions") if trained(self.config) else ()
+        return {name: self._path(name) for name in (*TABLES, *of_runs)}
 
     @property
     def switch_sets(self) -> list[str]:

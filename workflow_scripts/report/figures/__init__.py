@@ -16,6 +16,7 @@ from workflow_scripts.report.figures.mixture_curves import mixture_curves
 from workflow_scripts.report.figures.mixture_ranking import mixture_ranking
 from workflow_scripts.report.figures.models_and_ngrams import models_and_ngrams
 from workflow_scripts.report.figures.predicted_and_real_loss import predicted_and_real_loss
+from workflow_scripts.report.figures.predictions import predictions
 from workflow_scripts.report.figures.probe_spread import probe_spread
 from workflow_scripts.report.figures.proxies_and_skill import proxies_and_skill
 from workflow_scripts.report.figures.published_and_ours import published_and_ours
@@ -58,6 +59,7 @@ FIGURES = (
     FigureMaker(PREDICTION, "probe_spread", ("probe_spread",), probe_spread, unasked=True),
     FigureMaker(PREDICTION, "rows_curve", ("rows_curve",), rows_curve, unasked=True),
     FigureMaker(PREDICTION, "four_views", ("correlation", "choice"), four_views),
+    FigureMaker(PREDICTION, "predictions", ("predictions",), predictions, unasked=True),
     FigureMaker(PREDICTION, "metric_differences", ("metric_differences",), metric_differences),
     FigureMaker(PREDICTION, "leave_one_out", ("leave_one_out", "correlation"), leave_one_out),
     FigureMaker(PREDICTION, "models_and_ngrams", ("ngram_summary",), models_and_ngrams, unasked=True),

@@ -1,4 +1,4 @@
-"""What choosing training data by a measure costs in seconds, and how good the choice is."""
+"""What choosing training data costs in seconds, and how good the choice is: measures, short runs, training all."""
 
 import altair as alt
 import pandas as pd
@@ -10,11 +10,13 @@ from workflow_scripts.report.headline import (
     best_chooser,
     choice_means,
     has_probe_range,
+    measures,
     with_probe_range,
 )
 from workflow_scripts.report.look import QUIET, category_entries
-from workflow_scripts.report.wording import cost, number, plain, plural, sentence
+from workflow_scripts.report.wording import cost, number, plain, plural, seconds, sentence, short_run
 from workflow_scripts.statistics.choice import BLIND
+from workflow_scripts.statistics.equal_cost import TRAINING, frontier
 
 COLUMNS = [
     "panel",
@@ -29,6 +31,8 @@ COLUMNS = [
     "n_train",
     "n_eval",
     "n_seeds",
+    "run_tokens",
+    "on_frontier",
     "note",
 ]
 
@@ -44,6 +48,7 @@ def cost_and_skill(tables: Tables) -> list[Figure]:
         plain(experiment) + ("" if part == "whole" else f", {PART_NAMES[part]}")
         for experiment, part in zip(means["experiment"], means["part"], strict=True)
     ]
+    means = pd.concat([_with_training(rows) for _, rows in means.groupby("panel", sort=False)])
     metrics = [name for name in dict.fromkeys(means["metric"]) if name != BLIND]
     legend = Legend("metric", "Measure", category_entries(metrics))
     names = list(dict.fromkeys(means["panel"]))
@@ -57,6 +62,17 @@ def cost_and_skill(tables: Tables) -> list[Figure]:
             legends=(legend,),
         )
     ]
+
+
+def _with_training(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a panel with training every candidate, which chooses by the losses themselves; what is worth it."""
+    training = rows["training_seconds"].max()
+    if training > 0:
+        scores = {"regret": 0.0, "regret_fraction": 0.0, "top1": 1.0, "kendall_tau": 1.0}
+        last = {**rows.iloc[-1][["panel", "training_seconds", "n_train", "n_eval", "n_seeds"]], **scores}
+        last |= {"metric": TRAINING, "cost_seconds": training, "note": "chooses by the losses themselves"}
+        rows = pd.concat([rows, pd.DataFrame([last])], ignore_index=True)
+    return rows.assign(on_frontier=(rows["metric"] != BLIND) & frontier(rows, regret="regret_fraction"))
 
 
 def _panel(name: str, rows: pd.DataFrame, legend: Legend) -> Panel:
@@ -75,14 +91,8 @@ def _panel(name: str, rows: pd.DataFrame, legend: Legend) -> Panel:
         .mark_rule(color=QUIET, strokeDash=[3, 3])
         .encode(y=y, tooltip=["metric:N", alt.Tooltip("regret_fraction:Q", format=".2f")])
     )
-    # Every row of a panel has the same training cost; one rule is drawn, not one per metric.
-    training = (
-        base.transform_filter(f"datum.metric === '{BLIND}' && datum.training_seconds > 0")
-        .mark_rule(color=QUIET, strokeWidth=1.5)
-        .encode(
-            x=alt.X("training_seconds:Q"),
-            tooltip=[alt.Tooltip("training_seconds:Q", title="training all, seconds", format=".3g")],
-        )
+    least = measured.transform_filter("datum.on_frontier").mark_line(
+        color=QUIET, strokeWidth=1.5, interpolate="step-after"
     )
     intervals = (
         measured.transform_filter("isValid(datum.regret_fraction_low)")
@@ -119,18 +129,19 @@ def _panel(name: str, rows: pd.DataFrame, legend: Legend) -> Panel:
             alt.Tooltip("regret:Q", title="regret, nats", format=".3f"),
             alt.Tooltip("top1:Q", title="best set chosen", format=".0%"),
             alt.Tooltip("kendall_tau:Q", title="Kendall's tau", format=".2f"),
+            alt.Tooltip("kendall_tau_low:Q", title="tau from", format=".2f"),
+            alt.Tooltip("kendall_tau_high:Q", title="tau to", format=".2f"),
         ],
     )
     n_eval = int(rows["n_eval"].iloc[0])
     bands = "; bands: over probes" if has_probe_range(rows) else ""
-    upright = "; upright line: training all" if rows["training_seconds"].gt(0).any() else ""
     return Panel(
         title=sentence(name),
-        subtitle=f"{plural(n_eval, 'evaluation set')}{upright}; dashed: a blind draw{bands}",
+        subtitle=f"{plural(n_eval, 'evaluation set')}; line: the least for the seconds; dashed: a blind draw{bands}",
         description=f"Regret of each measure's choice against its cost in seconds, {name}.",
         chart=layered(
             blind,
-            training if rows["training_seconds"].gt(0).any() else None,
+            least.encode(x=x, y=y) if rows["on_frontier"].sum() > 1 else None,
             probes if has_probe_range(rows) else None,
             intervals if rows.loc[rows["metric"] != BLIND, "regret_fraction_low"].notna().any() else None,
             marks,
@@ -140,7 +151,7 @@ def _panel(name: str, rows: pd.DataFrame, legend: Legend) -> Panel:
 
 
 def _summary(name: str, rows: pd.DataFrame) -> str:
-    measured = rows[rows["metric"] != BLIND]
+    measured = measures(rows[rows["metric"] != TRAINING])
     if measured.empty:
         return f"{sentence(name)}: no measure could choose."
     (best, equals), blind = best_chooser(measured), rows[rows["metric"] == BLIND]
@@ -148,5 +159,14 @@ def _summary(name: str, rows: pd.DataFrame) -> str:
     drawn = f", against {blind['regret_fraction'].iloc[0]:.0%} for a blind draw" if len(blind) else ""
     return (
         f"{sentence(name)}: {plain(best['metric'])} has the least regret{shared}, {number(best['regret'], 3)} nats or "
-        f"{best['regret_fraction']:.0%} of the range{drawn}{cost(best)}."
+        f"{best['regret_fraction']:.0%} of the range{drawn}{cost(best)}{short_run(rows)}. {_worth_it(rows)}"
     )
+
+
+def _worth_it(rows: pd.DataFrame) -> str:
+    """What has less regret than everything that takes fewer seconds."""
+    listed = ", ".join(
+        f"{plain(row['metric'])} ({seconds(row['cost_seconds'])})"
+        for _, row in rows[rows["on_frontier"]].sort_values("cost_seconds").iterrows()
+    )
+    return f"Less regret than all that is cheaper: {listed}."

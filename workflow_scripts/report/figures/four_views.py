@@ -13,7 +13,7 @@ from workflow_scripts.report.headline import (
 )
 from workflow_scripts.report.look import category_entries
 from workflow_scripts.report.wording import plain, plural, sentence
-from workflow_scripts.statistics.choice import BLIND
+from workflow_scripts.statistics.choice import BLIND, SHORT_RUNS
 from workflow_scripts.statistics.views import PEARSON, VIEW_COLUMNS, VIEWS, first_by_view, fragile, views_of
 
 CANDIDATES = {"all": PEARSON, "out_of_domain": "out of domain", "with_controls": "with controls"}
@@ -58,13 +58,18 @@ def _figure(experiment: str, part: str, scope: str, views: pd.DataFrame, choice:
                 str(what),
                 SCOPE_NAMES[scope] if what.startswith("corr") else "mean over evaluation sets",
                 rows,
-                order,
+                order if what.startswith("corr") else [*order, *_baselines(regrets)],
             )
             for what, rows in data.groupby("what", sort=False)
         ),
         legends=(LEGEND,),
         columns=2,
     )
+
+
+def _baselines(regrets: pd.DataFrame) -> list[str]:
+    """Short runs, which choose as measures do and are none."""
+    return [name for name in SHORT_RUNS if name in set(regrets["metric"])]
 
 
 def _panel(what: str, where: str, rows: pd.DataFrame, order: list[str]) -> Panel:
@@ -122,7 +127,7 @@ def _summary(views: pd.DataFrame, regrets: pd.DataFrame) -> str:
     )
     chosen = {
         view: str(rows.loc[rows["value"].idxmin(), "metric"])
-        for view, rows in regrets.groupby("view", sort=False)
+        for view, rows in regrets[~regrets["metric"].isin(SHORT_RUNS)].groupby("view", sort=False)
         if rows["value"].notna().any()
     }
     parts = [f"{relations}.", _firsts("Closest to loss", first)]

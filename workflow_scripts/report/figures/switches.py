@@ -58,6 +58,9 @@ COLUMNS = [
     "change_of_alignment_low",
     "change_of_alignment_high",
     "kendall_tau",
+    "kendall_tau_low",
+    "kendall_tau_high",
+    "tau_of_halves",
     "top_choice_changed",
     "r_within_eval",
     "change_of_r_within_eval",
@@ -132,6 +135,8 @@ def _panel(change: str, title: str, subtitle: str, data: pd.DataFrame) -> Panel:
                 alt.Tooltip(f"{column}_low:Q", title="interval from", format=".3f"),
                 alt.Tooltip(f"{column}_high:Q", title="to", format=".3f"),
                 alt.Tooltip("kendall_tau:Q", title="ranking against the end (tau)", format=".2f"),
+                alt.Tooltip("kendall_tau_low:Q", title="tau from", format=".2f"),
+                alt.Tooltip("kendall_tau_high:Q", title="tau to", format=".2f"),
             ],
             **look,
         )
@@ -162,7 +167,7 @@ def _summary(data: pd.DataFrame, ends: pd.DataFrame) -> str:
                 (FROM_CORRECTED, "the corrected one"),
             )
         ),
-        _ranking(alone, int(sizes["n_eval"])),
+        _ranking(alone, ends, int(sizes["n_eval"])),
         f"Intervals are over {sizes['n_batches']} batches of each set: they say nothing about other sets"
         + (
             f", and with {sizes['n_train']} training sets neither r nor a ranking can be tested."
@@ -192,14 +197,25 @@ def _largest(rows: pd.DataFrame, end: str) -> str:
     )
 
 
-def _ranking(alone: pd.DataFrame, n_eval: int) -> str:
+def _ranking(alone: pd.DataFrame, ends: pd.DataFrame, n_eval: int) -> str:
     kept = {start: int((rows["kendall_tau"] > 1 - 1e-9).sum()) for start, rows in alone.groupby("start")}
     count = {start: len(rows) for start, rows in alone.groupby("start")}
     return (
         f"The ranking of training sets stays as it was on {_every(n_eval)} in {kept[FROM_PUBLISHED]} of "
         f"{count[FROM_PUBLISHED]} flips of the released algorithm, and in {kept[FROM_CORRECTED]} of "
-        f"{count[FROM_CORRECTED]} of the corrected one."
+        f"{count[FROM_CORRECTED]} of the corrected one. {_surely_moved(alone)} Between two halves of the batches the "
+        f"ranking of the released algorithm agrees at a tau of {number(ends.loc['published', 'tau_of_halves'])}, that "
+        f"of the corrected one at {number(ends.loc['corrected', 'tau_of_halves'])}."
     )
+
+
+def _surely_moved(alone: pd.DataFrame) -> str:
+    """Flips whose interval of tau leaves 1 out."""
+    moved = alone[alone["kendall_tau_high"] < 1 - 1e-9]
+    if moved.empty:
+        return "No flip moves it by more than the batches vary: every interval of tau reaches 1."
+    listed = ", ".join(f"'{row['defect']}' ({row['start']})" for _, row in moved.iterrows())
+    return f"It moves by more than the batches vary with {listed}."
 
 
 def _every(n_eval: int) -> str:
