@@ -33,7 +33,7 @@ def with_answers(tables: Frames) -> Frames:
 def test_the_league_of_answers_shows_what_whole_pairs_say_beside_it(tables: Frames) -> None:
     figures = {figure.name: figure for figure in metric_league(with_answers(tables))}
     league = figures[f"metric_league_{EXPERIMENT}_answer"]
-    assert league.summary.endswith("Alignment is of the answers alone; of whole pairs by gzip pairs.")
+    assert league.summary.endswith("Alignment is of the answers only; of whole pairs by gzip pairs.")
     (panel,) = (name for name in league.data["panel"].unique() if "alignment of whole pairs" in name)
     beside = league.data[league.data["panel"] == panel]
     assert set(beside["value"]) == {-0.125} and set(beside["alignment_part"]) == {"whole"}
@@ -51,7 +51,7 @@ def test_a_run_without_alignments_of_answers_says_nothing_of_them(tables: Frames
 def test_points_of_answers_say_which_alignment_they_have(tables: Frames) -> None:
     figures = {figure.name: figure for figure in alignment_and_loss(with_answers(tables))}
     said = figures[f"alignment_and_loss_{EXPERIMENT}_answer"].summary
-    assert said.endswith("Alignment is of the answers alone; of whole pairs by gzip pairs.")
+    assert said.endswith("Alignment is of the answers only; of whole pairs by gzip pairs.")
 
 
 def test_likeness_is_of_whole_rows_and_curves_of_the_part_of_the_loss(tables: Frames) -> None:
