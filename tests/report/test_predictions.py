@@ -38,10 +38,10 @@ def test_a_turned_weight_is_named(tables: Frames) -> None:
     table["effect"] = -table["effect"].abs()
     gzip = (table["metric"] == "gzip_pairs") & (table["beside"] == "unigram_js")
     assert gzip.any()
-    assert "turned round" not in predictions({"predictions": table})[0].summary
+    assert "wrong sign" not in predictions({"predictions": table})[0].summary
     table.loc[gzip, "effect"] = 0.1
     summary = predictions({"predictions": table})[0].summary
-    assert "Beside unigram js the weight of gzip pairs is turned round" in summary
+    assert "Beside unigram js, the weight of gzip pairs has the wrong sign" in summary
 
 
 def test_short_runs_and_training_all_stand_beside_the_measures(tables: Frames) -> None:

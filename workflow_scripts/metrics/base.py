@@ -19,7 +19,7 @@ MIXTURES_AT_ONCE = 64
 class Batch:
     """One batch of a set: what a metric may see of it, as far as its `needs` ask for it.
 
-    Of pairs, either whole rows are compared or the tokens of the answers alone; then prompts are there to be read.
+    Of pairs, either whole rows are compared or only the tokens of the answers; then prompts are there to be read.
     """
 
     n_rows: int

@@ -18,7 +18,7 @@ from workflow_scripts.tokens.parts import WHOLE
 ALIGNMENT_SCHEMA = pa.schema(
     [
         ("metric", pa.string()),
-        ("part", pa.string()),  # of pairs: whole rows, or answers alone
+        ("part", pa.string()),  # of pairs: whole rows, or answers only
         ("source", pa.string()),
         ("target", pa.string()),
         ("alignment", pa.float64()),

@@ -12,7 +12,7 @@ PAPER_METRICS = ("task2vec", "task2vec_published", "task2vec_body")
 # A reader looks through as many names, in a legend or down an axis; recorded experiments may have hundreds.
 MOST_TRAIN_SETS = 60
 PROBE_RANGE = ("probes_low", "probes_high")
-PART_NAMES = {"whole": "whole documents", "answer": "answers alone"}
+PART_NAMES = {"whole": "whole documents", "answer": "answers only"}
 SCOPE_NAMES = {
     "pooled": "pooled over everything",
     "within_eval": "within evaluation sets",

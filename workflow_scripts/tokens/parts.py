@@ -1,4 +1,4 @@
-"""The parts of pairs that are told apart: whole rows, and answers alone."""
+"""The parts of pairs that are told apart: whole rows, and answers only."""
 
 import pandas as pd
 

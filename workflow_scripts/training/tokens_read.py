@@ -13,7 +13,7 @@ def tokens_read(rows: Rows, recipe: Recipe, seed: int, name: str) -> Iterator[tu
     """By budget: the rows that a run of the recipe reads, as long as it reads them, in the order of the file.
 
     A row that the budget cuts is cut here. Several epochs read the same tokens, which count once. Padding is no token,
-    though a budget may count it. Prompts are read where answers alone are learnt.
+    though a budget may count it. Prompts are read where only answers are learnt.
     """
     blocks = make_blocks(rows, recipe, name)
     rows_of_block = recipe.context // rows.length

@@ -40,7 +40,7 @@ class Fisher:
 
     @cached_property
     def of_answers(self) -> list[str]:
-        """Estimators of the metrics that compare answers alone."""
+        """Estimators of the metrics that compare answers."""
         return sorted({e for m in self.sets.answering if (e := metric_class(m).estimator())})
 
     def embeddings(self, probe: str | None = None) -> list[str]:

@@ -38,7 +38,7 @@ class MeasuredSets:
 
     @cached_property
     def answering(self) -> list[str]:
-        """Metrics that compare answers alone: those that the config names, else all that can."""
+        """Metrics that compare answers: those that the config names, else all that can."""
         metrics, named = self.config["alignment"]["metrics"], self.config["alignment"]["answers"]
         if not self.with_answers:
             return []

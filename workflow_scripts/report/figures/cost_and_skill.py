@@ -14,7 +14,7 @@ from workflow_scripts.report.headline import (
     with_probe_range,
 )
 from workflow_scripts.report.look import QUIET, category_entries
-from workflow_scripts.report.wording import cost, number, plain, plural, seconds, sentence, short_run
+from workflow_scripts.report.wording import cost, number, plain, plural, sentence, short_run
 from workflow_scripts.statistics.choice import BLIND
 from workflow_scripts.statistics.equal_cost import TRAINING, frontier
 
@@ -155,18 +155,9 @@ def _summary(name: str, rows: pd.DataFrame) -> str:
     if measured.empty:
         return f"{sentence(name)}: no measure could choose."
     (best, equals), blind = best_chooser(measured), rows[rows["metric"] == BLIND]
-    shared = f" (as have {equals - 1} more, at more cost)" if equals > 1 else ""
-    drawn = f", against {blind['regret_fraction'].iloc[0]:.0%} for a blind draw" if len(blind) else ""
+    shared = f" (as do {equals - 1} more, at more cost)" if equals > 1 else ""
+    drawn = f", a blind draw {number(blind['regret'].iloc[0], 3)}" if len(blind) else ""
     return (
-        f"{sentence(name)}: {plain(best['metric'])} has the least regret{shared}, {number(best['regret'], 3)} nats or "
-        f"{best['regret_fraction']:.0%} of the range{drawn}{cost(best)}{short_run(rows)}. {_worth_it(rows)}"
+        f"{sentence(name)}: {plain(best['metric'])} loses least{shared}, {number(best['regret'], 3)} nats{drawn}"
+        f"{cost(best)}{short_run(rows)}."
     )
-
-
-def _worth_it(rows: pd.DataFrame) -> str:
-    """What has less regret than everything that takes fewer seconds."""
-    listed = ", ".join(
-        f"{plain(row['metric'])} ({seconds(row['cost_seconds'])})"
-        for _, row in rows[rows["on_frontier"]].sort_values("cost_seconds").iterrows()
-    )
-    return f"Less regret than all that is cheaper: {listed}."

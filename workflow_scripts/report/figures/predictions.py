@@ -79,19 +79,22 @@ def _figure(experiment: str, part: str, rows: pd.DataFrame) -> Figure:
         summary=_summary(rows),
         data=data,
         panels=tuple(
-            _panel(str(panel), own, float(rows["error"].max()))
-            for panel, own in data.groupby("panel", sort=False)
+            _panel(str(panel), own, _longest(rows)) for panel, own in data.groupby("panel", sort=False)
         ),
         legends=(LEGEND,),
         columns=2,
     )
 
 
-def _panel(panel: str, rows: pd.DataFrame, widest: float) -> Panel:
+def _longest(rows: pd.DataFrame) -> float:
+    """The end of the axis: where few sets say little, an interval may be many times as wide as all errors are."""
+    return float(rows["error"].max()) * (1.6 if rows["error_low"].notna().any() else 1.1)
+
+
+def _panel(panel: str, rows: pd.DataFrame, longest: float) -> Panel:
     base = chart().transform_filter(f"datum.panel === '{panel}'")
     order = list(rows.groupby("metric")["error"].min().sort_values().index)
-    # Where few sets say little, an interval may be many times as wide as all errors are.
-    scale = alt.Scale(domain=[0, 1.6 * widest], clamp=True)
+    scale = alt.Scale(domain=[0, longest], clamp=True)
     x = alt.X("error:Q", title=AXIS, scale=scale)
     y = alt.Y("metric:N", sort=order, title=None, axis=alt.Axis(labelExpr="replace(datum.label, /_/g, ' ')"))
     look = {
@@ -133,12 +136,11 @@ def _panel(panel: str, rows: pd.DataFrame, widest: float) -> Panel:
         description=f"Mean error of predicted losses for each measure {panel}, by what was left out of the fit.",
         chart=layered(intervals if rows["error_low"].notna().any() else None, marks),
         height=max(120, 36 * len(order)),
-        wide=True,
     )
 
 
 def _summary(rows: pd.DataFrame) -> str:
-    """The best measure, alone and with a second one, and short runs; then the measures that turn round."""
+    """The best measure, alone and with a second one, measures whose weight has the wrong sign, and short runs."""
     unit = next(name for name in (FAMILY, TRAIN_SET, EVAL_SET) if name in set(rows["left_out"]))
     own = rows[rows["left_out"] == unit]
     measured = own[~own["metric"].isin(SHORT_RUNS)]
@@ -157,8 +159,8 @@ def _summary(rows: pd.DataFrame) -> str:
         turned = [plain(name) for name in pairs.loc[pairs["effect"] > 0, "metric"]]
         if turned:
             sentences.append(
-                f"Beside {plain(pair['beside'])} the weight of {', '.join(turned)} is turned round: more alignment, "
-                "more loss."
+                f"Beside {plain(pair['beside'])}, the weight of {', '.join(turned)} has the wrong sign: more "
+                "alignment, more loss."
             )
     runs = own[own["metric"].isin(SHORT_RUNS)]
     if len(runs):
