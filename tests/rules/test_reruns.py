@@ -81,7 +81,7 @@ def test_code_of_the_fisher_package_edited(finished):
     path = finished.folder / "workflow_scripts" / "fisher" / "estimator.py"
     with edited(path, "    label_draws: int = 1", "    label_draws: int = 2"):
         jobs = finished.planned()
-    assert jobs.pop("embed_batches") == 9
+    assert jobs.pop("embed_batches") == 11  # 9 sets, and the answers of both sides of sympy_pairs
     assert jobs["compare_sets"] >= 1
     assert not jobs.keys() & {
         "train_models",
@@ -136,7 +136,7 @@ def test_a_package_that_a_corpus_is_made_of_changed(finished, tmp_path):
     finally:
         del finished.environment["PYTHONPATH"]
     assert jobs["build_corpus"] == 1
-    assert jobs["embed_batches"] == 2  # both sides of sympy_pairs
+    assert jobs["embed_batches"] == 4  # both sides of sympy_pairs, whole and answers
 
 
 def test_a_fresh_checkout_with_the_old_results(finished, root, tmp_path):
