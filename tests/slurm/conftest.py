@@ -68,7 +68,9 @@ class Running:
 
     def submitted(self, wildcards: str = "") -> list[str]:
         """Ids of the jobs given to Slurm, in order; of one job and its retries, where wildcards are named."""
-        return re.findall(rf"with SLURM jobid (\d+) \(log: \S*{re.escape(wildcards)}/\1\.log\)", self.output)
+        # Wildcards that are empty leave an underscore each at the end of the folder's name.
+        folder = rf"\S*{re.escape(wildcards)}_*"
+        return re.findall(rf"with SLURM jobid (\d+) \(log: {folder}/\1\.log\)", self.output)
 
 
 @dataclass
