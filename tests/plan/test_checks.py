@@ -258,6 +258,19 @@ def test_the_stride_of_a_recipe(config):
     assert mistake(config).startswith("recipes.from_probe.evaluation.stride = 128")
 
 
+def test_pieces_where_no_documents_are_scored_are_refused_before_the_first_job(config):
+    config["evaluation"]["piece"] = 128
+    checked(config)
+    config["recipes"]["from_probe"]["evaluation"] = {"documents": "first"}
+    assert mistake(config).startswith(
+        "evaluation.piece = 128: recipe from_probe scores packed text or the first"
+    )
+    config["recipes"]["from_probe"]["evaluation"] = {"layout": "packed", "piece": 64}
+    assert mistake(config).startswith("recipes.from_probe.evaluation.piece = 64")
+    config["recipes"]["from_probe"]["evaluation"] = {"layout": "packed", "piece": None}
+    checked(config)
+
+
 def test_a_stand_in_that_does_not_exist(config):
     config["alignment"]["measured_as"] = {"licences": "licence"}
     assert "alignment.measured_as.licences = licence: there is none of this name; did you mean" in mistake(

@@ -152,9 +152,10 @@ def test_the_pieces_of_a_document_are_one_row_and_a_diverged_one_is_seen(tokeniz
     assert np.isnan(loss_rows(chosen, {"whole": nll}).set_index("doc_id").loc["d1", "nll"])
 
 
-def test_pieces_of_packed_documents_are_refused():
+@pytest.mark.parametrize("other", [{"layout": "packed"}, {"documents": "first"}])
+def test_pieces_of_what_is_no_whole_document_are_refused(other):
     with pytest.raises(UserError, match="piece cuts documents"):
-        EvaluationSettings.from_dict({"layout": "packed", "piece": 16})
+        EvaluationSettings.from_dict({**other, "piece": 16})
 
 
 def test_documents_beyond_the_cap_are_passed_over(tokenizer):

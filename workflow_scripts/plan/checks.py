@@ -162,6 +162,13 @@ def _check_rows(config: dict[str, Any]) -> None:
             raise UserError(
                 f"{key} = {stride}: it must be below recipes.{name}.context = {recipe['context']}"
             )
+        scored = {**config["evaluation"], **own}
+        if scored["piece"] is not None and (scored["layout"] == "packed" or scored["documents"] == "first"):
+            key = f"recipes.{name}.evaluation.piece" if "piece" in own else "evaluation.piece"
+            raise UserError(
+                f"{key} = {scored['piece']}: recipe {name} scores packed text or the first document, which has no "
+                "pieces; set piece to null"
+            )
 
 
 def _check_experiments(config: dict[str, Any]) -> None:

@@ -75,8 +75,10 @@ class EvaluationSettings:
             raise UserError(f"evaluation: parts is {values['parts']!r}; allowed are {', '.join(PARTS)}")
         if settings.layout not in LAYOUTS:
             raise UserError(f"evaluation: layout is {settings.layout!r}; allowed are {', '.join(LAYOUTS)}")
-        if settings.piece is not None and settings.layout != "documents":
-            raise UserError("evaluation: piece cuts documents; with layout 'packed' leave it null")
+        if settings.piece is not None and (settings.layout == "packed" or settings.documents == "first"):
+            raise UserError(
+                "evaluation: piece cuts documents; with layout 'packed' or documents 'first' leave it null"
+            )
         if settings.documents not in (None, "first"):
             raise UserError(f"evaluation: documents is {settings.documents!r}; allowed are null and 'first'")
         return settings
