@@ -30,7 +30,7 @@ def tables():
 def test_a_figure_for_each_experiment_has_its_largest_budget_and_a_panel_for_each_part(tables):
     one, two = models_and_ngrams(tables)
     assert (one.name, two.name) == ("models_and_ngrams_one", "models_and_ngrams_two")
-    assert [panel.title for panel in one.panels] == ["Whole documents", "Answers alone"]
+    assert [panel.title for panel in one.panels] == ["Whole documents", "Answers only"]
     assert set(one.data["tokens"]) == {200} and len(one.data) == 8
     own = one.data[(one.data["train_set"] == "a") & one.data["is_own"]]
     assert own["better_by"].tolist() == pytest.approx([-0.3, -0.3])
