@@ -9,6 +9,7 @@ from snakemake.utils import min_version
 from workflow_scripts.errors import UserError
 from workflow_scripts.plan.checks import checked
 from workflow_scripts.plan.code_hash import code_hash, text_hash
+from workflow_scripts.plan.extras import demand_extras
 from workflow_scripts.plan.resources import RuleResources
 from workflow_scripts.plan.run_lock import take_run_before_execution
 from workflow_scripts.plan.run_plan import RunPlan
@@ -74,6 +75,14 @@ include: ROOT / "rules/switches.smk"
 include: ROOT / "rules/published.smk"
 include: ROOT / "rules/choosing.smk"
 include: ROOT / "rules/report.smk"
+
+
+onstart:
+    if not workflow.deployment_settings.deployment_method:
+        try:
+            demand_extras(workflow.dag.needrun_jobs(), plan.config["alignment"]["encoder"])
+        except UserError as mistake:
+            raise WorkflowError(str(mistake))
 
 
 rule all:

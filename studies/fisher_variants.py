@@ -30,8 +30,9 @@ from numpy.typing import NDArray
 
 from workflow_scripts.command_line import parser_for, set_threads
 from workflow_scripts.fisher.embedding import measure
-from workflow_scripts.fisher.estimator import Estimator
+from workflow_scripts.fisher.estimator import Estimator, Settings
 from workflow_scripts.fisher.layout import layout
+from workflow_scripts.fisher.reading import Batch
 from workflow_scripts.models.loading import load_model
 from workflow_scripts.records.keep import joined
 from workflow_scripts.statistics.correlation import Centring, correlation
@@ -106,16 +107,8 @@ class Run:
             labels = torch.roll(ids, -1, dims=1) if fisher == "real" else None
             estimator = replace(Estimator.corrected(), **OVERRIDES.get(fisher, {}))
             epochs = HEAD_EPOCHS if fisher == "fitted" else 0
-            found = measure(
-                model,
-                ids,
-                None,
-                estimator,
-                labels=labels,
-                head_epochs=epochs,
-                seed=self.seed,
-                end_of_text=self.end_of_text,
-            )
+            settings = Settings(estimator, epochs, self.seed, end_of_text=self.end_of_text)
+            found = measure(model, Batch.of(ids, labels=labels), settings)
             done.append(found.embedding.numpy())
         print(f"embedded {name} ({fisher})", file=sys.stderr, flush=True)
         return np.stack(done)

@@ -12,7 +12,6 @@ set that has not enough rows for its batches gives smaller ones, as released; wi
 """
 
 import argparse
-import dataclasses
 import json
 import logging
 from collections.abc import Sequence
@@ -79,10 +78,11 @@ def embed_set(arguments: argparse.Namespace, device: str) -> None:
     import torch
 
     from workflow_scripts.fisher.embedding import measure
-    from workflow_scripts.fisher.estimator import Estimator
+    from workflow_scripts.fisher.estimator import Estimator, Settings
     from workflow_scripts.fisher.hardware import automatic_microbatch, resolve_precision
-    from workflow_scripts.fisher.kept import Settings, embed_in_turn
+    from workflow_scripts.fisher.kept import embed_in_turn
     from workflow_scripts.fisher.layout import layout
+    from workflow_scripts.fisher.reading import Batch
     from workflow_scripts.fisher.variance import variance_by_kind
     from workflow_scripts.models.loading import check_fit, load_model
     from workflow_scripts.storage.content_store import ContentStore
@@ -122,10 +122,8 @@ def embed_set(arguments: argparse.Namespace, device: str) -> None:
     ]
     microbatch = arguments.microbatch
     if microbatch == "auto":
-        two = torch.from_numpy(rows.input_ids[:2])
-        microbatch = automatic_microbatch(
-            lambda: measure(model, two, None, dataclasses.replace(estimator, minibatch=2)), model.device
-        )
+        two = Batch.of(torch.from_numpy(rows.input_ids[:2]))
+        microbatch = automatic_microbatch(lambda: measure(model, two, settings[0]), model.device)
         logger.info("%d rows in a pass", microbatch)
     store = ContentStore(arguments.store)
     done = list(embed_in_turn(model, rows, batches, settings, store, microbatch, arguments.answers))

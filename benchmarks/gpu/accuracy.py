@@ -10,9 +10,9 @@ from benchmarks.gpu.bench import END, Bench, Shape
 from benchmarks.gpu.text import Text, mixed_rows, read_text
 from workflow_scripts.fisher.distance import distance_matrix
 from workflow_scripts.fisher.embedding import measure
-from workflow_scripts.fisher.estimator import Estimator
-from workflow_scripts.fisher.hardware import arithmetic
+from workflow_scripts.fisher.estimator import Estimator, Settings
 from workflow_scripts.fisher.layout import layout
+from workflow_scripts.fisher.reading import Batch
 
 SIZES = {
     # layers, width, heads, row lengths, batches, rows of a batch, training steps, rows of a step
@@ -103,12 +103,8 @@ def _trained(bench: Bench, model: PreTrainedModel, text: Text, length: int, step
 
 def _embeddings(bench: Bench, model: PreTrainedModel, batches: np.ndarray, precision: str) -> np.ndarray:
     """One embedding a batch; label draws go by the rows' tokens, so they are the same in every arithmetic."""
-    estimator = Estimator.corrected()
-    with arithmetic(precision, model.device):
-        done = [
-            measure(model, torch.from_numpy(ids), None, estimator, microbatch=16, end_of_text=END)
-            for ids in batches
-        ]
+    settings = Settings(Estimator.corrected(), precision=precision, end_of_text=END)
+    done = [measure(model, Batch.of(torch.from_numpy(ids)), settings, microbatch=16) for ids in batches]
     return np.stack([one.embedding.numpy() for one in done])
 
 

@@ -12,8 +12,9 @@ from benchmarks.gpu.bench import EMBEDDING_SHAPES as SHAPES
 from benchmarks.gpu.bench import END, Bench, Work
 from workflow_scripts.fisher.capture import survey
 from workflow_scripts.fisher.embedding import measure
-from workflow_scripts.fisher.estimator import Estimator
+from workflow_scripts.fisher.estimator import Estimator, Settings
 from workflow_scripts.fisher.hardware import arithmetic
+from workflow_scripts.fisher.reading import Batch
 
 PRECISIONS = ("float32", "tf32", "bfloat16")
 TOKENS_BETWEEN_ENDS = 300
@@ -57,27 +58,37 @@ def _of_rows(bench: Bench, model: PreTrainedModel, rows: torch.Tensor, budget: f
         model(input_ids=on_device, labels=on_device, use_cache=False).loss.backward()
         model.zero_grad(set_to_none=True)
 
-    def embed(estimator: Estimator, ids: torch.Tensor, end: int | None = None) -> Work:
-        return lambda: measure(model, ids, None, estimator, microbatch=len(ids), end_of_text=end, route=route)
+    def works(precision: str) -> dict[str, tuple[Work, int]]:
+        """What is timed in a precision, and how many tokens it goes through."""
 
-    one_draw = replace(corrected, label_draws=1)
-    works: dict[str, tuple[Work, int]] = {
-        "plain": (plain, rows.numel()),
-        "corrected": (embed(one_draw, rows), rows.numel()),
-        "corrected_4_draws": (embed(corrected, rows), rows.numel()),
-    }
-    only_float32 = {
-        "corrected_with_ends": (embed(one_draw, with_ends, END), rows.numel()),
-        "published": (embed(Estimator.published(), rows), rows.numel()),
-        "published_row_by_row": (embed(replace(Estimator.published(), minibatch=1), few), few.numel()),
-        "released_row_by_row": (lambda: squares_row_by_row(model, few.to(bench.device)), few.numel()),
-        "per_sample_gradients": (lambda: per_sample_squares(model, few.to(bench.device)), few.numel()),
-    }
+        def embed(estimator: Estimator, ids: torch.Tensor, end: int | None = None) -> tuple[Work, int]:
+            settings = Settings(estimator, precision=precision, end_of_text=end)
+            return lambda: measure(model, Batch.of(ids), settings, len(ids), route), ids.numel()
+
+        one_draw = replace(corrected, label_draws=1)
+        always = {
+            "plain": (in_precision(bench, precision, plain), rows.numel()),
+            "corrected": embed(one_draw, rows),
+            "corrected_4_draws": embed(corrected, rows),
+        }
+        if precision != "float32":
+            return always
+        return always | {
+            "corrected_with_ends": embed(one_draw, with_ends, END),
+            "published": embed(Estimator.published(), rows),
+            "published_row_by_row": embed(replace(Estimator.published(), minibatch=1), few),
+            "released_row_by_row": (
+                lambda: squares_row_by_row(model, few.to(bench.device)),
+                few.numel(),
+            ),
+            "per_sample_gradients": (lambda: per_sample_squares(model, few.to(bench.device)), few.numel()),
+        }
+
     result: dict[str, Any] = {"rows": len(rows)}
     for precision in PRECISIONS:
-        chosen = works | (only_float32 if precision == "float32" else {})
+        chosen = works(precision)
         measured = bench.interleaved(
-            {name: in_precision(bench, precision, work) for name, (work, _) in chosen.items()},
+            {name: work for name, (work, _) in chosen.items()},
             REPEATS,
             budget / len(PRECISIONS),
         )

@@ -11,9 +11,10 @@ from transformers import PreTrainedModel
 from benchmarks.gpu.bench import EMBEDDING_SHAPES, END, Bench, one_line
 from workflow_scripts.fisher.capture import survey
 from workflow_scripts.fisher.embedding import measure
-from workflow_scripts.fisher.estimator import Estimator
+from workflow_scripts.fisher.estimator import Estimator, Settings
 from workflow_scripts.fisher.hardware import automatic_microbatch
-from workflow_scripts.fisher.kept import Settings, embed_in_turn
+from workflow_scripts.fisher.kept import embed_in_turn
+from workflow_scripts.fisher.reading import Batch
 from workflow_scripts.storage.content_store import ContentStore
 from workflow_scripts.tokens.mixture import random_rows
 
@@ -49,16 +50,16 @@ def ballast(bench: Bench, share: float) -> torch.Tensor:
 def _sized(bench: Bench, model: PreTrainedModel, share: float) -> dict[str, Any]:
     held = ballast(bench, share)
     shape = EMBEDDING_SHAPES[bench.size]["gpt2_124m"]
-    estimator = Estimator.corrected()
+    settings = Settings(Estimator.corrected())
     route = survey(model)
-    two = bench.rows(shape, LENGTH, 2 * LENGTH)
-    rows = automatic_microbatch(lambda: measure(model, two, None, estimator, route=route), bench.device)
+    two = Batch.of(bench.rows(shape, LENGTH, 2 * LENGTH))
+    rows = automatic_microbatch(lambda: measure(model, two, settings, route=route), bench.device)
     free = torch.cuda.mem_get_info(bench.device)[0]
     result: dict[str, Any] = {"free_mib": round(free / 2**20), "microbatch": rows}
-    ids = bench.rows(shape, LENGTH, rows * LENGTH)
+    batch = Batch.of(bench.rows(shape, LENGTH, rows * LENGTH))
     before = torch.cuda.memory_allocated(bench.device)
     try:
-        peak = bench.peak_of(lambda: measure(model, ids, None, estimator, microbatch=rows, route=route))
+        peak = bench.peak_of(lambda: measure(model, batch, settings, rows, route))
     except torch.OutOfMemoryError as error:
         return result | {"fits": False, "error": one_line(error)}
     del held
@@ -80,8 +81,8 @@ def _recovered(bench: Bench, model: PreTrainedModel) -> dict[str, Any]:
         held = ballast(bench, SHARE_THAT_IS_TOO_LITTLE)
         fitted = True
         try:
-            ids = torch.from_numpy(rows.input_ids)
-            measure(model, ids, None, Estimator.corrected(), microbatch=ROWS_THAT_DO_NOT_FIT)
+            batch = Batch.of(torch.from_numpy(rows.input_ids))
+            measure(model, batch, Settings(Estimator.corrected()), ROWS_THAT_DO_NOT_FIT)
         except torch.OutOfMemoryError:
             fitted = False
         bench.free_memory()

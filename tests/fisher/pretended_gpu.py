@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from workflow_scripts.fisher import embedding, head
+from workflow_scripts.fisher import embedding, head, probe, scoring
 
 COUNTED = {"_local_scalar_dense", "nonzero", "_unique2", "unique_dim", "equal", "masked_select", "bincount"}
 """Operations whose result has a shape or a value that the program must know before it goes on."""
@@ -28,7 +28,7 @@ class PretendedGpu(TorchDispatchMode):
         self._on_it = WeakTensorKeyDictionary()
         for tensor in tensors:
             self._on_it[tensor] = True
-        for module in (embedding, head):
+        for module in (embedding, head, probe, scoring):
             monkeypatch.setattr(module, "there", self.send)
             if hasattr(module, "positions_of"):
                 monkeypatch.setattr(module, "positions_of", self.send_positions)

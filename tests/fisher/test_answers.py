@@ -8,9 +8,9 @@ import torch
 from transformers import PreTrainedModel
 
 from workflow_scripts.fisher.embedding import embed, measure
-from workflow_scripts.fisher.estimator import Estimator
+from workflow_scripts.fisher.estimator import Estimator, Settings
 from workflow_scripts.fisher.layout import layout
-from workflow_scripts.fisher.scoring import scored_positions
+from workflow_scripts.fisher.reading import Batch, scored_positions
 
 Probe = Callable[..., PreTrainedModel]
 RowMaker = Callable[..., tuple[torch.Tensor, torch.Tensor]]
@@ -74,11 +74,11 @@ def test_only_the_loss_of_answers_has_a_gradient(name: str, probe: Probe, rows: 
 def test_prompts_are_read_though_they_are_not_scored(probe: Probe, rows: RowMaker) -> None:
     model, (ids, mask) = probe("gpt2"), rows()
     answers = answers_of(mask)
-    names = list("abcde")
-    before = measure(model, ids, mask, Estimator.corrected(), answers=answers, row_ids=names)
+    names, settings = list("abcde"), Settings(Estimator.corrected())
+    before = measure(model, Batch.of(ids, mask, answers=answers, row_ids=names), settings)
     other = ids.clone()
     other[0, 0] = (ids[0, 0] + 1) % 80
-    after = measure(model, other, mask, Estimator.corrected(), answers=answers, row_ids=names)
+    after = measure(model, Batch.of(other, mask, answers=answers, row_ids=names), settings)
     assert before.n_scored == after.n_scored == int((answers & mask)[:, 1:].sum())
     assert not torch.allclose(before.embedding, after.embedding, rtol=1e-3)
 

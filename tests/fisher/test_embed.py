@@ -8,8 +8,9 @@ import torch
 from transformers import PreTrainedModel
 
 from workflow_scripts.fisher.embedding import embed, measure
-from workflow_scripts.fisher.estimator import Estimator
+from workflow_scripts.fisher.estimator import Estimator, Settings
 from workflow_scripts.fisher.layout import layout
+from workflow_scripts.fisher.reading import Batch
 
 Probe = Callable[..., PreTrainedModel]
 Oracle = Callable[..., torch.Tensor]
@@ -179,7 +180,7 @@ def test_more_head_epochs_move_the_embedding(probe: Probe, rows: RowMaker) -> No
 def test_draws_are_averaged(probe: Probe, rows: RowMaker) -> None:
     model, (ids, mask) = probe("gpt2"), rows()
     labels = random_labels(ids, 3)
-    whole = measure(model, ids, mask, Estimator.corrected(), labels=labels)
+    whole = measure(model, Batch.of(ids, mask, labels=labels), Settings(Estimator.corrected()))
     alone = [embed(model, ids, mask, Estimator.corrected(), labels=one) for one in labels]
     torch.testing.assert_close(whole.by_draw, torch.stack(alone))
     torch.testing.assert_close(whole.embedding, torch.stack(alone).mean(0))

@@ -13,7 +13,7 @@ from tests.fisher.pretended_gpu import PretendedGpu
 from workflow_scripts.fisher import contributions, kept
 from workflow_scripts.fisher.capture import survey
 from workflow_scripts.fisher.embedding import measure
-from workflow_scripts.fisher.estimator import Estimator
+from workflow_scripts.fisher.estimator import Estimator, Settings
 from workflow_scripts.fisher.hardware import (
     DEFAULT_MICROBATCH,
     arithmetic,
@@ -22,7 +22,8 @@ from workflow_scripts.fisher.hardware import (
     halved_until_it_fits,
     resolve_precision,
 )
-from workflow_scripts.fisher.kept import Settings, embed_in_turn
+from workflow_scripts.fisher.kept import embed_in_turn
+from workflow_scripts.fisher.reading import Batch
 from workflow_scripts.storage.content_store import ContentStore
 from workflow_scripts.tokens.mixture import random_rows
 
@@ -113,11 +114,11 @@ def test_batches_that_run_out_of_memory_are_embedded_all_the_same(
     undisturbed = embeddings("undisturbed", 4)
     measure, tried = kept.measure, []
 
-    def forgetful(*arguments, microbatch: int, **options):
+    def forgetful(model, batch, settings, microbatch, route):
         tried.append(microbatch)
         if microbatch > 1:
             raise torch.OutOfMemoryError("pretended")
-        return measure(*arguments, microbatch=microbatch, **options)
+        return measure(model, batch, settings, microbatch, route)
 
     monkeypatch.setattr(kept, "measure", forgetful)
     np.testing.assert_allclose(embeddings("disturbed", 4), undisturbed, rtol=1e-5)
@@ -156,10 +157,10 @@ def test_the_gpu_is_not_waited_for_within_a_batch(
     model = probe("gpt2", resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0).float()
     ids = torch.randint(1, model.config.vocab_size, (10, 8), generator=torch.Generator().manual_seed(0))
     ids[:, 4] = ids[:, 2]
-    options = {"head_epochs": head_epochs, "microbatch": 4, "route": survey(model)}
-    expected = measure(model, ids, None, estimator, **options)
+    arguments = (model, Batch.of(ids), Settings(estimator, head_epochs), 4, survey(model))
+    expected = measure(*arguments)
     with PretendedGpu(monkeypatch, model.state_dict(keep_vars=True).values()) as gpu:
-        found = measure(model, ids, None, estimator, **options)
+        found = measure(*arguments)
     assert torch.equal(found.embedding, expected.embedding)
     unexpected = [wait for wait in gpu.waits if not reason or reason not in wait]
     assert unexpected == []

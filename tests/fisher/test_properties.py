@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from transformers import PreTrainedModel
 
 from workflow_scripts.fisher.distance import distance
-from workflow_scripts.fisher.embedding import embed
-from workflow_scripts.fisher.estimator import Estimator
+from workflow_scripts.fisher.embedding import embed, measure
+from workflow_scripts.fisher.estimator import Estimator, Settings
 from workflow_scripts.fisher.labels import draw_labels, uniforms
+from workflow_scripts.fisher.reading import Batch
 
 Probe = Callable[..., PreTrainedModel]
 RowMaker = Callable[..., tuple[torch.Tensor, torch.Tensor]]
@@ -102,9 +103,13 @@ def test_mean_score_is_zero_unless_labels_are_shifted(probe: Probe) -> None:
 def test_half_precision_hardly_moves_a_distance(probe: Probe, rows: RowMaker) -> None:
     model = probe("gpt2").float()
     batches = [rows(8, 12, seed=seed) for seed in (1, 2)]
-    exact = [embed(model, ids, mask, Estimator.corrected()) for ids, mask in batches]
-    with torch.autocast("cpu", torch.bfloat16):
-        rounded = [embed(model, ids, mask, Estimator.corrected()) for ids, mask in batches]
+    exact, rounded = (
+        [
+            measure(model, Batch.of(*one), Settings(Estimator.corrected(), precision=precision)).embedding
+            for one in batches
+        ]
+        for precision in ("float32", "bfloat16")
+    )
     assert not torch.equal(exact[0], rounded[0])
     assert distance(*rounded) == pytest.approx(distance(*exact), abs=0.01)
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from workflow_scripts.errors import UserError
-from workflow_scripts.fisher.estimator import Estimator
+from workflow_scripts.fisher.estimator import Estimator, Settings
+from workflow_scripts.fisher.reading import Batch as FisherBatch
 from workflow_scripts.metrics.base import Batch
 from workflow_scripts.metrics.inputs import decoded_answers, row_batches, whole_set
 from workflow_scripts.metrics.registry import metric_class, metric_names
@@ -87,11 +88,13 @@ def embedded(probe):
             measured = [
                 measure(
                     model,
-                    torch.from_numpy(batch.rows.input_ids),
-                    torch.from_numpy(batch.rows.attention_mask),
-                    estimator,
-                    answers=torch.from_numpy(batch.compared),
-                    row_ids=[str(row) for row in range(batch.n_rows)],
+                    FisherBatch.of(
+                        torch.from_numpy(batch.rows.input_ids),
+                        torch.from_numpy(batch.rows.attention_mask),
+                        answers=torch.from_numpy(batch.compared),
+                        row_ids=[str(row) for row in range(batch.n_rows)],
+                    ),
+                    Settings(estimator),
                     route=route,
                 )
                 for batch in batches

@@ -24,20 +24,29 @@ _SURVEY_ROWS, _SURVEY_LENGTH = 5, 3
 Observer = Callable[[Entry, torch.Tensor, torch.Tensor], None]
 
 
-class Capture:
-    """Adds the squares of the rows of one micro-batch to `totals` while gradients flow back through the probe."""
+class Squares:
+    """Squares of the gradients of one pass, added to `totals` while gradients flow back through the probe."""
 
-    def __init__(self, formulas: dict[str, str], totals: torch.Tensor):
-        """`formulas` by name of an entry, as `survey` found them; `totals` is (draws, coordinates)."""
-        self.formulas = formulas
-        self.totals = totals
-        self.draw = 0
-        self.groups = 0
-        """Squares that the rows of a pass make; set by the caller before each forward pass."""
-        self.head_gradient: HeadGradient | None = None
-        """Set by the caller before each backward pass where the head is tied to the token embedding."""
+    def __init__(self, formulas: dict[str, str], totals: torch.Tensor, groups: int):
+        """`formulas` by name of an entry, as `survey` found them; `totals` is (draws, coordinates).
+
+        The rows of the pass make `groups` squares.
+        """
+        self.formulas, self.totals, self.groups = formulas, totals, groups
+        self._draw: int | None = None
+        self._head_gradient: HeadGradient | None = None
+
+    @contextmanager
+    def of_draw(self, draw: int, head_gradient: HeadGradient | None) -> Iterator[None]:
+        """What flows back until the block ends is of this draw. A tied head's own gradient joins the embedding's."""
+        self._draw, self._head_gradient = draw, head_gradient
+        try:
+            yield
+        finally:
+            self._draw, self._head_gradient = None, None
 
     def observe(self, entry: Entry, x: torch.Tensor, output: torch.Tensor) -> None:
+        """Square what will flow back through the output that the entry's module gave for `x`."""
         module: Any = entry.module
         is_lookup = self.formulas[entry.name] == "lookup"
         # All draws look up the same rows, so they are sorted out once.
@@ -50,20 +59,22 @@ class Capture:
     def _add(
         self, entry: Entry, x: torch.Tensor, rows: Lookup | None, is_half: bool, gradient: torch.Tensor
     ) -> None:
+        if self._draw is None:
+            raise RuntimeError("a gradient flowed back outside of of_draw")
         formula = self.formulas[entry.name]
         x, gradient = wide(x), wide(gradient)
         g = gradient.reshape(self.groups, -1, gradient.shape[-1])
         module: Any = entry.module
         with arithmetic_of_squares(gradient.device.type, is_half):
             if rows is not None:
-                tied = self.head_gradient if entry.kind == "token" else None
+                tied = self._head_gradient if entry.kind == "token" else None
                 squares = contributions.lookup(rows, g, module.padding_idx, tied)
             elif formula == "scale":
                 squares = contributions.scale(contributions.normalised_input(module, x).reshape_as(g), g)
             else:
                 a = x.reshape(self.groups, -1, x.shape[-1])
                 squares = (contributions.linear if formula == "linear" else contributions.conv1d)(a, g)
-        self.totals[self.draw, entry.coordinates] += squares.sum(0, dtype=self.totals.dtype)
+        self.totals[self._draw, entry.coordinates] += squares.sum(0, dtype=self.totals.dtype)
 
 
 @contextmanager
@@ -110,6 +121,24 @@ class Route:
     """Entries without a formula."""
     is_direct: bool
     """True where the logits are nothing but the output head applied to the last hidden state of the body."""
+
+    @property
+    def by_formula(self) -> list[Entry]:
+        return [entry for entry in self.entries if entry.name in self.formulas]
+
+    def with_tied_head(self, model: PreTrainedModel) -> "Route":
+        """The route where the score also reaches the token embedding through the head.
+
+        Where the head's own gradient cannot be added to the embedding's, both come with the gradient of whole passes.
+        """
+        tokens = model.get_input_embeddings()
+        if self.is_direct and all(entry.module is not tokens for entry in self.generic):
+            return self
+        moved = [entry for entry in self.by_formula if entry.module is tokens]
+        formulas = {
+            name: formula for name, formula in self.formulas.items() if name not in {e.name for e in moved}
+        }
+        return Route(self.entries, formulas, [*self.generic, *moved], is_direct=False)
 
 
 def survey(model: PreTrainedModel) -> Route:

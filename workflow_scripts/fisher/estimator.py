@@ -83,3 +83,17 @@ class Estimator:
         if unknown:
             raise UserError(f"estimator: {unknown[0]!r} is not a field; allowed are {', '.join(fields)}")
         return dataclasses.replace(named[name](), **{key: options[key] for key in options if key != "name"})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides an embedding besides the probe and the rows."""
+
+    estimator: Estimator
+    head_epochs: int = 0
+    """Epochs of fitting the output head."""
+    seed: int = 0
+    """Of label draws and dropout."""
+    precision: str = "float32"
+    end_of_text: int | None = None
+    """The token that an estimator hides which hides ends; None where rows have no such token."""

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from workflow_scripts.fisher.estimator import Estimator
 from workflow_scripts.fisher.hardware import there
+from workflow_scripts.fisher.reading import Reading
 
 LEARNING_RATE = 5e-5
 EPSILON = 1e-8
@@ -83,18 +83,11 @@ def fit_on_features(
 
 
 def fit_through_model(
-    model: PreTrainedModel,
-    head: nn.Module,
-    ids: torch.Tensor,
-    mask: torch.Tensor | None,
-    is_label: torch.Tensor,
-    epochs: int,
-    minibatch: int,
+    model: PreTrainedModel, head: nn.Module, reading: Reading, epochs: int, minibatch: int
 ) -> None:
     """The same fit where features cannot be kept: a tied head moves the input embedding, dropout changes them.
 
-    `is_label` (rows, length) says which tokens are predicted; like ids and mask it is on the CPU. Only the head's own
-    weights take a gradient.
+    Only the head's own weights take a gradient.
     """
     device = model.device
     for parameter in head.parameters():
@@ -102,35 +95,22 @@ def fit_through_model(
     step = optimiser(head)
     with torch.enable_grad():
         for _ in range(epochs):
-            for start in range(0, len(ids), minibatch):
-                part = slice(start, start + minibatch)
-                kept = is_label[part, 1:]
+            for rows in torch.arange(len(reading.ids)).split(minibatch):
+                part = reading.take(rows)
+                kept = part.is_fitted[:, 1:]
                 if not kept.any():
                     continue
+                mask = part.attention_mask
                 logits = model(
-                    input_ids=there(ids[part], device),
-                    attention_mask=None if mask is None else there(mask[part], device),
+                    input_ids=there(part.ids, device),
+                    attention_mask=None if mask is None else there(mask, device),
                     use_cache=False,
                 ).logits
                 place = tuple(there(index, device) for index in kept.nonzero(as_tuple=True))
-                labels = there(ids[part, 1:][kept], device)
+                labels = there(part.ids[:, 1:][kept], device)
                 loss = nn.functional.cross_entropy(logits[:, :-1][place], labels)
                 loss.backward()
                 step.step()
                 step.zero_grad()
     for parameter in head.parameters():
         parameter.requires_grad_(False)
-
-
-def labels_of_head_fit(
-    ids: torch.Tensor, is_real: torch.Tensor, estimator: Estimator, padding_token: int | None
-) -> torch.Tensor:
-    """(rows, length) bool: the tokens that the head learns to predict."""
-    if not estimator.score_padding:
-        is_label = is_real & is_real.roll(1, dims=1)
-    elif padding_token is None:
-        is_label = torch.ones_like(is_real)
-    else:
-        is_label = ids != padding_token
-    is_label[:, 0] = False
-    return is_label

@@ -12,25 +12,15 @@ from transformers import PreTrainedModel
 
 from workflow_scripts.fisher.capture import Route, survey
 from workflow_scripts.fisher.embedding import ARITHMETIC, measure
-from workflow_scripts.fisher.estimator import Estimator
-from workflow_scripts.fisher.hardware import arithmetic, halved_until_it_fits
+from workflow_scripts.fisher.estimator import Settings
+from workflow_scripts.fisher.hardware import halved_until_it_fits
 from workflow_scripts.fisher.layout import layout
+from workflow_scripts.fisher.reading import Batch
 from workflow_scripts.models.digests import state_digest
 from workflow_scripts.storage.content_store import ContentStore, content_key
 from workflow_scripts.tokens.rows import Rows
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What decides an embedding besides the probe and the rows."""
-
-    estimator: Estimator
-    head_epochs: int
-    seed: int
-    precision: str
-    end_of_text: int
 
 
 @dataclass(frozen=True)
@@ -114,27 +104,20 @@ def embed_in_turn(
 def _computed(
     model: PreTrainedModel,
     route: Route,
-    batch: Rows,
-    setting: Settings,
+    rows: Rows,
+    settings: Settings,
     modules: Sequence[slice],
     scored: np.ndarray | None,
     microbatch: int,
 ) -> dict[str, np.ndarray]:
     started = time.perf_counter()
-    with arithmetic(setting.precision, model.device):
-        measured = measure(
-            model,
-            torch.from_numpy(batch.input_ids),
-            torch.from_numpy(batch.attention_mask),
-            setting.estimator,
-            head_epochs=setting.head_epochs,
-            microbatch=microbatch,
-            seed=setting.seed,
-            row_ids=batch.row_ids,
-            end_of_text=setting.end_of_text,
-            answers=None if scored is None else torch.from_numpy(scored),
-            route=route,
-        )
+    batch = Batch.of(
+        torch.from_numpy(rows.input_ids),
+        torch.from_numpy(rows.attention_mask),
+        row_ids=rows.row_ids,
+        answers=None if scored is None else torch.from_numpy(scored),
+    )
+    measured = measure(model, batch, settings, microbatch, route)
     draws = len(measured.by_draw)
     variance = torch.full_like(measured.embedding, torch.nan)  # one draw says nothing about others
     if draws > 1:

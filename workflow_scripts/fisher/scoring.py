@@ -1,36 +1,117 @@
-"""Which positions are scored, with which label, and with which weight."""
+"""The score of a prediction, log p(label), and its gradient with respect to what the probe put out."""
+
+from dataclasses import dataclass
 
 import torch
 
+from workflow_scripts.fisher.contributions import HeadGradient, Lookup
 from workflow_scripts.fisher.estimator import Estimator
+from workflow_scripts.fisher.hardware import positions_of, there, wide
+from workflow_scripts.fisher.labels import draw_labels, uniforms
+from workflow_scripts.fisher.probe import Probe, padding_token_of
+from workflow_scripts.fisher.reading import Reading
 
 
-def hidden_ends(
-    ids: torch.Tensor, is_real: torch.Tensor, estimator: Estimator, end_of_text: int | None
-) -> torch.Tensor:
-    """(rows, length) bool: ends of text that the probe must not see. Padding has the same token, and is no end."""
-    if not estimator.hide_ends or end_of_text is None:
-        return torch.zeros_like(is_real)
-    return is_real & (ids == end_of_text)
+@dataclass(frozen=True)
+class Scores:
+    """The score of each position of some rows, by draw.
 
-
-def scored_positions(
-    is_real: torch.Tensor,
-    is_hidden: torch.Tensor,
-    estimator: Estimator,
-    answers: torch.Tensor | None = None,
-) -> torch.Tensor:
-    """(rows, length) bool: the next position exists and, unless padding is scored, is a real token.
-
-    Neither a hidden end is scored nor the position before it. With `answers` (rows, length), the next position must be
-    one of them.
+    With p = softmax(logits) and the head's weight W, the gradient of log p(y) is onehot(y) - p with respect to the
+    logits, and W[y] - p W with respect to the body's output: drawing and differentiating share one softmax,
+    and all draws share p W.
     """
-    scored = torch.ones_like(is_real) if estimator.score_padding else is_real & is_real.roll(-1, dims=1)
-    scored = scored & ~(is_hidden | is_hidden.roll(-1, dims=1))
-    if answers is not None:
-        scored &= answers.roll(-1, dims=1)
-    scored[:, -1] = False
-    return scored
+
+    probe: Probe
+    chunk: Reading
+    output: torch.Tensor
+    is_minibatch: bool
+    """One square for all rows, whose weights then sum to 1."""
+    counts: torch.Tensor
+    """(draws,): what the squares of this pass count for, positions or one minibatch."""
+    at: torch.Tensor
+    """(scored,): scored positions, counted along rows and columns."""
+    target: torch.Tensor
+    """(draws, scored): the labels."""
+    weight: torch.Tensor
+    """(draws, scored, 1)"""
+    probabilities: torch.Tensor
+    """(scored, vocabulary)"""
+    expected: torch.Tensor
+    """(scored, width): p W, or p where the output is the logits."""
+
+    @torch.no_grad()
+    def gradient(self, draw: int) -> torch.Tensor:
+        """Gradient of the weighted sum of log p(label), of the output's shape."""
+        target = self.target[draw]
+        if self.probe.route.is_direct:
+            score = self.probe.head.weight[target] - self.expected
+        else:
+            score = -self.expected
+            score[torch.arange(len(target), device=target.device), target] += 1
+        # Contiguous, because its flattened form has to be a view of it.
+        gradient = torch.zeros_like(self.output, memory_format=torch.contiguous_format)
+        gradient.flatten(0, 1)[self.at] = (score * self.weight[draw]).to(gradient.dtype)
+        return gradient
+
+    @torch.no_grad()
+    def head_gradient(self, draw: int) -> HeadGradient | None:
+        """Gradient with respect to a tied head's weight, per group: (onehot - p)' h. None where it is not needed."""
+        if not (self.probe.is_tied and self.probe.route.is_direct):
+            return None
+        scored_in_rows = self.chunk.is_scored.sum(1).tolist()
+        states, weight, target = self.output.flatten(0, 1)[self.at], self.weight[draw], self.target[draw]
+        ids = self.chunk.ids
+        groups = there(ids.reshape(1 if self.is_minibatch else len(ids), -1), self.probe.device)
+        found = HeadGradient(Lookup(groups, len(self.probe.head.weight)))
+        start = 0
+        for count in [sum(scored_in_rows)] if self.is_minibatch else scored_in_rows:
+            inside = slice(start, start + count)
+            weighted = states[inside] * weight[inside]
+            dense = -(self.probabilities[inside].T @ weighted)
+            found.add_group(dense.index_add_(0, target[inside], weighted))
+            start += count
+        return found
+
+
+@torch.no_grad()
+def score(probe: Probe, chunk: Reading, output: torch.Tensor, estimator: Estimator, seed: int) -> Scores:
+    """Draw the labels of some rows, or take those given, and prepare the gradients of their scores."""
+    device, head, is_direct = probe.device, probe.head, probe.route.is_direct
+    scored = chunk.is_scored
+    drawn = drawn_positions(scored, estimator) if chunk.labels is None else scored
+    drawn_at = positions_of(drawn, device)
+    states = output.flatten(0, 1)[drawn_at]
+    probabilities = torch.softmax(wide(head(states) if is_direct else states), dim=-1)
+    if chunk.labels is None:
+        draws = estimator.label_draws
+        numbers = torch.from_numpy(uniforms(chunk.names, chunk.ids.shape[1], draws, seed))
+        labels = torch.zeros(draws, chunk.ids.numel(), dtype=torch.long, device=device)
+        labels[:, drawn_at] = draw_labels(probabilities, there(numbers[drawn], device)).T
+        labels = labels.view(draws, *chunk.ids.shape)
+    else:
+        labels = there(chunk.labels, device)
+    target = targets(labels, estimator)
+    weights = score_weights(there(scored, device), target, estimator, padding_token_of(probe.model))
+    totals = weights.sum((1, 2))
+    weights = weights.to(output.dtype)
+    is_minibatch = estimator.square == "minibatch"
+    if is_minibatch:
+        weights = weights / totals.view(-1, 1, 1).clamp(min=1)
+    if not torch.equal(drawn, scored):
+        probabilities = probabilities[positions_of(scored[drawn], device)]
+    at = positions_of(scored, device)
+    return Scores(
+        probe=probe,
+        chunk=chunk,
+        output=output,
+        is_minibatch=is_minibatch,
+        counts=torch.ones_like(totals) if is_minibatch else totals,
+        at=at,
+        target=target.flatten(1)[:, at],
+        weight=weights.flatten(1)[:, at].unsqueeze(-1),
+        probabilities=probabilities,
+        expected=probabilities @ head.weight if is_direct else probabilities,
+    )
 
 
 def drawn_positions(scored: torch.Tensor, estimator: Estimator) -> torch.Tensor:

