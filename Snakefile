@@ -19,7 +19,7 @@ from workflow_scripts.plan.surroundings import (
     prefix_in_conda,
     set_hub_cache,
 )
-from workflow_scripts.plan.words import experiment_of, folder_names, folder_of, one_of, options
+from workflow_scripts.plan.shell_options import experiment_of, folder_names, folder_of, one_of, options
 from workflow_scripts.workflow_files import ROOT, workflow_file
 
 min_version("9.20")

@@ -243,7 +243,7 @@ import torch
 torch.set_num_threads(1)
 # Imports and what a first load of a model prepares happen once; no gradient is computed before a fork.
 from workflow_scripts import embed_batches
-from workflow_scripts.fisher import kept, variance
+from workflow_scripts.fisher import batch_cache, variance
 from workflow_scripts.models.loading import load_model
 import workflow_scripts.training.devices
 

@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from workflow_scripts.statistics.covariates import COVARIATES
     from workflow_scripts.statistics.differences import difference_table, metric_differences
     from workflow_scripts.statistics.experiments import experiments_from_json, panels, points, with_mixtures
-    from workflow_scripts.statistics.our_runs import (
+    from workflow_scripts.statistics.run_correlations import (
         Settings,
         analyse_panel,
         correlation_table,

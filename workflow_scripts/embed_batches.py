@@ -77,10 +77,10 @@ def embed_set(arguments: argparse.Namespace, device: str) -> None:
     import pyarrow as pa
     import torch
 
+    from workflow_scripts.fisher.batch_cache import embed_in_turn
     from workflow_scripts.fisher.embedding import measure
     from workflow_scripts.fisher.estimator import Estimator, Settings
     from workflow_scripts.fisher.hardware import automatic_microbatch, resolve_precision
-    from workflow_scripts.fisher.kept import embed_in_turn
     from workflow_scripts.fisher.layout import layout
     from workflow_scripts.fisher.reading import Batch
     from workflow_scripts.fisher.variance import variance_by_kind

@@ -9,11 +9,11 @@ import torch
 from transformers import PreTrainedModel
 
 from benchmarks.gpu.bench import EMBEDDING_SHAPES, END, Bench, one_line
+from workflow_scripts.fisher.batch_cache import embed_in_turn
 from workflow_scripts.fisher.capture import survey
 from workflow_scripts.fisher.embedding import measure
 from workflow_scripts.fisher.estimator import Estimator, Settings
 from workflow_scripts.fisher.hardware import automatic_microbatch
-from workflow_scripts.fisher.kept import embed_in_turn
 from workflow_scripts.fisher.reading import Batch
 from workflow_scripts.storage.content_store import ContentStore
 from workflow_scripts.tokens.mixture import random_rows

@@ -10,7 +10,8 @@ import torch
 from transformers import PreTrainedModel
 
 from tests.fisher.pretended_gpu import PretendedGpu
-from workflow_scripts.fisher import contributions, kept
+from workflow_scripts.fisher import batch_cache, contributions
+from workflow_scripts.fisher.batch_cache import embed_in_turn
 from workflow_scripts.fisher.capture import survey
 from workflow_scripts.fisher.embedding import measure
 from workflow_scripts.fisher.estimator import Estimator, Settings
@@ -22,7 +23,6 @@ from workflow_scripts.fisher.hardware import (
     halved_until_it_fits,
     resolve_precision,
 )
-from workflow_scripts.fisher.kept import embed_in_turn
 from workflow_scripts.fisher.reading import Batch
 from workflow_scripts.storage.content_store import ContentStore
 from workflow_scripts.tokens.mixture import random_rows
@@ -112,7 +112,7 @@ def test_batches_that_run_out_of_memory_are_embedded_all_the_same(
         return np.stack([batch.embedding for batch in done])
 
     undisturbed = embeddings("undisturbed", 4)
-    measure, tried = kept.measure, []
+    measure, tried = batch_cache.measure, []
 
     def forgetful(model, batch, settings, microbatch, route):
         tried.append(microbatch)
@@ -120,7 +120,7 @@ def test_batches_that_run_out_of_memory_are_embedded_all_the_same(
             raise torch.OutOfMemoryError("pretended")
         return measure(model, batch, settings, microbatch, route)
 
-    monkeypatch.setattr(kept, "measure", forgetful)
+    monkeypatch.setattr(batch_cache, "measure", forgetful)
     np.testing.assert_allclose(embeddings("disturbed", 4), undisturbed, rtol=1e-5)
     assert tried == [4, 2, 1, 1]  # the second batch does not try what failed before
     assert "going on with 1 rows in a pass" in caplog.text

@@ -5,8 +5,8 @@ import pytest
 
 from workflow_scripts.statistics.differences import metric_differences
 from workflow_scripts.statistics.experiments import Experiment, Panel
-from workflow_scripts.statistics.our_runs import holm, scopes
 from workflow_scripts.statistics.resampling import cluster_resamples
+from workflow_scripts.statistics.run_correlations import holm, scopes
 
 
 def panel(n_train: int, families: dict[str, str] | None = None) -> Panel:

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 from transformers import PreTrainedModel
 
+from workflow_scripts.fisher.batch_cache import embed_in_turn
 from workflow_scripts.fisher.distance import distance_matrix
 from workflow_scripts.fisher.estimator import Settings
-from workflow_scripts.fisher.kept import embed_in_turn
 from workflow_scripts.fisher.switches import Embedded, Layout, variants
 from workflow_scripts.storage.content_store import ContentStore
 from workflow_scripts.tokens.rows import Rows, joined

@@ -6,7 +6,7 @@ from typing import Any
 from workflow_scripts.statistics.association import NAN, associate
 from workflow_scripts.statistics.choice import SCORES, Costs, choices
 from workflow_scripts.statistics.experiments import Panel
-from workflow_scripts.statistics.our_runs import scopes
+from workflow_scripts.statistics.run_correlations import scopes
 
 STATISTICS = {"pearson_r": False, "spearman": True}
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from workflow_scripts.plan.corpus_graph import CorpusGraph
 from workflow_scripts.plan.questions import Question, candidates_of, of_kind, targets_of
+from workflow_scripts.plan.shell_options import options
 from workflow_scripts.plan.stages.files import RunFiles, SetName
 from workflow_scripts.plan.stages.tokens import Tokens
-from workflow_scripts.plan.words import options
 
 
 class Choosing:

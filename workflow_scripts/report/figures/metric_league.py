@@ -17,7 +17,7 @@ from workflow_scripts.report.headline import (
 )
 from workflow_scripts.report.look import ACCENT, QUIET
 from workflow_scripts.report.wording import count, excludes_zero, number, plain, plural, sentence
-from workflow_scripts.statistics.our_runs import OF_WHOLE
+from workflow_scripts.statistics.run_correlations import OF_WHOLE
 
 COLUMNS = [
     "metric",
