@@ -77,14 +77,6 @@ include: ROOT / "rules/choosing.smk"
 include: ROOT / "rules/report.smk"
 
 
-onstart:
-    if not workflow.deployment_settings.deployment_method:
-        try:
-            demand_extras(workflow.dag.needrun_jobs(), plan.config["alignment"]["encoder"])
-        except UserError as mistake:
-            raise WorkflowError(str(mistake))
-
-
 rule all:
     default_target: True
     input:

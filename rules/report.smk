@@ -98,6 +98,11 @@ if workflow.output_settings.dryrun and not plan.config["only_existing"]:
 
 
 onstart:
+    if not workflow.deployment_settings.deployment_method:  # jobs use the packages of this Python
+        try:
+            demand_extras(workflow.dag.needrun_jobs(), plan.config["alignment"]["encoder"])
+        except UserError as mistake:
+            raise WorkflowError(str(mistake))
     jobs = Counter(job.rule.name for job in workflow.dag.needrun_jobs())
     at_once = workflow.cores if workflow.local_exec else workflow.nodes
     if not plan.config["only_existing"]:  # what the text is made of may be gone
