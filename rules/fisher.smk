@@ -12,7 +12,7 @@ rule embeddings:
 
 
 rule embed_batches:
-    """Embed the batches of one set, or score its answers alone."""
+    """Embed the batches of one set, or score only its answers."""
     input:
         rows=lambda w: plan.tokens.of_set(w.set, plan.fisher.settings(w.estimator)["layout"]),
         tokenizer=rules.make_tokenizer.output.tokenizer,

@@ -19,7 +19,7 @@ rule published:
 
 
 rule one_sentence:
-    """Target: print whether GPT-2 before fine-tuning has its published perplexity on one sentence alone."""
+    """Target: print whether GPT-2 before fine-tuning has its published perplexity on one sentence."""
     input:
         "<results>/analysis/one_sentence.json",
     log:

@@ -49,7 +49,7 @@ rule describe_run:
 
 
 rule render_report:
-    """The page and its figures, drawn from tables alone."""
+    """The page and its figures, drawn only from tables."""
     input:
         tables=plan.report_tables.values(),
         missing="<results>/losses/missing.json",

@@ -319,7 +319,7 @@ def test_mistakes_about_answers_are_told_in_one_line(tmp_path, paired, embedding
         main([*given, *with_answers(paired, "one.train")])
     with pytest.raises(UserError, match=r"--answers names absent\.train, which no --set names"):
         main([*given, *with_answers(paired | {"absent.train": "x"}, "absent.train", "random.train")])
-    with pytest.raises(UserError, match="metric task2vec_published cannot compare answers alone"):
+    with pytest.raises(UserError, match="metric task2vec_published cannot compare only the answers"):
         main(
             [
                 *arguments(tmp_path, embeddings, metric="task2vec_published"),

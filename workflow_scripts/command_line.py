@@ -96,7 +96,7 @@ def named_numbers(option: str, values: Sequence[str]) -> dict[str, float]:
 def set_threads(count: int) -> None:
     """Fix the threads of every numerical library, so that sums are made in one order whatever --cores is.
 
-    Called before torch is imported where possible; torch is told directly when it is there already.
+    Called before torch is imported where possible; or set in torch directly when it is already imported.
     """
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[variable] = str(count)

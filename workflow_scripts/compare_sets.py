@@ -5,7 +5,7 @@ compares Fisher embeddings, the embeddings of those rows. Both are drawn with th
 --rows-per-batch and --seed, so that all metrics see the same rows. What is finished is kept in --store by
 content: one more set costs its own features and its own pairs.
 
-Sets that --answers names are compared once more by the answers of their pairs alone, prompts being read and not
+Sets that --answers names are compared once more by only the answers of their pairs, prompts being read and not
 compared; text that is no pair counts as a whole. PATH is that of --set, or the embeddings of the answers.
 
 The output has one row for every part (whole or answer) and ordered pair of sets, a set with itself included
@@ -106,7 +106,7 @@ def _check_answers(
     if not answers:
         return
     if not can_compare:
-        raise UserError(f"--answers: metric {metric} cannot compare answers alone; leave the option out")
+        raise UserError(f"--answers: metric {metric} cannot compare only the answers; leave the option out")
     unknown = sorted(set(answers) - set(paths))
     if unknown:
         raise UserError(f"--answers names {unknown[0]}, which no --set names")

@@ -1,7 +1,7 @@
 """Score every model of some manifests on the documents of one evaluation set.
 
 The losses of a model are kept in STORE by its weights, the documents and the settings, so that an added model or seed
-costs its own evaluation alone.
+costs only its own evaluation.
 """
 
 import argparse
@@ -27,7 +27,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--base", type=Path, help="folder of the untrained base: train_set none, 0 tokens, seed 0"
     )
     parser.add_argument(
-        "--budgets", type=int, nargs="*", help="score models of these budgets of tokens alone, and the base"
+        "--budgets", type=int, nargs="*", help="score only models of these budgets of tokens, and the base"
     )
     parser.add_argument("--tokenizer", required=True, type=Path, help="folder of the tokenizer")
     parser.add_argument("--settings", type=json.loads, default={}, help="documents and windows, as JSON")

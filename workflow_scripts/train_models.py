@@ -1,8 +1,8 @@
 """Train the models of one training set: every seed of a recipe, read at every budget of tokens.
 
 The models are written as safetensors to MODELS/seed-<s>/tokens-<n>/, and the manifest lists them. Checkpoints and
-finished seeds are kept in CHECKPOINTS, a folder of this job alone, until the whole job is done: a job that is started
-again continues where it was. On SIGTERM or SIGUSR1 it saves a checkpoint and ends with exit code 75.
+finished seeds are kept in CHECKPOINTS, a folder that only this job uses, until the whole job is done: a job that is
+started again continues where it was. On SIGTERM or SIGUSR1 it saves a checkpoint and ends with exit code 75.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """Train the probe on several corpora in equal shares of tokens; it is the base of fine-tuning, too.
 
 The settings are those of a training recipe without its model and tokens. Where the model is a pretrained one, its
-weights are copied instead. Checkpoints are kept in CHECKPOINTS, a folder of this job alone, until the probe is done;
-on SIGTERM or SIGUSR1 one is saved, and the program ends with exit code 75.
+weights are copied instead. Checkpoints are kept in CHECKPOINTS, a folder that only this job uses, until the probe is
+done; on SIGTERM or SIGUSR1 one is saved, and the program ends with exit code 75.
 """
 
 import argparse

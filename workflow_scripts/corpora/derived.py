@@ -38,7 +38,7 @@ def _unpaired(base: pd.DataFrame, seed: int) -> _Derived:
 
 
 def _prose_only(base: pd.DataFrame, seed: int) -> _Derived:
-    """The prompts alone."""
+    """Only the prompts."""
     for row in _pairs(base):
         yield row.doc_id, row.source_object, row.split, ":prompt", row.prompt.strip()
 

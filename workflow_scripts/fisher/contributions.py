@@ -153,7 +153,7 @@ def normalised_input(module: nn.Module, x: torch.Tensor) -> torch.Tensor:
 def recognised(module: nn.Module, x: torch.Tensor, output: torch.Tensor) -> str | None:
     """The formula that holds for a module which turned `x` into `output`: conv1d, linear, scale, lookup, or None.
 
-    Modules are told by what they compute and not by their names alone, because every architecture brings classes
+    Modules are recognised by what they compute and not only by their names, because every architecture brings classes
     of its own, and a subclass may do more than the class it comes from.
     """
     if isinstance(module, nn.Linear):

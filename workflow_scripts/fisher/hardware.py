@@ -47,7 +47,7 @@ def arithmetic_of_squares(device_type: str, is_half: bool) -> Iterator[None]:
     """Float32, also where the passes are in half precision; on a GPU its matrix products are TF32 then.
 
     TF32 holds what was a bfloat16 number exactly. In full float32 the squares would take a GPU longer than the passes.
-    It is set for the squares alone: passes have float32 products that must stay exact, such as rotary angles.
+    It is set only for the squares: passes have float32 products that must stay exact, such as rotary angles.
     """
     before = torch.get_float32_matmul_precision()
     if device_type == "cuda" and is_half:

@@ -12,7 +12,7 @@ _ALMOST_ONE = 1 - 2.0**-40
 
 
 def content_row_ids(input_ids: torch.Tensor, is_real: torch.Tensor) -> list[str]:
-    """A name for each row made from its real tokens; equal rows are told apart by how often they came before."""
+    """A name for each row made from its real tokens; equal rows are distinguished by how often they came before."""
     seen: Counter[str] = Counter()
     names = []
     for ids, real in zip(input_ids.cpu().numpy(), is_real.cpu().numpy(), strict=True):
@@ -23,7 +23,7 @@ def content_row_ids(input_ids: torch.Tensor, is_real: torch.Tensor) -> list[str]
 
 
 def uniforms(row_ids: Sequence[str], length: int, draws: int, seed: int) -> np.ndarray:
-    """(rows, length, draws) numbers in [0, 1), each a function of (seed, row id, position, draw) alone."""
+    """(rows, length, draws) numbers in [0, 1), each a function of only (seed, row id, position, draw)."""
     numbers = np.empty((len(row_ids), length, draws))
     for r, row_id in enumerate(row_ids):
         for d in range(draws):

@@ -129,7 +129,7 @@ def score_weights(
 ) -> torch.Tensor:
     """(draws, rows, length): 1 where a label is scored, else 0, for targets of that shape.
 
-    As released, padding is told by the value of the label and not by its place, so that a drawn label
+    As released, padding is recognised by the value of the label and not by its place, so that a drawn label
     that happens to be the padding token is left out.
     """
     weights = scored.expand_as(target)

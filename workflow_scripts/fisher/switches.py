@@ -81,7 +81,7 @@ def variants() -> list[Variant]:
 
 
 def with_released_dropout(probe: "PreTrainedModel") -> "PreTrainedModel":
-    """The probe with the dropout of GPT-2 as released, which is active where the estimator asks for it alone."""
+    """The probe with the dropout of GPT-2 as released, which is active only where the estimator asks for it."""
     from transformers import AutoModelForCausalLM
 
     config = copy.deepcopy(probe.config)

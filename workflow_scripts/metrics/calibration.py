@@ -1,4 +1,4 @@
-"""A scale that belongs to the target alone, so that the order of sources is kept.
+"""A scale that belongs only to the target, so that the order of sources is kept.
 
 0 is what uniform random tokens reach, the floor; 1 is what disjoint batches of the target reach with each
 other, the ceiling.

@@ -99,7 +99,7 @@ class MixtureReader:
         return np.concatenate([self._portion(sparse.csr_matrix(portion)) for portion in portions])
 
     def _portion(self, weights: sparse.csr_matrix) -> np.ndarray:
-        """A mixture holds few of the units, so that what it knows is summed over these alone."""
+        """A mixture holds few of the units, so that what it knows is summed over only these."""
         known = [
             [
                 (weights @ order.totals).toarray(),

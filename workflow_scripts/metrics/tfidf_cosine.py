@@ -15,7 +15,7 @@ class TfidfCosine(Metric):
     """cos(f_a * idf, f_b * idf), f the counts of lower-case words and signs in a batch.
 
     idf(w) = ln((1 + n) / (1 + df(w))) + 1, with df the rows that hold w among the n rows of the two
-    batches: taken from the pair alone, because weights from a whole collection would change with every
+    batches: taken only from the pair, because weights from a whole collection would change with every
     corpus that joins it. Reference: Salton and Buckley, "Term-weighting approaches in automatic text
     retrieval", Information Processing and Management 24 (1988); smoothing as in scikit-learn's
     TfidfTransformer.

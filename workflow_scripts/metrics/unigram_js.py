@@ -1,4 +1,4 @@
-"""Word frequencies alone: one minus the Jensen-Shannon divergence of the batches' token distributions."""
+"""Only word frequencies: one minus the Jensen-Shannon divergence of the batches' token distributions."""
 
 from collections.abc import Sequence
 

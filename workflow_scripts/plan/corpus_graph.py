@@ -111,7 +111,7 @@ class CorpusGraph:
         return shares
 
     def spec_json(self, name: str) -> str:
-        """What the source of a corpus is told; names and sides of other corpora are passed apart."""
+        """What the source of a corpus gets; names and sides of other corpora are passed apart."""
         spec = self.specs[name]
         return json.dumps(
             {

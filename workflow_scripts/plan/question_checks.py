@@ -79,4 +79,4 @@ def _check_pool(config: dict[str, Any], question: dict[str, Any], one_of: OneOf)
         one_of(name, config["corpora"], here)
         source = config["corpora"][name]["source"]
         if source != "files":
-            raise UserError(f"{here} = {name}: its source is {source}; rows are chosen from files alone")
+            raise UserError(f"{here} = {name}: its source is {source}; rows are chosen only from files")

@@ -19,7 +19,7 @@ def folder_names(path: str, count: int) -> str:
 
 
 def one_of(names: Iterable[str]) -> str:
-    """A wildcard constraint that admits these names alone (and nothing, where there are none)."""
+    """A wildcard constraint that admits only these names (and nothing, where there are none)."""
     return "|".join(names) or "(?!)"
 
 

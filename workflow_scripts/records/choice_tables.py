@@ -14,7 +14,7 @@ Analysis = Callable[[str], pd.DataFrame]
 CANDIDATES = {"all": "", "out_of_domain": ", out of domain", "with_controls": ", with controls"}
 UNIT_NAMES = dict(zip(UNITS, ("training set", "family", "evaluation set"), strict=True))
 LEAST_R2 = -1.0
-"""A lower R² is told as a bound: how far below zero it is says nothing."""
+"""A lower R² is shown as a bound: how far below zero it is says nothing."""
 
 
 def choices(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:

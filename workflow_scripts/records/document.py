@@ -168,7 +168,7 @@ def differences(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
     frame = of_panel(table("analysis/metric_differences"), options)
     frame = frame[frame["scope"] == options.get("scope", "double_centred")]
     ours = options["metric"].split(",")
-    # A pair is stored once; it is told from the side of the metric that is asked for.
+    # A pair is stored once; it is shown from the side of the metric that is asked for.
     turned = frame.rename(
         columns={"metric": "other", "other": "metric", "r_metric": "r_other", "r_other": "r_metric"}
     )

@@ -129,7 +129,7 @@ def restore(recorded: Path, run: Path) -> dict[str, Any]:
 
 
 def _joined_config(kept: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """The config of both parts; they may differ in the seeds of their recipes alone.
+    """The config of both parts; they may differ only in the seeds of their recipes.
 
     A key that is younger than what is recorded has its default there.
     """

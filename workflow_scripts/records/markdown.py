@@ -23,7 +23,7 @@ def of_number(value: float, digits: int = 2) -> str:
 
 
 def with_interval(row: Mapping[str, float], value: str, low: str, high: str, digits: int = 2) -> str:
-    """0.81 (0.70 to 0.92), or the number alone where it has no interval."""
+    """0.81 (0.70 to 0.92), or only the number where it has no interval."""
     if pd.isna(row[low]) or pd.isna(row[high]):
         return of_number(row[value], digits)
     return (

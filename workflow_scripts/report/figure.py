@@ -1,4 +1,4 @@
-"""What a figure is: data, panels drawn from it, legends, and what the reader is told about it."""
+"""What a figure is: data, panels drawn from it, legends, and what the reader needs to know about it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

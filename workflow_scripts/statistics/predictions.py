@@ -271,8 +271,9 @@ def _without_each(cells: Cells) -> tuple[list[Cells], list[Cells]]:
 def _intervals(errors: Errors, again: Sequence[Sequence[Errors]]) -> dict[str, float]:
     """Of R2 and of the mean error: everything is done again without each family and without each evaluation set.
 
-    The error is told on its logarithm. So is what R2 leaves, whose upper end is the higher of two: near zero
-    R2 is the square of something, and only on the scale of its root does the interval reach far enough up.
+    The interval of the error is computed on its logarithm, and that of R2 on the logarithm of 1 - R2. Its upper end is
+    the higher of two: near zero R2 is the square of something, and only the interval on the scale of its root reaches
+    far enough up.
     """
     left = [np.array([_log(1 - one.r2) for one in side]) for side in again]
     low, high = _ends(_log(1 - errors.r2), left)

@@ -1,7 +1,7 @@
 """A short run as a baseline: the losses at a lower budget choose the training set at a higher one.
 
 The lower budget is that of the same experiment which is nearest to a quarter of the higher one. Two baselines: the mean
-over seeds, which costs the runs of all of them, and the first seed alone. A short run and the long one of its seed
+over seeds, which costs the runs of all of them, and that of the first seed. A short run and the long one of its seed
 start from the same weights and read the same rows first, so what they share by chance counts for the short run: this is
 the choice of which run to go on with.
 """

@@ -207,7 +207,7 @@ def _name(variant: Flipped) -> str:
 def _about_batches(variant: Flipped) -> str:
     if variant.switch != SAME_BATCHES:
         return ""
-    return "every batch has the same rows: its interval covers label draws alone, and its changes have none"
+    return "every batch has the same rows: its interval covers only label draws, and its changes have none"
 
 
 def _about_sets(n_train: int) -> str:

@@ -1,4 +1,4 @@
-"""The parts of pairs that are told apart: whole rows, and answers only."""
+"""The parts of pairs that are compared apart: whole rows, and answers only."""
 
 import pandas as pd
 

@@ -48,7 +48,7 @@ class EvaluationSettings:
     parts: tuple[str, ...] = PARTS
     """`whole` documents, and the `answer` of pairs."""
     documents: str | None = None
-    """Null: whole documents in seeded order up to the cap. `first`: the first document alone, as the paper did."""
+    """Null: whole documents in seeded order up to the cap. `first`: only the first document, as the paper did."""
     layout: str = "documents"
     """`documents`: each by itself. `packed`: joined in their order and cut at `context`, as the paper did."""
     seed: int = 0

@@ -23,14 +23,14 @@ class Execution:
     device: str = "cpu"
     processes: int = 1
     threads: int = 1
-    checkpoint_steps: int = 0  # 0: by time alone
+    checkpoint_steps: int = 0  # 0: only by time
     checkpoint_seconds: float = 300.0
 
 
 def add_execution_options(parser: argparse.ArgumentParser) -> None:
     """What the programs that train have in common."""
     parser.add_argument(
-        "--checkpoints", required=True, type=Path, help="folder of this job alone, removed at its end"
+        "--checkpoints", required=True, type=Path, help="folder that only this job uses, removed at its end"
     )
     parser.add_argument("--checkpoint-seconds", type=float, default=300.0, help="seconds between checkpoints")
     parser.add_argument(
@@ -63,7 +63,7 @@ def join_slurm_tasks() -> None:
     if os.environ["SLURM_STEP_NUM_NODES"] != "1":
         listed = ["scontrol", "show", "hostnames", os.environ["SLURM_STEP_NODELIST"]]
         first_node = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split()[0]
-    # A task that sees its own GPU alone has to take the first.
+    # A task that sees only its own GPU has to take the first.
     own_gpu = len(os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")) == 1
     step = int(os.environ["SLURM_JOB_ID"]) * 31 + int(os.environ["SLURM_STEP_ID"])
     os.environ |= {

@@ -45,7 +45,7 @@ class Recipe:
     batch_rows: int = 16
     """Rows of one optimiser step, over all processes and accumulated micro-batches together."""
     gradient_accumulation: int = 1
-    """Micro-batches that one step is cut into, to save memory; changes the result by rounding alone."""
+    """Micro-batches that one step is cut into, to save memory; changes the result only by rounding."""
     learning_rate: float = 1e-3
     """Peak learning rate of AdamW."""
     schedule: str = "constant"
@@ -63,7 +63,7 @@ class Recipe:
     fewer_tokens: bool = False
     """Whether a set that is smaller than a budget gives all it has (as released) instead of being refused."""
     loss: str = "whole"
-    """Which tokens are learnt: `whole` documents, or the `answer` of pairs alone."""
+    """Which tokens are learnt: `whole` documents, or only the `answer` of pairs."""
     precision: str = "auto"
     """`float32`, `bfloat16` (mixed precision), or `auto`: bfloat16 on GPUs and float32 on CPUs."""
 
@@ -97,7 +97,7 @@ class Recipe:
         return self.epochs == 1 and self.schedule == "constant"
 
     def runs(self) -> list["Recipe"]:
-        """One recipe per training run: itself, or one for each budget where a run can be read at its end alone."""
+        """One recipe per training run: itself, or one for each budget where a run can be read only at its end."""
         if self.read_at_several_budgets:
             return [self]
         return [replace(self, tokens=(budget,)) for budget in self.tokens]

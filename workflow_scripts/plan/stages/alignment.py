@@ -1,4 +1,4 @@
-"""What each metric reads, and how it is told to read it."""
+"""What each metric reads, and how."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -31,7 +31,7 @@ class Analysis:
 
     @property
     def experiments_json(self) -> str:
-        """The experiments as programs are told them; trained ones with their seeds, families and controls."""
+        """The experiments as programs get them; trained ones with their seeds, families and controls."""
         return one_line([self._told(experiment) for experiment in self.config["experiments"]])
 
     def _told(self, experiment: dict[str, Any]) -> dict[str, Any]:
@@ -53,7 +53,7 @@ class Analysis:
 
     @property
     def tables(self) -> dict[str, str]:
-        """Tables of every run by name, and those of our own runs alone where something is trained."""
+        """Tables of every run by name, and only those of our own runs where something is trained."""
         of_runs = ("loss_collapse", "loss_collapse_curves", "predictions") if trained(self.config) else ()
         return {name: self._path(name) for name in (*TABLES, *of_runs)}
 

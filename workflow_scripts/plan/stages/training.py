@@ -118,7 +118,7 @@ class Training:
         return [self.probe.weights] if "base" in self.recipe(recipe)["model"] else []
 
     def recipe_json(self, name: str, train_set: str) -> str:
-        """A recipe as a training job is told it: with the layout settled, without the seeds."""
+        """A recipe as a training job gets it: with the layout settled, without the seeds."""
         told = {key: value for key, value in self.recipe(name).items() if key not in ("seeds", "evaluation")}
         return one_line({**told, "layout": self.layout(name, train_set)})
 

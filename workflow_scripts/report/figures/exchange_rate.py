@@ -115,7 +115,7 @@ def _by_level(name: str, experiment: str, rates: pd.DataFrame) -> Figure:
     others = rates[rates["train_set"] != rates["reference"]].sort_values(
         ["eval_set", "train_set", "level_tokens"]
     )
-    # Shapes say what is a bound, so training sets have colours alone.
+    # Shapes say what is a bound, so training sets have only colours.
     entries = category_entries(sorted(others["train_set"].unique()))
     sources = Legend("train_set", "Training set", tuple(replace(one, shape="circle") for one in entries))
     levels = list(dict.fromkeys(others.sort_values("level_tokens")["level"]))

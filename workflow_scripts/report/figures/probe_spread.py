@@ -97,7 +97,7 @@ def _summary(r: pd.DataFrame, regret: pd.DataFrame) -> str:
         listed.append(text + (f", regret {interval(lost.min(), lost.max(), 3)} nats" if len(lost) else ""))
     first = r["probe"].iloc[0] if len(r) else ""
     return (
-        f"Each measure that depends on the probe, with {plural(n, 'probe')} that differ in their seed alone: "
+        f"Each measure that depends on the probe, with {plural(n, 'probe')} that differ only in their seed: "
         f"{'; '.join(listed) or 'no correlation could be computed'}. "
         f"Everywhere else the page has the values by {first}."
     )
