@@ -21,6 +21,7 @@ from workflow_scripts.records.curve_tables import best_fisher, rows_curve
 from workflow_scripts.records.markdown import NOTHING, markdown, of_number, of_panel, with_interval
 from workflow_scripts.records.outside_tables import proxies, ranking, rivals
 from workflow_scripts.records.probe_tables import probes
+from workflow_scripts.records.verdict_tables import verdicts
 from workflow_scripts.report.ngram_sentences import ngram_sentences
 from workflow_scripts.statistics.ngram_gaps import ngram_gaps
 from workflow_scripts.statistics.views import PEARSON, VIEWS, fragile, views_of
@@ -339,7 +340,7 @@ TABLES: dict[str, Callable[[Analysis, Mapping[str, str]], pd.DataFrame]] = {
     for maker in (
         *(league, views, budgets, differences, exchange, switches, losses, variants),
         *(choices, equal_cost, predictions),
-        *(ranking, proxies, rivals, probes, rows_curve),
+        *(ranking, proxies, rivals, probes, rows_curve, verdicts),
     )
 }
 NOTES: dict[str, Callable[[Analysis, Mapping[str, str]], str]] = {"losses": _note_on_ngrams}
