@@ -13,7 +13,8 @@ def batch_indices(
     needed = rows_per_batch * (batches if disjoint else 1)
     if n_rows < needed:
         raise ValueError(
-            f"{batches} batches of {rows_per_batch} rows need {needed} rows, and the set has {n_rows}"
+            f"{batches} batches of {rows_per_batch} rows need {needed} rows, and the set has {n_rows}; give it more "
+            "text, compare fewer rows, or set fewer_rows in the config, which gives such a set smaller batches"
         )
     order = np.random.default_rng(seed).permutation(n_rows)
     starts = [i * rows_per_batch if disjoint else 0 for i in range(batches)]
