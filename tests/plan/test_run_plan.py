@@ -29,7 +29,7 @@ def test_sets_are_sides_of_corpora(config):
     assert {"scientific_docstrings.train", "scientific_docstrings.eval", "random_tokens.train"} <= set(
         plan.sets.names
     )
-    assert "arrow_headers.train" not in plan.sets.names
+    assert "licences.train" not in plan.sets.names
     assert plan.tokens.of_set("science_50.train", "documents").endswith(
         "tokens/science_50/train.documents.parquet"
     )

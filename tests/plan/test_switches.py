@@ -54,5 +54,5 @@ def test_both_sides_of_a_comparison_have_the_same_layout(config):
     documents = plan.analysis.switch_rows("documents")
     assert len(documents) == len(plan.analysis.switch_sets) == 6
     assert all(path.endswith(".documents.parquet") for path in documents)
-    assert documents[1].endswith("tokens/science_50/train.documents.parquet")
+    assert documents[1].endswith("tokens/library_docstrings/train.documents.parquet")
     assert plan.tokens.of_set("random_tokens.train", "documents").endswith("train.packed.parquet")
