@@ -47,6 +47,7 @@ def test_a_candidate_is_counted_and_its_examples_are_shown(tmp_path, target):
 def test_another_script_is_named(tmp_path, target):
     write_lines(tmp_path / "a.jsonl", ["Мы говорим по-русски и пишем (in Latin)"] * 3)
     found = survey(tmp_path, target)
+    assert found["other_scripts"] == {"Latin": pytest.approx(1 - found["main_script_share"])}
     assert found["main_script"] == "Cyrillic" and 0.6 < found["main_script_share"] < 0.9
     assert found["non_ascii_letters"] == pytest.approx(found["main_script_share"])
     assert found["target"]["main_script"] == "Latin"

@@ -16,8 +16,9 @@ def _survey(**changes):
         "overlap": {"1": 0.8, "2": 0.4, "3": 0.1},
         "main_script": "Latin",
         "main_script_share": 0.99,
+        "other_scripts": {},
         "damaged_rows": 0.0,
-        "target": {"rows": 200, "main_script": "Latin"},
+        "target": {"rows": 200, "main_script": "Latin", "main_script_share": 1.0, "other_scripts": {}},
         "nearest": [{"row_id": "a#1", "score": 1.0, "opening": "near"}],
         "farthest": [{"row_id": "a#2", "score": -1.0, "opening": "far <b>"}],
     }

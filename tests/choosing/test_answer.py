@@ -57,6 +57,18 @@ def test_another_script_damage_and_repetition_are_told(measured, survey):
     assert "900 text missing or empty" in said[-1]
 
 
+def test_mixed_scripts_are_named_with_their_shares(measured, survey):
+    mixed = survey(main_script="Latin", main_script_share=0.6, other_scripts={"Cyrillic": 0.3, "Greek": 0.1})
+    one = measured(surveys={"a": mixed, "b": survey(), "c": survey()})
+    assert [said.split(":")[0] for said in of_candidate(one, "a")] == [
+        "Its letters are mixed (60% Latin, 30% Cyrillic, 10% Greek)"
+    ]
+    assert of_candidate(one, "b") == []
+    target = {"rows": 200, "main_script": "Latin", "main_script_share": 0.7, "other_scripts": {"Thai": 0.3}}
+    again = measured(surveys={name: survey(target=target) for name in "abc"})
+    assert of_target(again)[0].startswith("Its letters are mixed (70% Latin, 30% Thai)")
+
+
 def test_little_text_is_told_of_the_target_and_of_a_candidate(measured):
     one = measured(batch_tokens=512, sizes={"a.train": {"tokens": 4000}, "goal.eval": {"documents": 1}})
     assert "512 tokens with 512 at a time instead of 4096" in of_target(one)[0]

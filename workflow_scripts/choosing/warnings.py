@@ -14,7 +14,11 @@ REPEATED = 0.1
 
 def of_target(measured: Measured) -> list[str]:
     """Warnings about the target's text and the measure."""
-    found = []
+    found = [
+        warning
+        for survey in list(measured.surveys.values())[:1]
+        for warning in _mixed_scripts(survey["target"])
+    ]
     rows = measured.of(measured.metrics[0])
     tokens = int(rows["tokens"].iloc[0])
     if tokens < BATCH_TOKENS:
@@ -36,7 +40,7 @@ def of_candidate(measured: Measured, name: str) -> list[str]:
     if twins:
         found.append(f"It has the same alignments as {' and '.join(twins)}, so probably the same text.")
     if survey:
-        found += _unlike_the_target(survey) + _damage(survey)
+        found += _unlike_the_target(survey) + _mixed_scripts(survey) + _damage(survey)
     sample = measured.sizes[f"{name}.train"]
     tokens = int(measured.of(measured.metrics[0])["tokens"].iloc[0])
     if sample["tokens"] < 8 * tokens:
@@ -71,6 +75,18 @@ def _unlike_the_target(survey: Mapping[str, Any]) -> list[str]:
     if survey["main_script_share"] < OTHER_SCRIPT:
         return []
     return [f"{survey['main_script_share']:.0%} of its letters are {own}, and those of the target {target}."]
+
+
+def _mixed_scripts(survey: Mapping[str, Any]) -> list[str]:
+    """Text in several languages as far as their letters show it; one measure of it says little about each."""
+    if not survey["other_scripts"]:
+        return []
+    shares = {survey["main_script"]: survey["main_script_share"], **survey["other_scripts"]}
+    parts = [f"{share:.0%} {script}" for script, share in shares.items()]
+    return [
+        f"Its letters are mixed ({', '.join(parts)}): split it by language and rank the parts, because one number "
+        "for all of it fits none."
+    ]
 
 
 def _damage(survey: Mapping[str, Any]) -> list[str]:

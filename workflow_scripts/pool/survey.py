@@ -29,6 +29,8 @@ EXAMPLE_WORDS = 20
 """Shorter rows are not shown as examples, because one rare word would decide their score."""
 
 MOST_PAIRS = 100
+SMALLEST_SHARE_OF_SCRIPT = 0.05
+"""Of all letters; what is less may be names and quotations."""
 _LONGEST_COUNTED = 1 << 20
 
 
@@ -116,15 +118,21 @@ class _Tally:
         for script, count in zip(SCRIPTS[1:], self.letters[1:].tolist(), strict=True):
             by_script[script] += count
         letters = by_script.total()
-        main, of_main = max(by_script.items(), key=lambda item: item[1])
+        shares = {script: count / letters for script, count in by_script.most_common() if count}
+        main, of_main = next(iter(shares.items()), (None, 0.0))
         return {
             "rows": self.rows,
             "bytes": self.bytes,
             "words": self.words,
             "median_words": int(np.searchsorted(np.cumsum(self._lengths), self.rows / 2)),
             "non_ascii_letters": 1 - int(self.letters[ASCII_LATIN]) / letters if letters else 0.0,
-            "main_script": main if letters else None,
-            "main_script_share": of_main / letters if letters else 0.0,
+            "main_script": main,
+            "main_script_share": of_main,
+            "other_scripts": {
+                script: share
+                for script, share in shares.items()
+                if script != main and share >= SMALLEST_SHARE_OF_SCRIPT
+            },
             "damaged_rows": self.damaged / max(self.rows, 1),
         }
 
