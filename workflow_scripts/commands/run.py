@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from workflow_scripts.commands.options import Shared
+from workflow_scripts.commands.progress import ProgressLine
 from workflow_scripts.errors import UserError
 from workflow_scripts.workflow_files import snakefile
 
@@ -59,13 +60,15 @@ def run_workflow(command: str, config: dict[str, Any], shared: Shared) -> None:
         *shared.for_snakemake,
     ]
     lines = []
-    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with (
+        ProgressLine(output / RUN / "logs") as progress,
+        subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process,
+    ):
         assert process.stdout is not None
         for line in process.stdout:
             lines.append(line)
-            _show(line)
+            progress.read(line)
         code = process.wait()
-    _end_line()
     (output / LOG).write_text("".join(lines), encoding="utf-8")
     if code:
         raise UserError(_mistake(lines) or f"the run failed; read {output / LOG} for the reason")
@@ -81,21 +84,6 @@ def take(output: Path, question: str, places: Mapping[str, Path]) -> None:
     """Copy the files of an answer to the user's output folder."""
     for name, place in places.items():
         shutil.copyfile(answers_of(output, question) / name, place)
-
-
-def _show(line: str) -> None:
-    """Print the forecast and the progress of the run; on a terminal, progress overwrites one line."""
-    forecast = re.match(r"  time +(.+)", line)
-    if forecast:
-        print(f"this takes {forecast[1].strip()}", file=sys.stderr, flush=True)
-    steps = re.match(r"(\d+) of (\d+) steps \((\d+%)\) done", line)
-    if steps and sys.stderr.isatty():
-        print(f"\r{steps[1]} of {steps[2]} steps ({steps[3]})", end="", file=sys.stderr, flush=True)
-
-
-def _end_line() -> None:
-    if sys.stderr.isatty():
-        print("\r\033[K", end="", file=sys.stderr)
 
 
 def _mistake(lines: Sequence[str]) -> str:
