@@ -176,12 +176,23 @@ def test_doubling_the_batches_stays_inside_the_interval(tmp_path, sets):
         ({"batches": 3}, "--batches is 3: at least 4"),
         ({"metric": "telepathy"}, "metric 'telepathy' does not exist; there are gzip_pairs, "),
         ({"metric": "intervals"}, "metric 'intervals' does not exist"),
-        ({"rows-per-batch": 11}, "4 batches of 11 rows need 44 rows, and the set has 40"),
+        ({"rows-per-batch": 11}, "4 batches of 11 rows need 44 rows, and the set has 40"),  # the floor, too
     ],
 )
 def test_mistakes_are_told_in_one_line(tmp_path, sets, options, said):
     with pytest.raises(UserError, match=said):
         main(arguments(tmp_path, sets, **options))
+
+
+def test_a_set_with_too_few_rows_costs_its_own_pairs_only(tmp_path, sets, caplog):
+    short = tmp_path / "short.parquet"
+    write_ids(zipf_ids(4, 0, n_rows=30), short)
+    main(arguments(tmp_path, sets))
+    before = (tmp_path / "alignment.parquet").read_bytes()
+    with caplog.at_level(logging.WARNING):
+        main([*arguments(tmp_path, sets), f"--set=short.train={short}"])
+    assert (tmp_path / "alignment.parquet").read_bytes() == before
+    assert "short.train is left out" in caplog.text and "the set has 30" in caplog.text
 
 
 def test_mistakes_in_names_and_files(tmp_path, sets):

@@ -14,10 +14,11 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from workflow_scripts import embed_batches
-from workflow_scripts.errors import UserError
+from workflow_scripts.errors import TooFewRows, UserError
 from workflow_scripts.fisher.embedding import embed
 from workflow_scripts.fisher.estimator import Estimator
 from workflow_scripts.fisher.layout import layout
+from workflow_scripts.metrics.inputs import embedding_batches
 from workflow_scripts.storage.tables import read_frame
 from workflow_scripts.tokens.batches import batch_indices
 from workflow_scripts.tokens.rows import Rows, read_rows, write_rows
@@ -195,7 +196,6 @@ def test_variance_by_kind(folder: Path, tmp_path: Path, caplog: pytest.LogCaptur
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"batches": 6}, "6 batches of 8 rows need 48 rows, and the set has 40"),
         ({"rows": "nowhere.parquet"}, "nowhere.parquet is missing"),
         ({"model": "/nowhere/at/all"}, "no model could be read from /nowhere/at/all"),
         ({"estimator": '{"name": "right"}'}, "name is 'right'; allowed are 'published', 'corrected'"),
@@ -324,10 +324,18 @@ def test_killed_at_any_moment_it_resumes_and_ends_the_same(folder: Path, tmp_pat
     assert len({report["finished"] for report in reports}) >= 3  # the kills met it at different stages
 
 
+def test_a_set_with_too_few_rows_has_an_empty_table_and_the_log_says_why(folder, tmp_path, caplog):
+    run(folder, tmp_path, tmp_path / "store", batches=6)
+    table = read_frame(tmp_path / "embeddings.parquet")
+    assert len(table) == 0 and list(table) == ["batch", "row_ids", "n_scored", "embedding"]
+    assert "6 batches of 8 rows need 48 rows, and the set has 40" in caplog.text
+    assert json.loads((tmp_path / "times.json").read_text())["seconds"] == 0
+    with pytest.raises(TooFewRows, match="its set has too few rows"):
+        embedding_batches(tmp_path / "embeddings.parquet", 6, 8)
+
+
 def test_a_set_with_fewer_rows_gives_smaller_batches_when_asked(folder, tmp_path):
     many = {"rows-per-batch": 512, "sampling": "same", "estimator": '{"name": "published"}'}
-    with pytest.raises(UserError, match="4 batches of 512 rows need 512 rows, and the set has 40"):
-        run(folder, tmp_path, tmp_path / "store", **many)
     embed_batches.main([*options(folder, tmp_path, tmp_path / "store", **many), "--fewer-rows"])
     table = read_frame(tmp_path / "embeddings.parquet")
     assert [len(row_ids) for row_ids in table["row_ids"]] == [40] * 4

@@ -5,6 +5,8 @@ compares Fisher embeddings, the embeddings of those rows. Both are drawn with th
 --rows-per-batch and --seed, so that all metrics see the same rows. What is finished is kept in --store by
 content: one more set costs its own features and its own pairs.
 
+A set with too few rows for its batches is left out: then this metric has no alignment of it, and the log says why.
+
 Sets that --answers names are compared once more by only the answers of their pairs, prompts being read and not
 compared; text that is no pair counts as a whole. PATH is that of --set, or the embeddings of the answers.
 
@@ -14,11 +16,19 @@ each set took.
 """
 
 import argparse
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from workflow_scripts.command_line import add_metric_options, named_paths, parser_for, run, set_threads
-from workflow_scripts.errors import UserError
+from workflow_scripts.errors import TooFewRows, UserError
+
+if TYPE_CHECKING:
+    from workflow_scripts.metrics.base import Batch
+    from workflow_scripts.metrics.opening import ReadBatches
+
+logger = logging.getLogger(__name__)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -70,7 +80,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if arguments.fewer_rows and not metric.estimator():
         rows = rows_that_all_have(paths.values(), arguments.batches, rows)
 
-    drawn = {WHOLE: {name: read(path, arguments.batches, rows) for name, path in paths.items()}}
+    drawn = {WHOLE: _drawn(read, paths, arguments.batches, rows, floor_set)}
+    sets = {name: path for name, path in sets.items() if name in drawn[WHOLE]}
     times = {WHOLE: named_paths("times", arguments.times)}
     if answers:
         drawn[ANSWER] = {
@@ -79,6 +90,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             if metric.estimator() and path == paths[name]
             else read(path, arguments.batches, rows, part=ANSWER)
             for name, path in answers.items()
+            if name in drawn[WHOLE]
         }
         times[ANSWER] = named_paths("answer-times", arguments.answer_times)
     check_same_length({f"{name} ({part})": one for part in drawn for name, one in drawn[part].items()})
@@ -98,6 +110,25 @@ def main(argv: Sequence[str] | None = None) -> None:
         costs.append(cost)
     write_table(joined(alignments, ALIGNMENT_KEYS), arguments.output)
     write_table(joined(costs, COST_KEYS), arguments.cost)
+
+
+def _drawn(
+    read: "ReadBatches", paths: Mapping[str, Path], batches: int, rows: int, floor_set: str
+) -> "dict[str, list[Batch]]":
+    """Batches of every set that has enough rows. There is no scale without the floor, and no pair with one set."""
+    found = {}
+    for name, path in paths.items():
+        try:
+            found[name] = read(path, batches, rows)
+        except TooFewRows as reason:
+            if name == floor_set or len(paths) <= 2:
+                raise
+            logger.warning("%s is left out: %s", name, reason)
+    if set(found) == {floor_set}:
+        raise UserError(
+            f"no set but the floor {floor_set} has {batches} batches of {rows} rows; make batches smaller"
+        )
+    return found
 
 
 def _check_answers(

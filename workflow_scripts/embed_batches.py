@@ -2,7 +2,8 @@
 
 The output has one row a batch: batch, row_ids, n_scored (positions), embedding. Each finished batch is kept in the
 store by its content (probe, rows, estimator, head epochs, seed), so that a killed job, more batches or another
-corpus with the same rows never compute it again. MODEL is a folder or a name on the Hub, with safetensors weights.
+corpus with the same rows never compute it again. A set with too few rows for its batches has an empty table. MODEL
+is a folder or a name on the Hub, with safetensors weights.
 
 ESTIMATOR is JSON: {"name": "corrected"} or {"name": "published"}, and any of label_shift, score_padding,
 square ("row" or "minibatch"), minibatch, tied_head, dropout, hide_ends, label_draws to override that field alone.
@@ -24,6 +25,7 @@ from workflow_scripts.errors import UserError
 if TYPE_CHECKING:
     import numpy as np
 
+    from workflow_scripts.fisher.batch_cache import EmbeddedBatch
     from workflow_scripts.tokens.rows import Rows
 
 logger = logging.getLogger(__name__)
@@ -74,7 +76,6 @@ def main(argv: Sequence[str] | None = None) -> None:
 def embed_set(arguments: argparse.Namespace, device: str) -> None:
     """Read the rows and the probe, embed the batches, write the table and the times."""
     import numpy as np
-    import pyarrow as pa
     import torch
 
     from workflow_scripts.fisher.batch_cache import embed_in_turn
@@ -86,7 +87,7 @@ def embed_set(arguments: argparse.Namespace, device: str) -> None:
     from workflow_scripts.fisher.variance import variance_by_kind
     from workflow_scripts.models.loading import check_fit, load_model
     from workflow_scripts.storage.content_store import ContentStore
-    from workflow_scripts.storage.tables import write_json, write_table
+    from workflow_scripts.storage.tables import write_table
     from workflow_scripts.tokens.batches import batch_indices
     from workflow_scripts.tokens.rows import read_rows
     from workflow_scripts.tokens.tokenizer import end_of_text_of
@@ -103,7 +104,9 @@ def embed_set(arguments: argparse.Namespace, device: str) -> None:
     try:
         batches = batch_indices(len(rows), n_batches, per_batch, arguments.seed, is_disjoint)
     except ValueError as error:
-        raise UserError(f"{arguments.rows}: {error}") from None
+        logger.warning("left out of measures by this estimator: %s: %s", arguments.rows, error)
+        _write([], arguments)
+        return
     if arguments.answers:
         _check_answers(rows, batches, arguments.rows)
     end_of_text = end_of_text_of(arguments.tokenizer)
@@ -127,6 +130,28 @@ def embed_set(arguments: argparse.Namespace, device: str) -> None:
         logger.info("%d rows in a pass", microbatch)
     store = ContentStore(arguments.store)
     done = list(embed_in_turn(model, rows, batches, settings, store, microbatch, arguments.answers))
+    _write(done, arguments)
+    variance = variance_by_kind(
+        layout(model),
+        np.stack([batch.embedding for batch in done]),
+        np.stack([batch.draw_variance for batch in done]),
+    )
+    for kind, coordinates, draws, left_by_rows in variance.itertuples(index=False):
+        logger.info(
+            "%s (%d coordinates): relative standard deviation %s by the label draws, %s by the rows",
+            kind,
+            coordinates,
+            _percent(draws),
+            _percent(left_by_rows),
+        )
+    if arguments.variance:
+        write_table(variance, arguments.variance)
+
+
+def _write(done: "Sequence[EmbeddedBatch]", arguments: argparse.Namespace) -> None:
+    import pyarrow as pa
+
+    from workflow_scripts.storage.tables import write_json, write_table
 
     write_table(
         pa.table(
@@ -143,21 +168,6 @@ def embed_set(arguments: argparse.Namespace, device: str) -> None:
         {"seconds": sum(batch.seconds for batch in done), "batches": [batch.seconds for batch in done]},
         arguments.times,
     )
-    variance = variance_by_kind(
-        layout(model),
-        np.stack([batch.embedding for batch in done]),
-        np.stack([batch.draw_variance for batch in done]),
-    )
-    for kind, coordinates, draws, left_by_rows in variance.itertuples(index=False):
-        logger.info(
-            "%s (%d coordinates): relative standard deviation %s by the label draws, %s by the rows",
-            kind,
-            coordinates,
-            _percent(draws),
-            _percent(left_by_rows),
-        )
-    if arguments.variance:
-        write_table(variance, arguments.variance)
 
 
 def _check_answers(rows: "Rows", batches: "Sequence[np.ndarray]", path: Path) -> None:

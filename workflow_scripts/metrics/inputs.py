@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from workflow_scripts.errors import UserError
+from workflow_scripts.errors import TooFewRows, UserError
 from workflow_scripts.metrics.base import Batch
 from workflow_scripts.storage.tables import open_table, read_table
 from workflow_scripts.tokens.batches import batch_indices
@@ -48,7 +48,7 @@ def compared_indices(
     try:
         return batch_indices(n_rows, batches, rows_per_batch, seed)
     except ValueError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise TooFewRows(f"{path}: {error}") from None
 
 
 def row_batches(
@@ -135,6 +135,8 @@ def embedding_batches(
     if not Path(path).is_file():
         raise UserError(f"no file of embeddings at {path}")
     table = read_table(path).sort_by("batch").slice(0, batches)
+    if not len(table):
+        raise TooFewRows(f"{path} is empty: its set has too few rows for the batches of this estimator")
     if len(table) < batches:
         raise UserError(f"{path} holds {len(table)} batches, and --batches asks for {batches}")
     embeddings = table.column("embedding").combine_chunks().flatten().to_numpy().reshape(batches, -1)

@@ -15,7 +15,7 @@ from workflow_scripts.report.draw import Section
 from workflow_scripts.report.figure import Figure, Panel, Tables
 from workflow_scripts.report.files import VEGA_LITE
 from workflow_scripts.report.look import CONFIG
-from workflow_scripts.report.provenance import missing_lines, provenance_view
+from workflow_scripts.report.provenance import missing_lines, provenance_view, unmeasured_lines
 from workflow_scripts.report.templates import HERE, environment
 
 # What page.js uses of the bundle.
@@ -39,7 +39,7 @@ def page(
         caveats=caveats(tables),
         sections=sections,
         recorded="token_worth" in tables,
-        missing=[*left_out, *missing_lines(missing)],
+        missing=[*left_out, *missing_lines(missing), *unmeasured_lines(tables.get("alignment"))],
         provenance=provenance_view(provenance),
         specifications=script_json(
             {figure.name: figure_script(figure) for section in sections for figure in section.figures}

@@ -4,7 +4,10 @@ from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import Any
 
+import pandas as pd
 import yaml
+
+from workflow_scripts.tokens.parts import of_whole
 
 # Keys of the provenance file; each may be absent.
 #   commit    of the code; python, packages: versions
@@ -64,6 +67,22 @@ def missing_lines(missing: Mapping[str, Any]) -> list[str]:
     return [
         *_lines(missing.get("missing") or [], "no loss"),
         *_lines(missing.get("not_finite") or [], "a loss that is no number (the training diverged)"),
+    ]
+
+
+def unmeasured_lines(alignment: pd.DataFrame | None) -> list[str]:
+    """One line for each measure that lacks sets which others have: these have too few rows for its batches."""
+    if alignment is None:
+        return []
+    whole = of_whole(alignment)
+    sets = whole.groupby("metric")["source"].agg(set)
+    everything = set(whole["source"])
+    return [
+        f"Measure {metric}: no alignment of {', '.join(sorted(everything - own))}, which "
+        f"{'has' if len(everything - own) == 1 else 'have'} too few rows for its batches "
+        "(smaller batches, or fewer_rows in the config, let it compare them)."
+        for metric, own in sets.items()
+        if everything - own
     ]
 
 
