@@ -34,8 +34,8 @@ class Scores:
     """(draws, scored): the labels."""
     weight: torch.Tensor
     """(draws, scored, 1)"""
-    probabilities: torch.Tensor
-    """(scored, vocabulary)"""
+    probabilities: torch.Tensor | None
+    """(scored, vocabulary), for the gradient of a tied head; otherwise None, because they are the largest numbers."""
     expected: torch.Tensor
     """(scored, width): p W, or p where the output is the logits."""
 
@@ -56,7 +56,7 @@ class Scores:
     @torch.no_grad()
     def head_gradient(self, draw: int) -> HeadGradient | None:
         """Gradient with respect to a tied head's weight, per group: (onehot - p)' h. None where it is not needed."""
-        if not (self.probe.is_tied and self.probe.route.is_direct):
+        if self.probabilities is None:
             return None
         scored_in_rows = self.chunk.is_scored.sum(1).tolist()
         states, weight, target = self.output.flatten(0, 1)[self.at], self.weight[draw], self.target[draw]
@@ -109,7 +109,7 @@ def score(probe: Probe, chunk: Reading, output: torch.Tensor, estimator: Estimat
         at=at,
         target=target.flatten(1)[:, at],
         weight=weights.flatten(1)[:, at].unsqueeze(-1),
-        probabilities=probabilities,
+        probabilities=probabilities if probe.is_tied and is_direct else None,
         expected=probabilities @ head.weight if is_direct else probabilities,
     )
 
