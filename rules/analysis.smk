@@ -6,7 +6,7 @@ out: analysis/*.parquet
 
 
 rule analysis:
-    """Target: every table that the page draws from."""
+    """Target: every table that the page uses."""
     input:
         list(plan.analysis.tables.values()),
         list(plan.analysis.switch_tables.values()),
@@ -64,7 +64,7 @@ rule correlate_losses:
 
 
 rule compare_probes:
-    """The same correlations and choices by every probe: how far a result depends on the probe."""
+    """The same correlations and choices with every probe: how much results depend on the probe."""
     input:
         alignment="<results>/alignment/alignment.parquet",
         others=[path for _, path in plan.alignment.by_other_probes],
@@ -245,7 +245,7 @@ rule measure_exchange_rate:
 
 
 rule collapse_losses:
-    """Our own runs under the law of effective tokens: one curve per target, and sets that it was not fitted to."""
+    """The run's own losses under the law of effective tokens: one curve per target, tested on left-out sets."""
     input:
         alignment="<results>/alignment/alignment.parquet",
         losses="<results>/losses/loss_summary.parquet",

@@ -1,4 +1,4 @@
-"""Losses that were measured elsewhere: tables checked, and the alignment of their mixtures from that of the parts.
+"""Losses that were measured elsewhere: checks their tables, and computes the alignment of their mixtures.
 
 in:  tables that the config names, embeddings/ or tokens/ of the parts and targets
 out: outside/<experiment>.losses.parquet, outside/<experiment>.shares.parquet, alignment/mixtures/<metric>.parquet,

@@ -90,7 +90,7 @@ def test_two_runs_on_one_folder_at_once_the_second_refuses(checkout):
         second = checkout.snakemake(*TARGETS)
         assert second.returncode != 0
         assert f"(process {run.pid} on " in second.stderr
-        assert "is at work on results/quick: wait until it ends" in second.stderr
+        assert "is using results/quick: wait until it ends" in second.stderr
         assert "Traceback" not in second.stderr
         planned = checkout.snakemake("--dry-run", *TARGETS)
         assert planned.returncode == 0, planned.stderr
