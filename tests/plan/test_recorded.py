@@ -117,7 +117,10 @@ def test_a_run_without_recorded_experiments_has_none_of_their_files(config):
             "experiments.large.proxies = chaep: unknown name; did you mean cheap?",
         ),
         ({"proxies": "large"}, "experiments.large.proxies = large"),
-        ({"parts": [*PARTS, "sympy_pairs"]}, "experiments.large.parts: they must be the same as those of cheap"),
+        (
+            {"parts": [*PARTS, "sympy_pairs"]},
+            "experiments.large.parts: they must be the same as those of cheap",
+        ),
         ({"eval_sets": TARGETS[:1]}, "experiments.large.eval_sets: they must be the same as those of cheap"),
         ({"parts": ["licences", "cpp_headers"]}, "experiments.large.parts = licences: held_out is 1"),
         ({"sharpen_from": ["cheap"]}, "experiments.large.parameters is missing"),

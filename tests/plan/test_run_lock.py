@@ -107,7 +107,7 @@ def test_jobs_that_outlive_their_run_are_waited_for(folder, owner):
 
 def test_the_jobs_of_a_dead_run_on_a_cluster_may_live(folder, owner):
     kill(owner(here=False))
-    with pytest.raises(UserError, match=r"may still be using .* `snakemake --unlock`"):
+    with pytest.raises(UserError, match=r"may still be at work .* `snakemake --unlock`"):
         take(folder)
     (folder / ".snakemake/locks/0.output.lock").unlink()  # as `snakemake --unlock` does
     assert take(folder) is None
@@ -131,7 +131,7 @@ def test_only_proof_counts(folder, change, state):
     assert state_of(run) == state
     write_plain_json(run, note)
     if state == "unknown":
-        with pytest.raises(UserError, match="may still be using"):
+        with pytest.raises(UserError, match="may still be at work"):
             take(folder)
         assert "0.output.lock" in locks(folder)
 
@@ -140,7 +140,7 @@ def test_a_note_that_a_power_cut_emptied_proves_nothing(folder):
     notes = folder / "results/x/store/runs"
     notes.mkdir(parents=True)
     (notes / "here-1-1.json").touch()
-    with pytest.raises(UserError, match="another run may still be using"):
+    with pytest.raises(UserError, match="another run may still be at work"):
         take(folder)
 
 

@@ -50,9 +50,7 @@ def _one_of(value: str, allowed: Iterable[str], key: str) -> None:
     if value not in allowed:
         near = difflib.get_close_matches(value, allowed, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
-        raise UserError(
-            f"{key} = {value}: unknown name; {hint}known are {', '.join(allowed)}"
-        )
+        raise UserError(f"{key} = {value}: unknown name; {hint}known are {', '.join(allowed)}")
 
 
 def _check_metrics(config: dict[str, Any]) -> None:
@@ -228,7 +226,9 @@ def _check_recorded(config: dict[str, Any]) -> None:
             _one_of(other, set(experiments) - {name}, f"{here}.{key}")
             for sets in ("parts", "eval_sets"):
                 if set(experiment[sets]) != set(experiments[other][sets]):
-                    raise UserError(f"{here}.{sets}: they must be the same as those of {other}, which {key} names")
+                    raise UserError(
+                        f"{here}.{sets}: they must be the same as those of {other}, which {key} names"
+                    )
         sized = [name, *experiment["sharpen_from"]] if experiment["sharpen_from"] else []
         for other in sized:
             if experiments[other]["parameters"] is None:
@@ -250,9 +250,7 @@ def _check_recorded(config: dict[str, Any]) -> None:
 
 def _check_grid(experiment: dict[str, Any], here: str) -> None:
     if experiment["target"] is None:
-        raise UserError(
-            f"{here}.target is missing: an intervention needs an evaluation corpus"
-        )
+        raise UserError(f"{here}.target is missing: an intervention needs an evaluation corpus")
     unknown = [name for name in experiment["train_sets"] if name not in (experiment["fractions"] or {})]
     if unknown:
         raise UserError(f"{here}.fractions: the share of the target in {unknown[0]} is missing")

@@ -71,7 +71,7 @@ def take_run(root: str | Path, snakemake_locks: Path, runs_jobs_here: bool) -> s
             )
         if locks and (state == "unknown" or not run["runs_jobs_here"]):
             raise UserError(
-                f"{who} may still be using {root}: check that host, and if nothing runs, call `snakemake --unlock`"
+                f"{who} may still be at work on {root}: check that host, and if nothing runs, call `snakemake --unlock`"
             )
         if state == "dead":
             dead.append(who)
