@@ -174,7 +174,7 @@ def test_doubling_the_batches_stays_inside_the_interval(tmp_path, sets):
     ("options", "said"),
     [
         ({"batches": 3}, "--batches is 3: at least 4"),
-        ({"metric": "telepathy"}, "metric 'telepathy' does not exist; there are gzip_pairs, "),
+        ({"metric": "telepathy"}, "metric 'telepathy' is unknown; known are gzip_pairs, "),
         ({"metric": "intervals"}, "metric 'intervals' does not exist"),
         ({"rows-per-batch": 11}, "4 batches of 11 rows need 44 rows, and the set has 40"),
     ],

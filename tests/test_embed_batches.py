@@ -120,7 +120,7 @@ def test_equal_runs_give_equal_bytes(folder: Path, tmp_path: Path) -> None:
 
 
 def kept_lines(caplog: pytest.LogCaptureFixture) -> int:
-    return sum("kept from before" in record.message for record in caplog.records)
+    return sum("found in the store" in record.message for record in caplog.records)
 
 
 def test_what_is_finished_is_not_computed_again(
@@ -292,7 +292,7 @@ for moment in moments:
         {
             "finished": len(before),
             "untouched": all(after.get(path) == state for path, state in before.items()),
-            "kept": Path(log).read_text().count("kept from before"),
+            "kept": Path(log).read_text().count("found in the store"),
             "equal": Path(output).read_bytes() == undisturbed,
         }
     )
@@ -364,7 +364,7 @@ def test_answers_are_scored_alone_and_kept_apart_from_whole_rows(
         np.testing.assert_allclose(table["embedding"][number], expected.numpy(), rtol=1e-6)
     caplog.set_level(logging.INFO)
     embed_batches.main([*given, "--answers"])
-    assert caplog.text.count("kept from before") == 4
+    assert caplog.text.count("found in the store") == 4
 
 
 def test_text_without_prompts_is_embedded_once_for_both_parts(
@@ -374,7 +374,7 @@ def test_text_without_prompts_is_embedded_once_for_both_parts(
     embed_batches.main(given)
     caplog.set_level(logging.INFO)
     embed_batches.main([*given, "--answers"])
-    assert caplog.text.count("kept from before") == 4
+    assert caplog.text.count("found in the store") == 4
 
 
 def test_a_batch_without_an_answer_is_reported(folder: Path, tmp_path: Path) -> None:
