@@ -137,7 +137,7 @@ def test_rows_of_a_part_are_no_target(mixed):
 
 
 def test_a_part_that_is_not_given_is_named(mixed):
-    with pytest.raises(UserError, match="mixes two, which is not among the parts .one"):
+    with pytest.raises(UserError, match="mixes two, which is not among the parts"):
         mixed("unigram_js", part={"one": "one.train"})
 
 

@@ -15,10 +15,11 @@ class TfidfCosine(Metric):
     """cos(f_a * idf, f_b * idf), where f counts the lower-case words and signs in a batch.
 
     idf(w) = ln((1 + n) / (1 + df(w))) + 1, where df(w) of the n rows of the two batches contain w. Only the pair
-    is used, because weights from a whole collection would change with every new corpus.
-    Reference: Salton and Buckley, "Term-weighting approaches in automatic text
-    retrieval", Information Processing and Management 24 (1988); smoothing as in scikit-learn's
-    TfidfTransformer.
+    is used, because weights from a whole collection would change with every new corpus. Smoothing as in
+    scikit-learn's TfidfTransformer.
+
+    Reference: Salton and Buckley, "Term-weighting approaches in automatic text retrieval", Information Processing and
+    Management 24 (1988).
     """
 
     name = "tfidf_cosine"
