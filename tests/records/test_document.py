@@ -111,7 +111,7 @@ def test_what_is_not_there_is_named(runs):
         written(block("standings experiment=one"), runs)
     with pytest.raises(UserError, match="no row is recorded for experiment=other"):
         written(block("league experiment=other"), runs)
-    with pytest.raises(UserError, match=r"exchange_rate\.parquet, which is not there"):
+    with pytest.raises(UserError, match=r"exchange_rate\.parquet, which is missing"):
         written(block("exchange experiment=one"), runs)
 
 

@@ -137,7 +137,7 @@ def _joined_config(kept: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str,
     for key in sorted({*kept, *new}):
         if key != "recipes" and kept.get(key) != new.get(key):
             raise UserError(
-                f"the key {key} of the config differs between the run and its record, so their tables are not parts of one run; "
+                f"the key {key} of the config differs between the run and the record, so they are not one run; "
                 "record it in a separate folder"
             )
     recipes = {}

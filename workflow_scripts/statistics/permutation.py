@@ -116,9 +116,9 @@ def two_sided_p(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Share of arrangements (last axis, the observed one first) at least as far from their mean as the observed one.
 
     The distance is from the mean: pooled over evaluation sets, the relabelled correlations do not centre on zero,
-    because differences between evaluation sets add to them. The mean is the same for every arrangement, so the test stays
-    exact. The observed arrangement counts, which is the +1 of a sampled test. An undefined arrangement counts against
-    us.
+    because differences between evaluation sets add to them. The mean is the same for every arrangement, so the test
+    stays exact. The observed arrangement counts, which is the +1 of a sampled test. An undefined arrangement counts
+    against us.
     """
     distance = np.abs(values - np.nanmean(values, axis=-1, keepdims=True))
     return (~(distance < distance[..., :1] - 1e-9)).mean(axis=-1)

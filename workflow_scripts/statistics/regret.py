@@ -75,7 +75,7 @@ def interval(found: Regrets, at_least: float, level: float = 0.95) -> tuple[floa
 
 
 def _held_out(shares: Grid, losses: NDArray[np.float64], whole: Grid) -> NDArray[np.float64]:
-    """Regret in each seed relative to the best set of the others, (seeds, E); with one seed, relative to its own best."""
+    """Regret in each seed relative to the best set of the others, (seeds, E); with one seed, to its own best."""
     if len(losses) < 2:
         return _regret(shares, whole)[None]
     found = []
