@@ -1,5 +1,5 @@
-"""The one error that a user reads."""
+"""The error type for mistakes of the user."""
 
 
 class UserError(Exception):
-    """A mistake in the config, the data or the machine's set-up: told in one line, without a traceback."""
+    """A mistake in the config, the data or the machine's set-up: reported in one line, without a traceback."""

@@ -286,7 +286,7 @@ def test_where_tau_was_chosen_on_the_losses_that_are_ranked_the_answer_says_so(
     one_experiment: Frames,
 ) -> None:
     first, second, *_ = answer(one_experiment)
-    assert "ranks the 70 mixtures of small" in first and "chosen on these very losses" in first
+    assert "ranks the 70 mixtures of small" in first and "tau, was chosen on these losses" in first
     # Learned from nearly all runs, in folds: no few proxies to tell of.
     assert "proxy runs" not in second
     sections, _ = draw_figures(one_experiment)

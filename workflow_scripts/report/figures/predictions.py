@@ -147,8 +147,8 @@ def _summary(rows: pd.DataFrame) -> str:
     alone, pairs = (measured[measured["beside"].eq("") == single] for single in (True, False))
     best = alone.loc[alone["error"].idxmin()]
     sentences = [
-        f"With one {NAMES[unit]} left out at a time, {plain(best['metric'])} predicts its losses best: {_stated(best)}, "
-        f"compared with {number(best['baseline_error'], 3)} for the mean of the others."
+        f"With one {NAMES[unit]} left out at a time, {plain(best['metric'])} predicts its losses best: "
+        f"{_stated(best)}, compared with {number(best['baseline_error'], 3)} for the mean of the others."
     ]
     if len(pairs):
         pair = pairs.loc[pairs["error"].idxmin()]

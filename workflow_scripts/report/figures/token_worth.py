@@ -138,6 +138,6 @@ def _summary(worth: pd.DataFrame, measure: Measure) -> str:
     both = text.merge(law, on=["corpus", "eval_set"], suffixes=("", "_law"))
     outside = int(((both["worth"] < both["low_law"]) | (both["worth"] > both["high_law"])).sum())
     return (
-        f"{summary} Fitted to the losses of all proxies, the law puts the median at {price(law['worth'].median())}; for "
-        f"{outside} of {len(both)} pairs the text's value lies outside the law's 95% interval."
+        f"{summary} Fitted to the losses of all proxies, the law puts the median at {price(law['worth'].median())}; "
+        f"for {outside} of {len(both)} pairs the text's value is outside the law's 95% interval."
     )
