@@ -383,5 +383,5 @@ def test_a_batch_without_an_answer_is_reported(folder: Path, tmp_path: Path) -> 
     write_rows(Rows(rows.row_ids, rows.doc_ids, rows.input_ids, rows.n_tokens, few), tmp_path / "few.parquet")
     given = options(folder, tmp_path, tmp_path / "store", rows=tmp_path / "few.parquet", batches=8)
     given[given.index("--rows-per-batch") + 1] = "4"
-    with pytest.raises(UserError, match=r"few\.parquet: batch \d of 4 rows holds no answer to score"):
+    with pytest.raises(UserError, match=r"few\.parquet: batch \d of 4 rows has no answer to score"):
         embed_batches.main([*given, "--answers"])

@@ -132,7 +132,7 @@ def test_a_mean_of_parts_is_their_mean(mixed, compared):
 
 
 def test_rows_of_a_part_are_no_target(mixed):
-    with pytest.raises(UserError, match="is a part and the target one"):
+    with pytest.raises(UserError, match="is both a part and the target one"):
         mixed("unigram_js", target={"one": "one.train"})
 
 
