@@ -149,13 +149,13 @@ def note_opened(opened: Path) -> None:
 def outcome(job: Job, damaged: Path, log: Path, prepare: Callable[[], None] | None = None) -> str:
     """Run a job that reads a damaged file, and classify the outcome."""
     code = run_job(job, log, prepare)
-    told = log.read_text(errors="replace")
+    output = log.read_text(errors="replace")
     if code == 0:
         if not is_as_before(job):
             return "silent"
-        return "remade" if "damaged" in told else "without effect"
-    last = told.strip().splitlines()[-1] if told.strip() else ""
-    if code == 1 and last.startswith("error: ") and "Traceback" not in told:
+        return "remade" if "damaged" in output else "without effect"
+    last = output.strip().splitlines()[-1] if output.strip() else ""
+    if code == 1 and last.startswith("error: ") and "Traceback" not in output:
         return "noticed" if damaged.name in last or damaged.parent.name in last else "unnamed"
     return "traceback"
 
@@ -295,8 +295,8 @@ def damages(
             found = outcome(job, Path(file), log, prepare)
         counts[kind, found] += 1
         if found in FAILURES:
-            told = log.read_text(errors="replace").strip().splitlines()
-            failures.append(f"{found}: {file} ({how}) read by {job.program}: {' / '.join(told[-2:])[-400:]}")
+            lines = log.read_text(errors="replace").strip().splitlines()
+            failures.append(f"{found}: {file} ({how}) read by {job.program}: {' / '.join(lines[-2:])[-400:]}")
     return counts, failures
 
 

@@ -204,10 +204,10 @@ def chosen_on_halves(variants: dict[str, Grid], others: dict[str, Grid], loss: G
     rows = []
     for split, (here, there) in enumerate(halves(loss.shape[1], seed=0)):
         best = min(variants, key=lambda name: r(variants[name][:, here], loss[:, here], "double_centred"))
-        told = {"the chosen variant": variants[best], "task2vec": variants[DEFAULT], **others}
+        measured = {"the chosen variant": variants[best], "task2vec": variants[DEFAULT], **others}
         rows += [
             {"split": split, "variant": best, "measure": name, **skill(grid[:, there], loss[:, there])}
-            for name, grid in told.items()
+            for name, grid in measured.items()
         ]
     return pd.DataFrame(rows)
 
@@ -235,11 +235,11 @@ def main() -> None:
                 name = f"{fisher} {where} {compare}"
                 variants[name] = alignments(run, embedded, coordinates, compare)
                 print(json.dumps({"variant": name, **skill(variants[name], run.loss)}), flush=True)
-    told = chosen_on_halves(variants, run.metrics, run.loss)
-    first = told[told["measure"] == "the chosen variant"]
+    chosen = chosen_on_halves(variants, run.metrics, run.loss)
+    first = chosen[chosen["measure"] == "the chosen variant"]
     print(json.dumps({"chosen": first["variant"].value_counts(normalize=True).round(3).to_dict()}))
     skills = list(skill(run.loss, run.loss))
-    halved = told.groupby("measure")[skills].agg(
+    halved = chosen.groupby("measure")[skills].agg(
         ["mean", lambda x: x.quantile(0.025), lambda x: x.quantile(0.975)]
     )
     rows = []

@@ -30,7 +30,7 @@ MINUTES = {
     "resume": 0.9,
     "lease": 0.3,
 }
-"""Minutes of each part if all take 7.8 minutes."""
+"""Minutes of each part if all parts together take 7.8."""
 
 
 def part_functions() -> dict[str, Callable[[Any], dict[str, Any]]]:
@@ -61,8 +61,8 @@ def table(parts: dict[str, Any]) -> list[str]:
         for length, of_rows in of_shape.items() if isinstance(of_shape, dict) else ():
             for precision, measured in of_rows.items() if isinstance(of_rows, dict) else ():
                 if isinstance(measured, dict):
-                    told = " ".join(f"{name} {ratio:.3g}" for name, ratio in measured["ratios"].items())
-                    lines.append(f"{shape} {length} {precision}: {told}")
+                    ratios = " ".join(f"{name} {ratio:.3g}" for name, ratio in measured["ratios"].items())
+                    lines.append(f"{shape} {length} {precision}: {ratios}")
     return lines
 
 
@@ -110,9 +110,9 @@ def main(argv: Sequence[str] | None = None) -> None:
                 "left_out": bench.notes,
             }
             write_json(results, arguments.output)  # after each part: a kill loses at most one
-            told = {key: value for key, value in found.items() if key in ("error", "passes")}
+            outcome = {key: value for key, value in found.items() if key in ("error", "passes")}
             print(
-                json.dumps({"part": part, "seconds": seconds, "left_out": len(bench.notes), **told}),
+                json.dumps({"part": part, "seconds": seconds, "left_out": len(bench.notes), **outcome}),
                 flush=True,
             )
     print("\n".join(table(results["parts"])))

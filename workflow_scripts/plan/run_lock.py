@@ -37,11 +37,11 @@ def take_run_before_execution(workflow: Any, root: str, snakemake_locks: Path) -
         is_main_process = workflow.exec_mode.name == "DEFAULT" and settings.lock
         if is_main_process and not how.dryrun_exec and not how.touch_exec:
             try:
-                told = take_run(root, snakemake_locks, how.local_exec)
+                message = take_run(root, snakemake_locks, how.local_exec)
             except UserError as refusal:
                 raise WorkflowError(str(refusal)) from None
-            if told:
-                print(told, flush=True)
+            if message:
+                print(message, flush=True)
         return execute(executor_plugin=executor_plugin, **others)
 
     workflow.execute = take_and_execute

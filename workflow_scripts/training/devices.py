@@ -92,7 +92,7 @@ def leased_devices(
 def _lease(count: int, devices: Sequence[str], folder: Path, held: ExitStack) -> list[str]:
     """Lock `count` devices, all or none, so two jobs never wait for each other's devices."""
     folder.mkdir(parents=True, exist_ok=True)
-    told = False
+    has_logged = False
     while True:
         with ExitStack() as tried:
             leased: list[str] = []
@@ -106,7 +106,7 @@ def _lease(count: int, devices: Sequence[str], folder: Path, held: ExitStack) ->
             if len(leased) == count:
                 held.enter_context(tried.pop_all())
                 return leased
-        if not told:
+        if not has_logged:
             logger.info("waiting for %d of %d GPUs", count, len(devices))
-            told = True
+            has_logged = True
         time.sleep(SECONDS_BETWEEN_LOOKS)

@@ -119,8 +119,10 @@ class Training:
 
     def recipe_json(self, name: str, train_set: str) -> str:
         """A recipe as it is passed to a training job: with the layout decided, without the seeds."""
-        told = {key: value for key, value in self.recipe(name).items() if key not in ("seeds", "evaluation")}
-        return one_line({**told, "layout": self.layout(name, train_set)})
+        settings = {
+            key: value for key, value in self.recipe(name).items() if key not in ("seeds", "evaluation")
+        }
+        return one_line({**settings, "layout": self.layout(name, train_set)})
 
     def evaluation_json(self, recipe: str) -> str:
         settings = self.recipe(recipe)

@@ -154,20 +154,20 @@ def _summary(data: pd.DataFrame, ends: pd.DataFrame) -> str:
     """The two ends, the largest change of alignment from either, the effect on the ranking, and limits."""
     sizes = ends.iloc[0]
     published, corrected = ends.loc["published"], ends.loc["corrected"]
-    alone = data[data["start"] != TOGETHER]
+    single = data[data["start"] != TOGETHER]
     sentences = [
         f"All corrections together change the mean alignment of {plural(sizes['n_train'], 'training set')} with "
         f"{plural(sizes['n_eval'], 'evaluation set')} from {number(published['alignment_mean'])} to "
         f"{number(corrected['alignment_mean'])}, by {_change(data[data['start'] == TOGETHER].iloc[0])}"
         f"{_about_r(published['r_within_eval'], corrected['r_within_eval'])}.",
         " ".join(
-            _largest(alone[alone["start"] == start], end)
+            _largest(single[single["start"] == start], end)
             for start, end in (
                 (FROM_PUBLISHED, "the released algorithm"),
                 (FROM_CORRECTED, "the corrected one"),
             )
         ),
-        _ranking(alone, ends, int(sizes["n_eval"])),
+        _ranking(single, ends, int(sizes["n_eval"])),
         f"Intervals are over {sizes['n_batches']} batches of each set; they do not extend to other sets"
         + (
             f", and with {sizes['n_train']} training sets neither r nor a ranking can be tested."
@@ -197,21 +197,21 @@ def _largest(rows: pd.DataFrame, end: str) -> str:
     )
 
 
-def _ranking(alone: pd.DataFrame, ends: pd.DataFrame, n_eval: int) -> str:
-    kept = {start: int((rows["kendall_tau"] > 1 - 1e-9).sum()) for start, rows in alone.groupby("start")}
-    count = {start: len(rows) for start, rows in alone.groupby("start")}
+def _ranking(single: pd.DataFrame, ends: pd.DataFrame, n_eval: int) -> str:
+    kept = {start: int((rows["kendall_tau"] > 1 - 1e-9).sum()) for start, rows in single.groupby("start")}
+    count = {start: len(rows) for start, rows in single.groupby("start")}
     return (
         f"The ranking of training sets does not change on {_every(n_eval)} in {kept[FROM_PUBLISHED]} of "
         f"{count[FROM_PUBLISHED]} flips of the released algorithm, and in {kept[FROM_CORRECTED]} of "
-        f"{count[FROM_CORRECTED]} of the corrected one. {_surely_moved(alone)} Between two halves of the batches, "
+        f"{count[FROM_CORRECTED]} of the corrected one. {_surely_moved(single)} Between two halves of the batches, "
         f"tau is {number(ends.loc['published', 'tau_of_halves'])} for the ranking of the released algorithm, and "
         f"{number(ends.loc['corrected', 'tau_of_halves'])} for that of the corrected one."
     )
 
 
-def _surely_moved(alone: pd.DataFrame) -> str:
+def _surely_moved(single: pd.DataFrame) -> str:
     """Flips whose interval of tau excludes 1."""
-    moved = alone[alone["kendall_tau_high"] < 1 - 1e-9]
+    moved = single[single["kendall_tau_high"] < 1 - 1e-9]
     if moved.empty:
         return "No flip changes it by more than the batches vary: every interval of tau includes 1."
     listed = ", ".join(f"'{row['defect']}' ({row['start']})" for _, row in moved.iterrows())
