@@ -2,13 +2,13 @@
 
     python -m benchmarks.pretraining --config configs/gpu.yaml --corpora-folder FOLDER --work FOLDER --output FOLDER
 
-Makes the corpora, the tokenizer and the rows of the config's first experiment with the programs of the workflow,
+Makes the corpora, the tokenizer and the rows of the config's first experiment with the programs of the workflow. It
 trains each (training set, seed), scores it on every evaluation set, and estimates a Kneser-Ney 5-gram model from the
-tokens that seed read. OUTPUT gets losses.csv (train_set, eval_set, loss, model, tokens, seed), loss in nats per token,
-and mixtures.csv (train_set, corpus, share).
+tokens that the seed read. OUTPUT gets losses.csv (train_set, eval_set, loss, model, tokens, seed), loss in nats per
+token, and mixtures.csv (train_set, corpus, share).
 
-A run does not start if, judging by earlier runs, it would not finish within the minutes. The same command with the same
-work folder continues with the missing runs; OUTPUT has the finished ones.
+A run does not start if, judging by earlier runs, it would not finish within the minutes. The same command with the
+same work folder continues with the missing runs; OUTPUT has the finished ones.
 """
 
 import argparse

@@ -110,7 +110,7 @@ rule compare_probes:
 
 
 rule weigh_rows:
-    """How well each metric predicts loss and chooses data at every number of rows, and what it costs."""
+    """How well each metric predicts loss and chooses data at every number of rows, and its cost."""
     input:
         alignment=plan.alignment.curves(),
         cost=plan.alignment.curves(".cost"),
@@ -144,7 +144,7 @@ rule weigh_rows:
 
 
 rule choose_data:
-    """Each metric's choice of training data against the best one, and what it costs."""
+    """Each metric's choice of training data compared with the best one, and its cost."""
     input:
         alignment="<results>/alignment/alignment.parquet",
         mixtures=plan.outside.alignments,

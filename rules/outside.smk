@@ -2,7 +2,7 @@
 
 in:  tables that the config names, embeddings/ or tokens/ of the parts and targets
 out: outside/<experiment>.losses.parquet, outside/<experiment>.shares.parquet, alignment/mixtures/<metric>.parquet,
-     analysis/effective_tokens.parquet and five tables beside it
+     analysis/effective_tokens.parquet and five tables in the same folder
 """
 
 

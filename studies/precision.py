@@ -3,9 +3,9 @@
     PLUMBLINE_SHARED=<folder> python -m studies.precision --work <folder> [--device cuda] [--precision tf32]
 
 Embeds both halves of some corpora with the probe of `studies.self_closeness` (made in the work folder if it is
-missing), in float32 and in the other precision, from the same rows and with the same random numbers for label draws.
-Prints one JSON line for all coordinates and one for those of the body: the largest and the mean absolute change of the
-alignment of a half with a held-out half, and `passes`: all changes are below .001. TF32 needs a GPU.
+missing), in float32 and in the other precision. Rows and random numbers of label draws are the same. Prints one JSON
+line for all coordinates and one for those of the body: the largest and the mean absolute change of the alignment of a
+half with a held-out half, and `passes`: all changes are below .001. TF32 needs a GPU.
 """
 
 import json

@@ -17,8 +17,8 @@ is not repeated. Prints JSON lines:
 - `cost`: seconds of each metric for all sets, including embeddings.
 
 `task2vec_published` reads one document per row and 4 batches with a head fit, as in config.yaml; all others read packed
-rows. Exits with code 1 if task2vec_body loses one of the corpora that it must win, if task2vec or task2vec_body
-reverses, or if the length of documents matters to one of these, at any length and in either order.
+rows. Exits with code 1 if task2vec_body loses one of the corpora that it must win, or if task2vec or task2vec_body
+reverses. It also does so if the length of documents matters to one of these, at any length and in either order.
 """
 
 import gzip

@@ -24,11 +24,11 @@ logger = logging.getLogger(__name__)
 
 def build_parser() -> argparse.ArgumentParser:
     parser = parser_for(__doc__)
-    parser.add_argument("--expected", required=True, type=Path, help="what was published (JSON)")
+    parser.add_argument("--expected", required=True, type=Path, help="the published perplexity (JSON)")
     parser.add_argument("--model", help="folder or Hub name of a model to use instead of the published one")
     parser.add_argument("--revision", help="revision of that model on the Hub")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--output", required=True, type=Path, help="what was found (JSON)")
+    parser.add_argument("--output", required=True, type=Path, help="the result (JSON)")
     return parser
 
 

@@ -1,7 +1,7 @@
 """Choose training data by each metric, and measure the regret and cost of the choice.
 
-For every experiment, budget and evaluation set, the training set of highest alignment is compared with the one of
-lowest loss (top1, regret in nats and as a fraction of the range, Kendall's tau). Rows without an eval_set have the
+For every experiment, budget and evaluation set, it compares the training set of highest alignment with the one of
+lowest loss: top1, regret in nats and as a fraction of the range, Kendall's tau. Rows without an eval_set have the
 means with intervals. The table also has the seconds of the metric on the sets that it compares, and those of training
 one model on every candidate. `random_choice` is the mean of a blind draw. `short_run` and `short_run_one_seed` choose
 by the losses at the lower budget nearest to a quarter (`run_tokens`), if the experiment has one: by their mean over

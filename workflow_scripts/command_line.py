@@ -16,7 +16,7 @@ _TRIM_THRESHOLD = -1
 _MMAP_THRESHOLD = -3
 _KEPT_BYTES = 2**30
 
-_AGAIN = "and give the same command again: what is finished is kept"
+_AGAIN = "and run the same command again: finished work is kept"
 # Errors of the machine, and what its owner can do about them; any other OSError is a defect of the program.
 _REMEDIES = {
     errno.ENOSPC: f"free space on the disk, {_AGAIN}",
@@ -45,7 +45,7 @@ def add_metric_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_metric_name_options(parser: argparse.ArgumentParser) -> None:
-    """Options that name a metric and what it needs."""
+    """Options that name a metric and its inputs."""
     parser.add_argument("--metric", required=True, help="name of a module of workflow_scripts.metrics")
     parser.add_argument("--tokenizer", help="folder; for metrics of texts and of vocabulary")
     parser.add_argument("--model", type=Path, help="folder of the probe, for metrics that use it")

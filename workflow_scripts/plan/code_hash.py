@@ -88,7 +88,7 @@ def _path(module: str) -> Path | None:
 
 @functools.cache
 def _read(module: str) -> tuple[str, frozenset[str], frozenset[str]]:
-    """Hash of a module's syntax tree, what it imports from the package, and from which other packages."""
+    """Hash of a module's syntax tree, its imports from the package, and the other packages that it imports."""
     path = _path(module)
     if path is None:
         raise ModuleNotFoundError(f"no module {module} in {_ROOT}")

@@ -89,8 +89,9 @@ def exchange_rates(experiment: Experiment, losses: pd.DataFrame) -> list[dict[st
 def own_training_set(experiment: Experiment, eval_set: str) -> str | None:
     """An evaluation set's own training set.
 
-    In a grid it is the pure target. Otherwise it is the set of the same name, or, among the sets in-domain for it, the
-    one that is in-domain for the fewest evaluation sets (a mixture is in-domain for those of all its parts).
+    In a grid it is the pure target. Otherwise it is the set of the same name, if there is one. Else, among the sets
+    in-domain for it, it is the one in-domain for the fewest evaluation sets (a mixture is in-domain for those of all
+    its parts).
     """
     if experiment.fractions:
         pure = [name for name, fraction in experiment.fractions.items() if fraction == 1]

@@ -70,7 +70,7 @@ class Analysis:
 
     @property
     def switch_tables(self) -> dict[str, str]:
-        """The table of switches by name, unless the config leaves it out or what it is made from is missing."""
+        """The table of switches by name, unless the config leaves it out or its inputs are missing."""
         measured = [self._path("switch_alignments")] if self.switch_sets else []
         return {"switches": self._path("switches")} if self.files.present(measured) else {}
 
