@@ -33,7 +33,7 @@ except UserError as mistake:
 
 take_run_before_execution(workflow, plan.root, Path(".snakemake/locks").absolute())
 
-# Jobs read the Snakefile again where they run, so what is set here is set for their programs.
+# Each job reads the Snakefile again where it runs, so these settings also apply to its programs.
 set_hub_cache(plan.config["directories"]["hub_cache"])
 let_jobs_find_programs()
 if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:

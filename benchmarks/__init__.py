@@ -1,1 +1,1 @@
-"""What claims of speed, memory and coverage are measured with."""
+"""Measures the claims about speed, memory and coverage."""

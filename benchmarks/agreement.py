@@ -1,7 +1,7 @@
-"""Two tables of alignments whose rankings of training sets are compared: does the interval of tau hold the true one?
+"""Coverage of the interval of tau between the rankings of training sets by two tables of alignments.
 
 Means of training sets have a spread; the second table's differ from the first's by `moved` times as much. Batches of
-either side add deviations of their own, four fifths of them shared by both tables, with a standard deviation of .01.
+either side add their own deviations, four fifths of which both tables share, with a standard deviation of .01.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Studies in which a metric chooses training data: how often intervals of mean regret and of mean tau hold the truth.
+"""Studies in which a metric chooses training data: coverage of the intervals of mean regret and of mean tau.
 
 Loss and alignment on an evaluation set are each an effect of the training set (30% of the variance) and a rest;
 they correlate at minus `skill`. The truth is the mean regret over 2,000 more evaluation sets, and Kendall's tau over
@@ -28,7 +28,7 @@ TAU = "tau_jackknife"
 def study(
     rng: np.random.Generator, size: tuple[int, int], skill: float, noise: float
 ) -> tuple[Grid, NDArray[np.float64], float, float]:
-    """Alignment, losses with seeds in front, the true mean regret and the true mean tau."""
+    """Alignment, losses with seeds as the first axis, the true mean regret and the true mean tau."""
     n_train, n_eval = size
 
     def grid() -> Grid:
@@ -64,7 +64,7 @@ def mean_row(alignment: Grid, losses: NDArray[np.float64]) -> tuple[dict[str, An
 
 
 def mean_tau(alignment: Grid, loss: Grid) -> float:
-    """Over evaluation sets."""
+    """Mean tau over evaluation sets."""
     pairs = zip(alignment.T, loss.T, strict=True)
     return float(np.mean([kendalltau(one, -other).statistic for one, other in pairs]))
 
@@ -86,7 +86,7 @@ def lines(studies: int, seed: int) -> Iterator[dict[str, Any]]:
             for method, (low, high) in ends.items():
                 found[method].append((low <= truth <= high, high))
             low, high = row["kendall_tau_low"], row["kendall_tau_high"]
-            # Where every ranking is the same there is no spread to make an interval of: none is given, none counted.
+            # If all rankings are the same, there is no spread, so there is no interval to count.
             found[TAU].append((low <= tau <= high if np.isfinite(low) else np.nan, high))
             zeros.append((seen == 0).mean())
         for method, results in found.items():

@@ -3,8 +3,8 @@
     python -m benchmarks.cluster [--config configs/quick.yaml] [--target report] [--cores 2]
 
 One JSON line: `ratio` is the time through Slurm by the time of plain `snakemake --cores`; `overhead_seconds` is the
-difference, and `overhead_per_slurm_job` what it comes to per job given to Slurm. Slurm hands out as many CPUs as the
-plain run has, so that the difference is the price of submitting, starting Snakemake in each job, and polling. The
+difference, and `overhead_per_slurm_job` the same per job given to Slurm. Slurm has as many CPUs as the plain run, so
+the difference is the cost of submitting, starting Snakemake in each job, and polling. The
 profile is profiles/slurm with the intervals of the tests. The results of both runs go to a temporary folder.
 """
 
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def timed(
     given: argparse.Namespace, where: list[str], results: Path, environment: Mapping[str, str]
 ) -> tuple[float, str]:
-    """Seconds of a run of Snakemake, and what it said."""
+    """Seconds of a run of Snakemake, and its output."""
     command = [sys.executable, "-m", "snakemake", *where, "--nolock"]
     command += [
         "--configfile",

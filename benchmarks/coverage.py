@@ -1,13 +1,13 @@
-"""How often do intervals for a mean over batch pairs hold the truth, and how wide are they?
+"""How often do intervals for a mean over batch pairs contain the truth, and how wide are they?
 
 Run as `python -m benchmarks.coverage`. One JSON line for every case, number of batches and method:
 `coverage` and `width` of 95% intervals over simulated tables. The entry of source batch i and target batch
-j is mean + source effect i + target effect j + pair effect ij; of a set with itself, batches have one
-effect and the pair effect is the same both ways. Methods:
+j is mean + source effect i + target effect j + pair effect ij. For a set with itself, batches have one
+effect, and the pair effect is symmetric. Methods:
 
-- `two_way`: ours (workflow_scripts.metrics.intervals), t with batches as what was drawn;
-- `percentile_bootstrap`: batches of both sides drawn again, the 2.5 and 97.5% points of the means;
-- `independent_pairs`: the released one, t with every pair as if it were a draw of its own.
+- `two_way`: ours (workflow_scripts.metrics.intervals), t with batches as the random draws;
+- `percentile_bootstrap`: batches of both sides resampled, the 2.5 and 97.5% points of the means;
+- `independent_pairs`: the released one, t with every pair as a separate draw.
 
 Exits with code 1 if ours covers less than 92% anywhere.
 """
@@ -57,7 +57,7 @@ def within_table(rng: np.random.Generator, draw: Draw, effects: Sequence[float],
 def percentile_bootstrap(
     rng: np.random.Generator, table: np.ndarray, of_one_set: bool, resamples: int
 ) -> Estimate:
-    """Batches drawn again with replacement; of one set the same draw on both sides, off its diagonal."""
+    """Batches resampled with replacement; for one set, the same draw on both sides without the diagonal."""
     n = len(table)
     rows = rng.integers(n, size=(resamples, n))
     columns = rows if of_one_set else rng.integers(n, size=(resamples, n))

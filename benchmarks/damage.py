@@ -1,13 +1,13 @@
-"""Damage random files of a finished quick run, run a job again that reads each, and count what came of it.
+"""Damage random files of a finished quick run, rerun a job that reads each, and count the outcomes.
 
-Run as `python -m benchmarks.damage --checkout . --count 500` after `make quick`; the run itself stays as it is: a copy
-is damaged. Counted are damages that were
+Run as `python -m benchmarks.damage --checkout . --count 500` after `make quick`. It damages a copy of the run. It
+counts damages that were
   noticed          in one sentence with the name of the file, without an output
   remade           (a piece of the store): the job says so, and its outputs are those of the run
   without effect   on any output
   unnamed          an error without the name of the file
   silent           another output than before, and no error
-  traceback        whatever it says
+  traceback        any traceback
 The last three are failures: the exit code is 1 if there are any, and each is printed.
 """
 
@@ -44,7 +44,7 @@ OUTCOMES = ("noticed", "remade", "without effect", "unnamed", "silent", "traceba
 FAILURES = frozenset(OUTCOMES[3:])
 # Seconds, which differ from run to run, and the tables and pages that quote them.
 TIMED = re.compile(r"(^|/)times/|cost|index\.html$|figures/|\.log$")
-# They train for longer than all other jobs take together, and read the same kinds of file.
+# They take longer than all other jobs together, and read the same kinds of file.
 SLOW = frozenset({"train_probe", "train_models"})
 
 
@@ -57,7 +57,7 @@ class Job:
     outputs: tuple[str, ...]
 
     def redirected(self) -> list[str]:
-        """The options with outputs in a folder beside the run."""
+        """The options, with outputs in a folder next to the run."""
         return [
             f"{REDONE}/{word}"
             if any(word == file or file.startswith(f"{word}/") for file in self.outputs)
@@ -66,7 +66,7 @@ class Job:
         ]
 
     def reads(self, file: str) -> bool:
-        """Whether a file, or a folder around it, is among the options; of models the manifest beside them is."""
+        """Whether a file, or a folder around it, is among the options; for models, the options name their manifest."""
         named = [word.partition("=")[2] or word for word in self.words if word not in self.outputs]
         if self.program == "evaluate_models":
             named += [name.replace("/manifest.json", "/models") for name in named]
@@ -88,14 +88,14 @@ def jobs_of(plan: str) -> list[Job]:
     return found
 
 
-# Jobs are forks of a process that has imported the libraries and computed nothing: a fork of one that has started
-# threads of OpenMP ends at once.
+# Jobs are forks of a process that has imported the libraries and computed nothing: a fork of a process with OpenMP
+# threads ends at once.
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["torch", "transformers"])
 
 
 def run_job(job: Job, log: Path, prepare: Callable[[], None] | None = None) -> int:
-    """Run a job in a fork, prepared by a call; its exit code, and 70 where it left a traceback."""
+    """Run a job in a fork, after calling `prepare`; returns its exit code, or 70 if it left a traceback."""
     shutil.rmtree(REDONE, ignore_errors=True)
     child = FORKS.Process(target=_run_redirected, args=(job, log, prepare))
     child.start()
@@ -127,7 +127,7 @@ def _run_redirected(job: Job, log: Path, prepare: Callable[[], None] | None) -> 
 
 
 def without_checks() -> None:
-    """Preparation of a job that reads whatever it finds."""
+    """Preparation of a job: switches off all checks of files."""
     for owner in (tables, folders):
         for name in ("check_stamp", "check_place", "check_folder"):
             if hasattr(owner, name):
@@ -135,7 +135,7 @@ def without_checks() -> None:
 
 
 def note_opened(opened: Path) -> None:
-    """Preparation of a job that lists the pieces of the store that it reads."""
+    """Preparation of a job: lists the pieces of the store that it reads."""
     original = ContentStore.get
 
     def noted(store: ContentStore, key: str) -> Any:
@@ -147,21 +147,21 @@ def note_opened(opened: Path) -> None:
 
 
 def outcome(job: Job, damaged: Path, log: Path, prepare: Callable[[], None] | None = None) -> str:
-    """Run a job that reads a damaged file, and say what came of it."""
+    """Run a job that reads a damaged file, and classify the outcome."""
     code = run_job(job, log, prepare)
-    told = log.read_text(errors="replace")
+    output = log.read_text(errors="replace")
     if code == 0:
         if not is_as_before(job):
             return "silent"
-        return "remade" if "damaged" in told else "without effect"
-    last = told.strip().splitlines()[-1] if told.strip() else ""
-    if code == 1 and last.startswith("error: ") and "Traceback" not in told:
+        return "remade" if "damaged" in output else "without effect"
+    last = output.strip().splitlines()[-1] if output.strip() else ""
+    if code == 1 and last.startswith("error: ") and "Traceback" not in output:
         return "noticed" if damaged.name in last or damaged.parent.name in last else "unnamed"
     return "traceback"
 
 
 def is_as_before(job: Job) -> bool:
-    """Whether the outputs of a job, but for seconds, are those of the run."""
+    """Whether the outputs of a job equal those of the run, except for seconds."""
     for output in job.outputs:
         files = (
             [path for path in Path(output).rglob("*") if path.is_file()]
@@ -178,7 +178,7 @@ def is_as_before(job: Job) -> bool:
 
 @contextlib.contextmanager
 def damaged_by(kind: str, file: Path, foreign: Path | None, chance: random.Random) -> Iterator[None]:
-    """Damage a file, and put it back afterwards."""
+    """Damage a file, and restore it afterwards."""
     content = file.read_bytes()
     place = chance.randrange(len(content))
     if kind == "flipped bit":
@@ -204,7 +204,7 @@ def damaged_by(kind: str, file: Path, foreign: Path | None, chance: random.Rando
 
 
 def reading_jobs(jobs: list[Job], run_folder: Path, log: Path) -> dict[str, list[Job]]:
-    """Every file of the run that jobs read, with those jobs; pieces of the store by watching who opens them."""
+    """Every file of the run that jobs read, with those jobs; readers of the store are found by observation."""
     files = [path for path in sorted(run_folder.rglob("*")) if path.is_file() and path.stat().st_size]
     found: dict[str, list[Job]] = {}
     for path in files:
@@ -227,14 +227,14 @@ def reading_jobs(jobs: list[Job], run_folder: Path, log: Path) -> dict[str, list
 
 
 def kind_of(file: str) -> str:
-    """What the counts are listed by."""
+    """The kind of a file, by which outcomes are counted."""
     path = Path(file)
     stage = path.parts[2] if path.parts[2] != "store" else f"store/{path.parts[3]}"
     return f"{stage}, {path.suffix.removeprefix('.') or 'piece'}"
 
 
 def foreign_to(file: str, files: Sequence[str], chance: random.Random) -> Path | None:
-    """Another file of the same kind, if the run has one with another content."""
+    """Another file of the same kind with other content, if the run has one."""
     name, content = Path(file), Path(file).read_bytes()
     others = [other for other in files if other != file and kind_of(other) == kind_of(file)]
     if name.parent.joinpath("checksums.json").exists():
@@ -244,7 +244,7 @@ def foreign_to(file: str, files: Sequence[str], chance: random.Random) -> Path |
 
 
 def planned_jobs(checkout: Path) -> list[Job]:
-    """Every job of the quick run, as a dry run prints them."""
+    """Every job of the quick run, from the output of a dry run."""
     command = [sys.executable, "-m", "snakemake", "report", "--dry-run", "--forceall", "--printshellcmds"]
     done = subprocess.run(
         [*command, "--cores", "1", "--configfile", "configs/quick.yaml"],
@@ -295,8 +295,8 @@ def damages(
             found = outcome(job, Path(file), log, prepare)
         counts[kind, found] += 1
         if found in FAILURES:
-            told = log.read_text(errors="replace").strip().splitlines()
-            failures.append(f"{found}: {file} ({how}) read by {job.program}: {' / '.join(told[-2:])[-400:]}")
+            lines = log.read_text(errors="replace").strip().splitlines()
+            failures.append(f"{found}: {file} ({how}) read by {job.program}: {' / '.join(lines[-2:])[-400:]}")
     return counts, failures
 
 
@@ -323,7 +323,7 @@ def main() -> None:
     parser.add_argument("--checkout", type=Path, default=Path(), help="where `make quick` was run")
     parser.add_argument("--count", type=int, default=500, help="damages")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--with-slow", action="store_true", help="training jobs, too")
+    parser.add_argument("--with-slow", action="store_true", help="include training jobs")
     given = parser.parse_args()
     start = time.monotonic()
     with readers_of_copy(given.checkout.resolve(), given.with_slow) as readers:

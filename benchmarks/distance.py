@@ -2,9 +2,9 @@
 
     python -m benchmarks.distance [--embeddings N] [--coordinates N] [--threads 2]
 
-One JSON line: all pairs of 600 embeddings against the double loop of SciPy cosines as released: `speedup` (seconds of
-the loop over seconds of `distance_matrix`), the largest difference of the pairs that both computed, and the growth
-of resident memory. The loop is timed on a sample of the pairs and scaled.
+One JSON line: all pairs of 600 embeddings, compared with the released double loop of SciPy cosines: `speedup` (seconds
+of the loop over seconds of `distance_matrix`), the largest difference of pairs that both computed, and the growth of
+resident memory. The loop is timed on a sample of the pairs and scaled.
 """
 
 import json
@@ -27,7 +27,7 @@ def build_parser() -> "argparse.ArgumentParser":
     parser = parser_for(__doc__)
     parser.add_argument("--embeddings", type=int, default=600)
     parser.add_argument("--coordinates", type=int, default=134_993)
-    parser.add_argument("--pairs", type=int, default=600, help="pairs that the loop is timed on")
+    parser.add_argument("--pairs", type=int, default=600, help="pairs on which the loop is timed")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     return parser
@@ -42,14 +42,14 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def made_up(generator: "np.random.Generator", n: int, size: int) -> "np.ndarray":
-    """Log-normal numbers over many orders of magnitude, as Fisher embeddings are."""
+    """Log-normal numbers over many orders of magnitude, like Fisher embeddings."""
     import numpy as np
 
     return np.exp(2 * generator.standard_normal((n, size), dtype=np.float32) - 14)
 
 
 def peak_memory() -> int:
-    """The most bytes that the process has held."""
+    """Peak memory of the process, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 

@@ -1,4 +1,4 @@
-"""Time and peak memory of the Fisher embedding against one plain forward and backward pass of the same tokens.
+"""Time and peak memory of the Fisher embedding, relative to one plain forward and backward pass of the same tokens.
 
     python -m benchmarks.fisher [--case gpt2_small|small_probe] [--repeats 5] [--threads 2] [--draws 1]
 

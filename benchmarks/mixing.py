@@ -1,16 +1,16 @@
-"""Does the choice of shares by effective tokens hold on RegMix's runs? `python -m benchmarks.mixing`, from a checkout.
+"""Are shares chosen by effective tokens good on RegMix's runs? `python -m benchmarks.mixing`, from a checkout.
 
-It reads docs/results/regmix and published/regmix, and no text. Measure: n-gram cross-entropy with the root kernel, and
-tau as recorded, chosen on 512 models of 1M parameters. Studied are 256 models of 60M and 64 of 1B. One JSON line each:
+It reads docs/results/regmix and published/regmix, but no text. Measure: n-gram cross-entropy with the root kernel and
+the recorded tau, chosen on 512 models of 1M parameters. It studies 256 models of 60M and 64 of 1B. One JSON line each:
 
-`--part choices`: the mixture with the most effective tokens among those that were trained, against other rules, for
-all 13 targets, each target, and random subsets of 2 to 5 (`benchmarks/mixture_choices.py` says how), and once more
-among the mixtures without the targets' own parts. `effective_tokens_unnamed` is what the command computes: it is not
-told which part is a target's own, and has the constants that are shipped (`choosing/worth.py`).
-`--part free`: the shares that the optimiser proposes for all 13 targets, how far they are from any mixture that was
-trained, and what a law and a regression that are fitted to all runs predict for them. This is extrapolation.
-`--part intervals`: how often the 95% interval of the predicted gain of the chosen mixture over another one holds the
-real difference of losses.
+`--part choices`: the trained mixture with the most effective tokens, compared with other rules, for all 13 targets,
+each target, and random subsets of 2 to 5 (see `benchmarks/mixture_choices.py`), and again among mixtures without the
+targets' own parts. `effective_tokens_unnamed` is what the command computes: it does not know which part is a
+target's own, and uses the shipped constants (`choosing/worth.py`).
+`--part free`: the shares that the optimiser proposes for all 13 targets, their distance from any trained mixture, and
+the predictions of a law and a regression fitted to all runs. This is extrapolation.
+`--part intervals`: how often the 95% interval of the predicted gain of the chosen mixture over another one contains
+the real difference of losses.
 `--part slopes`: the slope of the law by model size.
 """
 
@@ -43,7 +43,7 @@ OURS, OWN = "effective_tokens", "own_share"
 REGRESSIONS = {"linear": linear_fit, "boosting": boosting_fit}
 PROXY_COUNTS, PROXY_DRAWS = (16, 64, 512), 20
 SUBSETS, SUBSET_SIZES = 1_000, (2, 5)
-# Standard error of a log worth below which the losses tell more of it than the prior does.
+# Below this standard error of a log worth, the losses determine it more than the prior does.
 WELL_KNOWN = 0.5
 SEED = 0
 
@@ -87,7 +87,7 @@ def blind_to_targets(regmix: RegMix, runs: Runs) -> dict[str, Array]:
 
 
 def distance(shares: Array, other: Array) -> Array:
-    """Total variation: the share that would have to move."""
+    """Total variation: the share that differs."""
     return np.abs(shares - other).sum(axis=-1) / 2
 
 
@@ -95,7 +95,7 @@ def choice_lines(regmix: RegMix, resamples: int, threads: int) -> Iterator[dict[
     for name, scores in rules(regmix, threads).items():
         runs = regmix.runs[name]
         for sets in target_sets(runs.own_shares, SUBSETS, SUBSET_SIZES, SEED):
-            # Own shares that are all zero leave nothing to choose by.
+            # If all own shares are zero, this rule cannot choose.
             able = {
                 rule: one
                 for rule, one in scores.items()
@@ -136,8 +136,8 @@ def free_lines(regmix: RegMix) -> Iterator[dict[str, Any]]:
 def interval_lines(regmix: RegMix, draws: int) -> Iterator[dict[str, Any]]:
     """Coverage of the interval of the gain over the most uniform mixture and the one nearest to the Pile.
 
-    The constants are those that the command uses; the spread of what they leave open is left out for comparison, and
-    that of the slope.
+    Uses the constants of the command; for comparison, also without the uncertainty of the constants, and without that
+    of the slope.
     """
     shipped, spread_of_slope = constants_of(METRIC), spread_of_slopes(regmix)
     for constants, slope_sd in (
@@ -173,7 +173,7 @@ def interval_lines(regmix: RegMix, draws: int) -> Iterator[dict[str, Any]]:
 
 
 def slope_lines(regmix: RegMix) -> Iterator[dict[str, Any]]:
-    """Slopes of the law at each size: what turns effective tokens into nats."""
+    """Slopes of the law at each size, which convert effective tokens into nats."""
     for name, runs in regmix.runs.items():
         slopes = np.array([law.slope for law in fitted_laws(regmix, runs, Prior())])
         yield {
@@ -204,7 +204,7 @@ def fitted_laws(regmix: RegMix, runs: Runs, prior: Prior) -> list[Law]:
 
 
 def _median_slope(regmix: RegMix, runs: Runs) -> float:
-    """Of the targets' laws, fitted to all runs."""
+    """Median slope of the targets' laws, fitted to all runs."""
     return float(np.median([law.slope for law in fitted_laws(regmix, runs, Prior())]))
 
 
@@ -218,8 +218,8 @@ def _typical_distance(runs: Runs) -> float:
 def main() -> None:
     parser = parser_for(__doc__)
     parser.add_argument("--part", choices=("choices", "free", "intervals", "slopes"), help="one of them")
-    parser.add_argument("--resamples", type=int, default=1_000, help="of mixtures and targets")
-    parser.add_argument("--draws", type=int, default=1_000, help="of worths, for intervals of gains")
+    parser.add_argument("--resamples", type=int, default=1_000, help="resamples of mixtures and targets")
+    parser.add_argument("--draws", type=int, default=1_000, help="draws of worths, for intervals of gains")
     parser.add_argument("--threads", type=int, default=2, help="processes that fit regressions")
     arguments = parser.parse_args()
     set_threads(1)

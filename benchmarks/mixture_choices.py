@@ -1,12 +1,12 @@
 """How well rules choose among given mixtures, for many sets of targets: regret, rank, and paired intervals.
 
-A rule gives every mixture a score for every target; for a set of targets it chooses the mixture of the highest mean
-score. Regret: the mean loss of the chosen mixture over these targets above the least. Rank: 1 is the best mixture.
+A rule gives every mixture a score for every target. For a set of targets it chooses the mixture with the highest mean
+score. Regret: the chosen mixture's mean loss over these targets minus the lowest. Rank: 1 is the best mixture.
 
-Resamples draw the mixtures again and give the targets random weights (the Bayesian bootstrap, Rubin 1981), the same
-ones for every rule: a rule then chooses among the mixtures drawn, and a set of targets counts by the product of the
-weights of its targets. The variance over draws of the proxies that a regression learns from is added. Intervals are
-normal, 1.96 standard deviations each side.
+Resamples draw mixtures with replacement and give the targets random weights (the Bayesian bootstrap, Rubin 1981), the
+same for every rule. A rule then chooses among the drawn mixtures, and the weight of a set of targets is the product of
+its targets' weights. The variance over draws of a regression's proxies is added. Intervals are normal, 1.96 standard
+deviations on each side.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,17 +18,17 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Z = 1.96
-# What has no rule: a mixture taken blindly.
+# The choice without a rule: a mixture drawn blindly.
 ANY = "any_mixture"
 ALL, ONE, SUBSETS = "all_targets", "one_target", "subsets"
 WITHOUT_OWN = "_without_own"
-# Mixtures without the targets' own parts among which a choice says something.
+# Fewest mixtures without the targets' own parts for a meaningful choice.
 FEWEST = 8
 
 
 @dataclass(frozen=True)
 class TargetSets:
-    """Sets of targets with equal weights inside, and the mixtures that may be chosen for each."""
+    """Sets of equally weighted targets, and the mixtures that may be chosen for each."""
 
     name: str
     members: NDArray[np.bool_]  # sets x targets
@@ -43,7 +43,7 @@ class TargetSets:
 def target_sets(own_shares: Array, subsets: int, sizes: tuple[int, int], seed: int) -> list[TargetSets]:
     """All targets as one set; each one; random subsets of some sizes (ends included).
 
-    The last two once more with the mixtures that hold nothing of the targets' own parts, where enough are left.
+    The last two again, with only the mixtures without the targets' own parts, if there are enough.
     """
     rng = np.random.default_rng(seed)
     n_mixtures, n_targets = own_shares.shape
@@ -73,7 +73,7 @@ class Outcome:
 
     @property
     def draw_variance(self) -> Array:
-        """Of the mean over draws."""
+        """Variance of the mean over draws."""
         draws = len(self.by_draw)
         return self.by_draw.var(axis=0, ddof=1) / draws if draws > 1 else np.zeros(2)
 
@@ -92,7 +92,7 @@ def outcomes(
     for _ in range(resamples):
         mixtures = rng.multinomial(n, np.full(n, 1 / n)).astype(float)[:, None] * sets.allowed
         targets = rng.dirichlet(np.ones(n_targets)) * n_targets
-        # The set of all targets is one choice, whatever its targets count.
+        # The set of all targets is one choice, whatever the weights of its targets.
         counted = np.where(sets.members, targets, 1).prod(axis=1) if len(sets.members) > 1 else np.ones(1)
         judged.append(_judge(orders, loss, mixtures, counted * mixtures.any(axis=0)))
     return {
@@ -104,7 +104,7 @@ def outcomes(
 def _judge(
     orders: Mapping[str, NDArray[np.intp]], loss: Array, mixtures: Array, counted: Array
 ) -> dict[str, Array]:
-    """Mean regret and rank of each rule's draws, (draws, 2), with mixtures (x sets) and sets that count so often."""
+    """Mean regret and rank of each rule's draws, (draws, 2), with weights of mixtures (x sets) and of sets."""
     there = mixtures > 0
     by_loss = np.argsort(loss, axis=0, kind="stable")
     in_order = np.take_along_axis(mixtures, by_loss, axis=0)
@@ -126,7 +126,7 @@ def _judge(
 
 
 def lines(found: Mapping[str, Outcome], ours: str, sets: TargetSets) -> Iterator[dict[str, Any]]:
-    """A line per rule: regret and rank, and how much more both are than ours."""
+    """A line per rule: regret and rank, and their differences from ours."""
     for name, outcome in found.items():
         regret, rank = outcome.mean
         line: dict[str, Any] = {"sets": sets.name, "n_sets": len(sets.members), "rule": name}

@@ -1,9 +1,9 @@
-"""Studies in which alignment predicts losses that were left out: how often the intervals hold what is true on average.
+"""Studies in which alignment predicts left-out losses: coverage of the intervals.
 
 Loss and alignment are each an effect of the family (42% of the variance within evaluation sets), of the training set
-(18%), and the same shares of what differs between evaluation sets; they correlate at `r` in all of them. The truth of
-R2 and of the mean error is that over many studies of the same design: what to expect of such a study. The true slope is
-r, since alignment and loss vary alike; the effect is that in units of the study's own standard deviation.
+(18%), and the same shares of the differences between evaluation sets. They correlate at `r` in all of them. The true R2
+and the true mean error are those over many studies of the same design. The true slope is r, because alignment and loss
+have equal variance; the effect is the slope in units of the study's standard deviation.
 """
 
 from collections import defaultdict
@@ -27,7 +27,7 @@ DESIGNS = {
 RS = (0.0, -0.3, -0.6, -0.95)
 OF_SETS, OF_FAMILY, BETWEEN_EVAL = 0.6, 0.7, 3.0
 MORE_STUDIES = 5
-"""Times as many studies tell the truth as test the intervals."""
+"""The truth comes from this many times more studies than the test of the intervals."""
 
 
 def study(rng: np.random.Generator, families: NDArray[np.intp], n_eval: int, r: float) -> tuple[Grid, Grid]:
@@ -108,7 +108,7 @@ def lines(studies: int, seed: int) -> Iterator[dict[str, Any]]:
 
 
 def _share(rows: list[dict[str, Any]], what: str, values: list[float]) -> float:
-    """Of the studies whose interval holds the value."""
+    """Share of the studies whose interval contains the value."""
     held = [
         row[f"{what}_low"] <= value <= row[f"{what}_high"] for row, value in zip(rows, values, strict=True)
     ]

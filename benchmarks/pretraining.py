@@ -1,14 +1,14 @@
-"""Train the models of a pre-training experiment where Snakemake is not installed, and bring back their losses.
+"""Train the models of a pre-training experiment on a machine without Snakemake, and write their losses.
 
     python -m benchmarks.pretraining --config configs/gpu.yaml --corpora-folder FOLDER --work FOLDER --output FOLDER
 
-Makes the corpora, the tokenizer and the rows of the config's first experiment with the programs of the workflow,
+Makes the corpora, the tokenizer and the rows of the config's first experiment with the programs of the workflow. It
 trains each (training set, seed), scores it on every evaluation set, and estimates a Kneser-Ney 5-gram model from the
-tokens that seed read. OUTPUT gets losses.csv (train_set, eval_set, loss, model, tokens, seed), loss in nats per token,
-and mixtures.csv (train_set, corpus, share).
+tokens that the seed read. OUTPUT gets losses.csv (train_set, eval_set, loss, model, tokens, seed), loss in nats per
+token, and mixtures.csv (train_set, corpus, share).
 
-No run starts that the minutes would not suffice for, judged by those before it. The same command with the same work
-folder goes on with the runs that are missing; OUTPUT holds what is finished.
+A run does not start if, judging by earlier runs, it would not finish within the minutes. The same command with the
+same work folder continues with the missing runs; OUTPUT has the finished ones.
 """
 
 import argparse
@@ -43,10 +43,10 @@ COLUMNS = ["train_set", "eval_set", "loss", "model", "tokens", "seed"]
 
 @dataclass(frozen=True)
 class Plan:
-    """What is made of a config's first experiment, without reading anything."""
+    """The corpora and runs of a config's first experiment, without reading any text."""
 
     corpora: dict[str, dict[str, Any]]
-    """What the experiment and the tokenizer need; one that others have to be disjoint from comes before them."""
+    """Corpora of the experiment and the tokenizer; a corpus from which others must be disjoint comes before them."""
     tokenizer_corpora: list[str]
     vocabulary: int
     train_sets: list[str]
@@ -90,22 +90,22 @@ class Plan:
 
     @property
     def runs(self) -> list[tuple[str, int]]:
-        """Every training set once before any of them a second time, so that a short experiment is a whole one."""
+        """Every training set once before any of them again, so an interrupted experiment is complete for some seeds."""
         return [(train_set, seed) for seed in self.seeds for train_set in self.train_sets]
 
 
 class Work:
-    """The files of an experiment and how they are made; what is there is not made again."""
+    """The files of an experiment and how they are made; existing files are not made again."""
 
     def __init__(self, plan: Plan, folder: Path, device: str, threads: int):
         self.plan, self.folder, self.device, self.threads = plan, folder, device, threads
         self.tokenizer = folder / "tokenizer"
         made_from = json.loads(json.dumps(vars(plan)))
         for spec in made_from["corpora"].values():
-            spec.pop("paths", None)  # the folder may lie elsewhere the next time
+            spec.pop("paths", None)  # the folder may be elsewhere next time
         note = folder / "plan.json"
         if note.is_file() and read_json(note) != made_from:
-            raise UserError(f"{folder} holds the work of another config; name another folder with --work")
+            raise UserError(f"{folder} has the work of another config; name another folder with --work")
         write_json(made_from, note)
 
     def documents(self, corpus: str) -> Path:
@@ -115,7 +115,7 @@ class Work:
         return self.folder / "tokens" / f"{corpus}.train.parquet"
 
     def evaluated(self, corpus: str) -> Path:
-        """The held-out documents alone."""
+        """The held-out documents only."""
         return self.folder / "evaluated" / f"{corpus}.parquet"
 
     def result(self, train_set: str, seed: int) -> Path:
@@ -232,7 +232,7 @@ class Work:
         logger.info("%s, seed %d: %s on its own held-out part, %.0f s", train_set, seed, own, seconds["all"])
 
     def tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Losses of the finished runs, and the mixture that each training set is."""
+        """Losses of the finished runs, and the mixture of each training set."""
         found = [self.result(*one) for one in self.plan.runs if self.result(*one).is_file()]
         losses = pd.DataFrame([row for path in found for row in read_json(path)["losses"]], columns=COLUMNS)
         (tokens,) = self.plan.recipe["tokens"]
@@ -255,7 +255,7 @@ class KneserNeyOfRun:
         self._model = KneserNey(rows, work.plan.vocabulary, ORDER)
 
     def nll(self, evaluated: "EvaluationSet") -> float:
-        """Of every token of the documents but the first, as models are scored."""
+        """NLL of all tokens except the first of each document, as for trained models."""
         logs = self._model.log_probabilities([document.input_ids for document in evaluated.documents])
         return -float(sum(row[1:].sum() for row in logs))
 
@@ -263,17 +263,15 @@ class KneserNeyOfRun:
 def build_parser() -> argparse.ArgumentParser:
     parser = parser_for(__doc__)
     parser.add_argument("--config", required=True, type=Path)
+    parser.add_argument("--corpora-folder", required=True, type=Path, help="folder of the paths of corpora")
     parser.add_argument(
-        "--corpora-folder", required=True, type=Path, help="folder that the paths of corpora are in"
-    )
-    parser.add_argument(
-        "--work", required=True, type=Path, help="everything that is made; kept for the next time"
+        "--work", required=True, type=Path, help="folder of intermediate files; kept for the next time"
     )
     parser.add_argument("--output", required=True, type=Path, help="folder of the two tables (CSV)")
     parser.add_argument(
         "--minutes", type=float, default=float("inf"), help="no run starts that would end later"
     )
-    parser.add_argument("--device", default="auto", help="auto (a GPU where one is visible), cpu or cuda")
+    parser.add_argument("--device", default="auto", help="auto (a GPU if one is visible), cpu or cuda")
     parser.add_argument("--threads", type=int, default=4)
     return parser
 

@@ -1,19 +1,19 @@
-"""Does `rank` choose right, and do its intervals hold? Recorded runs answer, one target left out at a time.
+"""Does `rank` choose well, and do its intervals cover the truth? Tests on recorded runs, leaving out one target each.
 
     python -m benchmarks.ranking           one JSON line per study, measure and way of finding the constants
     python -m benchmarks.ranking --write   also write the constants of every measure (choosing/worth.csv)
     python -m benchmarks.ranking --short-runs   how far worths by short runs are from those by longer ones
 
-Three studies (docs/results/). A candidate's effective tokens, relative to the others, are known from losses; that is
-what intervals are to cover.
+Three studies (docs/results/). A candidate's true effective tokens, relative to the others, come from losses; intervals
+should cover them.
 
-own       pre-training runs of `real` (.5M parameters). Candidates: training sets of which none is made of another one.
-          Known by the slope of the best candidate's loss over its budgets.
-mixtures  RegMix, 256 mixtures at 60M and 64 at 1B parameters. Known by a law fitted to the losses of that size.
-parts     RegMix, the 17 parts that the 256 mixtures at 60M are made of: k of the same law, with a flat prior, so that
-          alignment is no part of it. Once more without the target's own part, for judging alone.
+own       pre-training runs of `real` (.5M parameters). Candidates: training sets, none made from another one.
+          Truth from the slope of the best candidate's loss over its budgets.
+mixtures  RegMix, 256 mixtures at 60M and 64 at 1B parameters. Truth from a law fitted to the losses of that size.
+parts     RegMix, the 17 parts of the 256 mixtures at 60M: k of the same law, with a flat prior, because the truth must
+          not use alignment. Repeated without the target's own part, only for evaluation.
 
-Constants come from the other targets of the study, from the other studies alone, or are the ones shipped.
+Constants come from the other targets of the study, from only the other studies, or are the shipped ones.
 """
 
 import argparse
@@ -75,7 +75,7 @@ def cases_of(study: str, metric: str) -> list[Case]:
 
 
 def _without_own_part(case: Case) -> Case:
-    """What is left to choose from where there is nothing of the target's own domain; its k is 1, the largest."""
+    """The case without the target's own part, whose k is 1, the largest."""
     kept = np.arange(len(case.truth)) != case.truth.argmax()
     arrays = (case.alignments, case.errors, case.truth, case.losses)
     return Case(WITHOUT_OWN, case.experiment, case.target, *(one[kept] for one in arrays))
@@ -135,7 +135,7 @@ def _mixture_cases(metric: str) -> Iterator[Case]:
     mixed = mixed.set_index(["train_set", "eval_set"])["alignment"]
     parts = of_whole(pd.read_parquet(RESULTS / "regmix/alignment/alignment.parquet"))
     parts = parts[parts["metric"] == metric]
-    # Of mixtures no errors are recorded; they are batches of as many rows as those of the parts.
+    # No errors are recorded for mixtures; their batches have as many rows as those of the parts.
     error = float(np.median(standard_error(parts["ci_low"], parts["ci_high"])))
     for experiment in MIXTURE_EXPERIMENTS:
         runs = _regmix_runs(experiment)
@@ -154,7 +154,7 @@ def _mixture_cases(metric: str) -> Iterator[Case]:
 
 
 def _log_effective(runs: Runs, prior: Array, j: int) -> Array:
-    """What losses say, by the law fitted to all of them: log E = log(exp((c - loss) / b) - e)."""
+    """log E from losses, by the law fitted to all of them: log E = log(exp((c - loss) / b) - e)."""
     law = fit_law(runs.shares, runs.tokens, runs.losses[:, j], prior, runs.own_part(runs.targets[j]))
     known = np.exp((law.level - runs.losses[:, j]) / law.slope)
     smallest = ((runs.shares @ law.worth) * (runs.tokens / law.unit)).min()
@@ -174,7 +174,7 @@ def _alignment(run: str, metric: str) -> pd.DataFrame:
 
 
 def fitted(cases: Sequence[Case]) -> Constants:
-    """tau of least scatter of log worth about the truth, and that scatter; each case has a level of its own."""
+    """tau with the least scatter of log worth about the truth, and that scatter; each case has its own level."""
     scatters = [np.sqrt(np.mean([_misfit(case, tau) for case in cases])) for tau in TAU_GRID]
     best = int(np.argmin(scatters))
     return Constants(float(TAU_GRID[best]), 0.0, float(scatters[best]))
@@ -186,7 +186,7 @@ def _misfit(case: Case, tau: float) -> float:
 
 
 def shared(constants: Sequence[Constants]) -> Constants:
-    """Of several studies: the geometric mean of their tau, its spread between them, the mean scatter (of squares)."""
+    """Of several studies: geometric mean of tau, its spread between studies, root of the mean square scatter."""
     logs = np.log([one.tau for one in constants])
     scatter = np.sqrt(np.mean([one.scatter**2 for one in constants]))
     spread = float(np.std(logs, ddof=1)) if len(logs) > 1 else 0.0
@@ -194,7 +194,7 @@ def shared(constants: Sequence[Constants]) -> Constants:
 
 
 def judged(cases: Sequence[Case], constants: Mapping[str, Constants]) -> dict[str, float]:
-    """Means over cases of what choosing by alignment gives, and how often intervals hold; constants by target."""
+    """Means over cases of the quality of choices by alignment, and coverage of intervals; constants by target."""
     rows = []
     for case in cases:
         chosen = int(case.alignments.argmax())
@@ -249,7 +249,7 @@ def ways_to_constants(studies: Mapping[str, list[Case]], name: str) -> dict[str,
 
 
 def of_all(studies: Mapping[str, list[Case]]) -> Constants:
-    """The constants that are shipped."""
+    """The shipped constants."""
     return shared([fitted(cases) for name, cases in studies.items() if name != WITHOUT_OWN])
 
 
@@ -286,7 +286,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--write", action="store_true", help="write the constants of every measure")
-    parser.add_argument("--short-runs", action="store_true", help="short runs against longer ones alone")
+    parser.add_argument("--short-runs", action="store_true", help="only compare short runs with longer ones")
     arguments = parser.parse_args(argv)
     if arguments.short_runs:
         for line in short_run_lines():

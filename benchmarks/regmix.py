@@ -1,4 +1,4 @@
-"""RegMix as it is recorded: published losses and shares, the alignments of docs/results/regmix, the worths by them."""
+"""The recorded data of RegMix: published losses and shares, alignments from docs/results/regmix, and worths."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from workflow_scripts.tokens.parts import of_whole
 Array = NDArray[np.float64]
 RECORDED = Path("docs/results/regmix")
 METRIC, KERNEL = "ngram_cross_entropy", "root"
-# The models that tau was chosen on, and that regressions learn from.
+# The models on which tau was chosen, and from which regressions learn.
 PROXIES = "regmix_1m"
 # GiB of text before repetition: table 1 of arXiv 2101.00027.
 PILE_GIB = {
@@ -43,7 +43,7 @@ PILE_GIB = {
 
 @dataclass(frozen=True)
 class RegMix:
-    """All runs by experiment, and what their parts are worth by the text."""
+    """All runs by experiment, and the worths of their parts from text."""
 
     runs: dict[str, Runs]
     models: dict[str, str]
@@ -57,7 +57,7 @@ class RegMix:
 
     @property
     def unnamed_worth(self) -> Array:
-        """Worths as the command has them, which knows of no part that it is a target's own."""
+        """Worths as the command computes them, without knowing which part is a target's own."""
         return worths_of(self.alignment, self.parts, self.targets, constants_of(METRIC), 1, 0).expected
 
     @property
@@ -76,7 +76,7 @@ class RegMix:
 
 
 def read_regmix() -> RegMix:
-    """From the root of a checkout."""
+    """Read the data; call it from the root of a checkout."""
     config = read_plain_json(RECORDED / "config.json")
     entries = {entry["name"]: entry for entry in config["experiments"] if entry["kind"] == "recorded"}
     parts, targets = (sorted(entries[PROXIES][key]) for key in ("parts", "eval_sets"))

@@ -1,9 +1,9 @@
-"""Studies whose training sets are made of, or from, one another, as in every config of the repository.
+"""Studies whose training sets are made from each other, as in every config of the repository.
 
-Alignment and loss of a source are each an effect of the source (60% of the variance) and a rest by evaluation set;
-those of a training set are the mean of its sources, weighted by their shares, and a noise of its own. Two sources
-of one file, package or `family` are one. Controls are left out, as in the analysis. In the world `null` alignment and
-loss have nothing to do with each other in any of these; in the other they correlate at -.6 in all of them.
+Alignment and loss of a source are each an effect of the source (60% of the variance) and a rest by evaluation set.
+Those of a training set are the mean of its sources, weighted by their shares, plus noise. Sources from the same file,
+package or `family` count as one. Controls are left out, as in the analysis. In the world `null`, all these components
+of alignment and loss are independent; in the other world they all correlate at -.6.
 """
 
 from collections import defaultdict
@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 OF_SOURCES, NOISE, BETWEEN_EVAL, TRUE_R = 0.6, 0.1, 3.0, -0.6
 OURS = ("families", "families_spearman")
 METHODS = (*OURS, "sets")
-"""Ours, ours for ranks, and the test and interval that take every training set for independent."""
+"""Ours, ours for ranks, and the test and interval that treat all training sets as independent."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def _design(graph: CorpusGraph, experiment: Experiment, name: str) -> Design:
 
 
 def _sources(graph: CorpusGraph, name: str) -> dict[str, float]:
-    """Shares of the corpora that have text of their own."""
+    """Shares of the corpora with their own text."""
     spec = graph.specs[name]
     if spec["source"] == "derived":
         return _sources(graph, spec["base"])
@@ -141,7 +141,7 @@ def truth(centring: Centring, method: str, r: float) -> float:
 
 
 def lines(designs: list[Design], simulations: int, fewer: int, seed: int) -> Iterator[dict[str, Any]]:
-    """One line per design, scope and method; null where a method gives no p or no interval."""
+    """One line per design, scope and method; null if a method has no p or no interval."""
     for index, design in enumerate(designs):
         scopes: tuple[Centring, ...] = CENTRINGS if design.n_eval > 1 else ("within_eval",)
         found: dict[Any, list[tuple[float, float]]] = defaultdict(list)
@@ -172,7 +172,7 @@ def lines(designs: list[Design], simulations: int, fewer: int, seed: int) -> Ite
 
 
 def _share(values: NDArray[Any], given: NDArray[np.float64]) -> float | None:
-    """The mean over studies in which the method gave something; None where it never did."""
+    """The mean over studies in which the method gave a result; None if it never did."""
     there = np.isfinite(given)
     return round(float(values[there].mean()), 4) if there.any() else None
 

@@ -1,11 +1,11 @@
-"""Choose rows from a pool of a given size: speed and peak memory, beside DSIR's own program on the same pool.
+"""Choose rows from a pool of a given size: speed and peak memory, compared with DSIR's own program on the same pool.
 
     python -m benchmarks.selecting --gb 1
     python -m benchmarks.selecting --gb 0.05 --dsir-python /tmp/venv_dsir/bin/python
 
-The pool is made in a temporary folder, of invented words, or with --folder of the sentences of real texts in random
-order. Prints one JSON line. A core's speed is text by CPU seconds (user and system, all processes, with start-up and
-compilation). `--dsir-python` is a Python that has `data-selection` (PyPI) installed.
+The pool is made in a temporary folder, from invented words or, with --folder, from sentences of real texts in random
+order. Prints one JSON line. A core's speed is bytes of text per CPU second (user and system, all processes, including
+start-up and compilation). `--dsir-python` is a Python that has `data-selection` (PyPI) installed.
 """
 
 import argparse
@@ -44,10 +44,10 @@ dsir.resample(out_dir=folder + "/chosen", num_to_sample=int(rows), cache_dir=fol
 
 def build_parser() -> argparse.ArgumentParser:
     parser = parser_for(__doc__)
-    parser.add_argument("--gb", type=float, default=1.0, help="of text in the pool")
+    parser.add_argument("--gb", type=float, default=1.0, help="size of the pool's text in GB")
     parser.add_argument("--files", type=int, default=4)
     parser.add_argument("--processes", type=int, default=1)
-    parser.add_argument("--share", type=float, default=0.02, help="of the pool to choose")
+    parser.add_argument("--share", type=float, default=0.02, help="share of the pool to choose")
     parser.add_argument("--folder", type=Path, help="with <corpus>.jsonl.gz, texts in column text")
     parser.add_argument("--dsir-python", help="a Python with data-selection installed")
     parser.add_argument("--seed", type=int, default=0)
@@ -72,7 +72,7 @@ def invented(draws: np.random.Generator, is_target: bool) -> Iterator[str]:
 
 
 def rearranged(folder: Path, draws: np.random.Generator, is_target: bool) -> Iterator[str]:
-    """Sentences of real texts; those of a target are of the first corpus only."""
+    """Sentences of real texts; those of a target come only from the first corpus."""
     sentences: list[str] = []
     for path in sorted(folder.glob("*.jsonl.gz"))[: 1 if is_target else None]:
         with gzip.open(path, "rt", encoding="utf-8") as stream:
@@ -83,7 +83,7 @@ def rearranged(folder: Path, draws: np.random.Generator, is_target: bool) -> Ite
 
 
 def write_pool(folder: Path, texts: Iterator[str], total: int, files: int) -> tuple[list[Path], int, int]:
-    """JSON lines of so many bytes of text; the files, the bytes, and the rows."""
+    """Write JSON lines with `total` bytes of text; returns the files, the bytes, and the rows."""
     paths = [folder / f"pool-{number}.jsonl" for number in range(files)]
     held = rows = 0
     for number, path in enumerate(paths, start=1):
@@ -97,7 +97,7 @@ def write_pool(folder: Path, texts: Iterator[str], total: int, files: int) -> tu
 
 
 def measured(command: Sequence[str]) -> dict[str, float]:
-    """Wall and CPU seconds of a command, and the most memory that one of its processes had."""
+    """Wall and CPU seconds of a command, and the peak memory of its largest process."""
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)

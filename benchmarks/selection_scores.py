@@ -2,9 +2,9 @@
 
     python -m benchmarks.selection_scores --folder CORPORA --target pile_pubmed_abstracts --domain pubmed
 
-The target's first rows are what the scores see. Its other rows are held out: a Kneser-Ney trigram model of the chosen
-rows reads them, which stands in for training. Prints one JSON line for each score: the share of the chosen tokens that
-come from the target's own domain, nats a token on the held-out rows, and the median words of a chosen row.
+The scores see only the target's first rows. Its other rows are held out and scored with a Kneser-Ney trigram model of
+the chosen rows, which replaces training. Prints one JSON line for each score: the share of the chosen tokens that come
+from the target's own domain, nats per token on the held-out rows, and the median words of a chosen row.
 
 DSIR resamples: log-importances of whole rows plus Gumbel noise, highest first (arXiv 2302.03169). Means divide by the
 number of n-grams, shrunk means by that number plus a constant.
@@ -27,7 +27,7 @@ from workflow_scripts.pool.words import find_words
 VOCABULARY, ORDER = 8192, 3
 SHRINKAGES = (10, 30, 300)
 EQUAL_LENGTH = 256
-"""N-grams that every row is taken to have: DSIR's own rows are pieces of 128 words."""
+"""Assumed n-grams of every row: DSIR's own rows are pieces of 128 words."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -48,7 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def read_texts(path: Path) -> list[str]:
-    """Of corpora of plain text; none of pairs."""
+    """The texts of a corpus of plain text; empty for pairs."""
     with gzip.open(path, "rt", encoding="utf-8") as stream:
         return [row["text"] for row in map(json.loads, stream) if row.get("text", "").strip()]
 

@@ -1,4 +1,4 @@
-"""How often do the tests of alignment against loss reject a true null, and how often do intervals hold the truth?
+"""How often do the tests of alignment against loss reject a true null, and how often do intervals contain the truth?
 
 Run as `python -m benchmarks.statistics`. One JSON line for every world, size, share, scope and method:
 `rejection` at 5%, `coverage` and mean `width` of 95% intervals for the correlation. Alignment and loss are
@@ -6,20 +6,20 @@ each the sum of an effect of the training set, an effect of the evaluation set (
 the rest) and a rest; `share` is how much of the variance within evaluation sets belongs to training sets.
 Worlds:
 
-- `null`: alignment and loss have nothing to do with each other; - `associated`: training-set effects and
-rests correlate at -.6, effects of evaluation sets do not; - `differing_slopes`: the slope of loss on
-alignment differs from one evaluation set to the next, its mean is 0.
+- `null`: alignment and loss are independent;
+- `associated`: training-set effects and rests correlate at -.6, effects of evaluation sets do not;
+- `differing_slopes`: the slope of loss on alignment differs between evaluation sets, and its mean is 0.
 
 Methods, ours first: `ours` (training sets relabelled jointly; two-way jackknife on Fisher's z),
-`ours_spearman`, `percentile_bootstrap` (training and evaluation sets drawn again), `train_sets_alone`
+`ours_spearman`, `percentile_bootstrap` (training and evaluation sets resampled), `train_sets_alone`
 (jackknife over training sets), `permute_within_sets` (losses permuted inside each evaluation set), `naive`
-(every pair of sets taken for an independent point). `metric_difference` is our interval for the difference
-of two metrics that are equally good.
+(every pair of sets treated as an independent point). `metric_difference` is our interval for the difference
+of two equally good metrics.
 
-`--part related` is about training sets that are made of, or from, one another, with the families of every config
-of the repository (`benchmarks/related_sets.py`): `design, scope, method, rejects` (a true null, at 5%), `covers`
+`--part related` is about training sets that are made from each other, with the families of every config of the
+repository (`benchmarks/related_sets.py`): `design, scope, method, rejects` (a true null, at 5%), `covers`
 (the worse of both worlds) and `power` (to detect -.6). Its methods: `families` (ours: means of families relabelled,
-families left out), `families_spearman`, `sets` (every training set taken for independent). Null: not given.
+families left out), `families_spearman`, `sets` (all training sets treated as independent). Null: not available.
 
 `--part choice` is about the mean regret of choosing training data (`benchmarks/choosing.py`): coverage of our
 interval and of a t interval, for metrics of more and less skill; and of the jackknife's interval of Kendall's tau.
@@ -56,7 +56,7 @@ BETWEEN_EVAL, TRUE_R = 3.0, -0.6
 MOST_REJECTION, LEAST_COVERAGE = 0.065, 0.92
 OURS = ("ours", "ours_spearman", "metric_difference")
 Result = tuple[float, float, float]
-"""p (NaN where a method is no test) and the ends of an interval (NaN where it is no interval)."""
+"""p (NaN if a method is no test) and the ends of an interval (NaN if it has none)."""
 
 
 def world(
@@ -87,7 +87,7 @@ def truth(name: str, centring: Centring, method: str) -> float:
 def competitors(
     rng: np.random.Generator, alignment: Grid, loss: Grid, centring: Centring
 ) -> dict[str, Result]:
-    """What else one could do with the same numbers."""
+    """Alternative methods on the same numbers."""
     ones = np.ones(alignment.shape)
     drawn = cluster_resamples(loss[None], 400, int(rng.integers(2**31)))
     low, high = np.nanpercentile(correlation(alignment, loss, drawn.weights, centring), [2.5, 97.5])
@@ -107,7 +107,7 @@ def competitors(
 
 
 def naive(found: Association) -> Result:
-    """Textbook p and Fisher's interval, as if every pair of sets were an observation of its own."""
+    """Textbook p and Fisher's interval, as if every pair of sets were a separate observation."""
     half = 1.96 / np.sqrt(found.n_points - 3)
     z = np.arctanh(found.value)
     return found.p_naive, float(np.tanh(z - half)), float(np.tanh(z + half))
@@ -134,7 +134,7 @@ def difference(first: Grid, second: Grid, loss: Grid, scope: Scope) -> Result:
 def study(
     rng: np.random.Generator, name: str, size: tuple[int, int], share: float, full: bool
 ) -> Iterator[tuple[Centring, str, Result]]:
-    """(scope, method, result) on one simulated study; the methods that take long only if it is a full one."""
+    """(scope, method, result) on one simulated study; slow methods only in full studies."""
     first, second, loss = world(rng, name, size, share)
     seed = int(rng.integers(2**31))
     for centring in CENTRINGS:
@@ -178,7 +178,7 @@ def lines(simulations: int, fewer: int, seed: int) -> Iterator[dict[str, Any]]:
 
 
 def failed(line: dict[str, Any]) -> bool:
-    """Whether one of our methods breaks its promise."""
+    """Whether one of our methods misses its guaranteed rate."""
     if line["method"] in (choosing.OURS, choosing.TAU, "tau"):
         return bool(line["covers"] < LEAST_COVERAGE)
     if line.get("scope") == "regret":

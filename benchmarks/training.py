@@ -1,11 +1,11 @@
-"""Time of a training run against a bare PyTorch loop on the same model, rows and batches.
+"""Time of a training run, compared with a bare PyTorch loop on the same model, rows and batches.
 
     python -m benchmarks.training [--case small|wide] [--steps 48] [--repeats 5] [--threads 1]
 
 One JSON line per case: `ratio_bare` is the median over repeats of the time of a run (the Trainer, its set-up, its
-log lines and the saved model included) by that of the loop (forward, backward, clipping, fused AdamW, warm-up); the two
-take turns in one process. `ratio_bare_cpu` is the same of processor time, which a busy machine disturbs less. Figures
-above 1 are the price of the Trainer.
+log lines and the saved model included) over that of the loop (forward, backward, clipping, fused AdamW, warm-up). The
+two take turns in one process. `ratio_bare_cpu` is the same for processor time, which a busy machine affects less.
+Values above 1 are the cost of the Trainer.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def bare_loop(model: "PreTrainedModel", schedule: "Schedule", recipe: "Recipe") -> None:
-    """What a run needs at least."""
+    """The minimum that a run needs."""
     import torch
 
     model.train()
@@ -61,7 +61,7 @@ def bare_loop(model: "PreTrainedModel", schedule: "Schedule", recipe: "Recipe") 
 
 
 def seconds_of(work: Callable[[], None]) -> tuple[float, float]:
-    """On the clock, and of the processor."""
+    """Wall-clock and processor seconds."""
     clock, processor = time.perf_counter(), time.process_time()
     work()
     return time.perf_counter() - clock, time.process_time() - processor

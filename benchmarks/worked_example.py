@@ -1,10 +1,10 @@
-"""What each switch does to the alignment of one worked example: the tables of docs/method/fisher.md.
+"""The effect of each switch on the alignment of one worked example: the tables of docs/method/fisher.md.
 
     python -m benchmarks.worked_example
 
-Everything is made here, from seeded templates, so that the example is the same everywhere: word problems about
-animals (T, the target), word problems about other things (A) and shell commands (B), and a probe of 2 x 32 trained
-on problems and commands with other words in them. `workflow_scripts/flip_switches.py` embeds and compares; this
+Everything is made here from seeded templates, so the example is the same everywhere: word problems about animals (T,
+the target), word problems about other things (A) and shell commands (B), and a probe of 2 x 32 trained on problems and
+commands with other words. `workflow_scripts/flip_switches.py` embeds and compares; this
 program prints its result as Markdown: the mean alignment of A, B and other documents of T to T, and the separation,
 which is the gap between A and B in standard deviations of their batch means.
 """

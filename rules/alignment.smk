@@ -14,7 +14,7 @@ rule alignment:
 
 
 rule compare_sets:
-    """One metric between all pairs of sets, and between answers; what is in the store is not computed again.
+    """One metric between all pairs of sets, and between answers. Pairs in the store are not computed again.
 
     A metric that depends on the probe is measured once more by every other probe, below probes/<probe>/.
     """
@@ -83,7 +83,7 @@ rule compare_sets:
 
 
 rule align_by_rows:
-    """One metric between training and evaluation sets from more and more of their rows."""
+    """One metric between training and evaluation sets, from increasing numbers of rows."""
     input:
         sources=lambda w: plan.alignment.curve_inputs(w.metric, plan.alignment.curve_sets[0]),
         targets=lambda w: plan.alignment.curve_inputs(w.metric, plan.alignment.curve_sets[1]),
@@ -139,7 +139,7 @@ rule align_by_rows:
 
 
 rule measure_covariates:
-    """What else differs between a training and an evaluation set: vocabulary, lengths, entropy, zero-shot loss."""
+    """Other differences of a training and an evaluation set: vocabulary, lengths, entropy, zero-shot loss."""
     input:
         sets=[plan.alignment.rows_of(name) for name in plan.sets.names],
         probe=plan.probe.weights,

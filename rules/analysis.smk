@@ -6,7 +6,7 @@ out: analysis/*.parquet
 
 
 rule analysis:
-    """Target: every table that the page draws from."""
+    """Target: every table that the page uses."""
     input:
         list(plan.analysis.tables.values()),
         list(plan.analysis.switch_tables.values()),
@@ -64,7 +64,7 @@ rule correlate_losses:
 
 
 rule compare_probes:
-    """The same correlations and choices by every probe: how far a result depends on the probe."""
+    """The same correlations and choices with every probe: how much results depend on the probe."""
     input:
         alignment="<results>/alignment/alignment.parquet",
         others=[path for _, path in plan.alignment.by_other_probes],
@@ -110,7 +110,7 @@ rule compare_probes:
 
 
 rule weigh_rows:
-    """How well each metric predicts loss and chooses data at every number of rows, and what it costs."""
+    """How well each metric predicts loss and chooses data at every number of rows, and its cost."""
     input:
         alignment=plan.alignment.curves(),
         cost=plan.alignment.curves(".cost"),
@@ -144,7 +144,7 @@ rule weigh_rows:
 
 
 rule choose_data:
-    """Each metric's choice of training data against the best one, and what it costs."""
+    """Each metric's choice of training data compared with the best one, and its cost."""
     input:
         alignment="<results>/alignment/alignment.parquet",
         mixtures=plan.outside.alignments,
@@ -245,7 +245,7 @@ rule measure_exchange_rate:
 
 
 rule collapse_losses:
-    """Our own runs under the law of effective tokens: one curve per target, and sets that it was not fitted to."""
+    """The run's own losses under the law of effective tokens: one curve per target, tested on left-out sets."""
     input:
         alignment="<results>/alignment/alignment.parquet",
         losses="<results>/losses/loss_summary.parquet",

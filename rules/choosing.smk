@@ -12,7 +12,7 @@ rule answers:
 
 
 rule measure_sizes:
-    """Tokens and bytes of candidates and targets, whole where only a sample was tokenized."""
+    """Tokens and bytes of candidates and targets; estimated for the whole text if only a sample was tokenized."""
     input:
         rows=plan.choosing.sized_rows(),
         manifests=plan.choosing.sized_manifests(),
@@ -40,7 +40,7 @@ rule measure_sizes:
 
 
 rule survey_pool:
-    """One pass over a candidate's files: its size, its duplicates, what of the target recurs in it."""
+    """One pass over a candidate's files: its size, its duplicates, rows of the target that recur in it."""
     input:
         target=lambda w: plan.choosing.target_documents(w.question),
         files=lambda w: plan.corpora.files_read(w.corpus),
@@ -73,7 +73,7 @@ rule survey_pool:
 
 
 rule rank_candidates:
-    """Candidates by effective tokens for the target, with intervals and what to be careful about."""
+    """Candidates by effective tokens for the target, with intervals and warnings."""
     input:
         alignment="<results>/alignment/alignment.parquet",
         sizes=rules.measure_sizes.output,
@@ -226,7 +226,7 @@ rule show_selection:
 
 
 rule mix_candidates:
-    """Shares of the candidates for a budget of tokens, what they gain, and what more text would be worth."""
+    """Shares of the candidates for a budget of tokens, their gain, and the value of more text."""
     input:
         alignment="<results>/alignment/alignment.parquet",
         sizes=rules.measure_sizes.output,

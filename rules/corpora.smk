@@ -12,7 +12,7 @@ rule corpora:
 
 
 rule build_corpus:
-    """A corpus from its source: read, split by source object, cleaned of duplicates across the sides."""
+    """A corpus from its source: read, split into sides by source object, without duplicates across the sides."""
     input:
         base=lambda w: [plan.tokens.documents(name) for name in plan.corpora.parents(w.corpus)],
         others=lambda w: [plan.tokens.documents(name) for name in plan.corpora.disjoint_from(w.corpus)],

@@ -1,8 +1,8 @@
-"""Losses that were measured elsewhere: tables checked, and the alignment of their mixtures from that of the parts.
+"""Losses that were measured elsewhere: checks their tables, and computes the alignment of their mixtures.
 
 in:  tables that the config names, embeddings/ or tokens/ of the parts and targets
 out: outside/<experiment>.losses.parquet, outside/<experiment>.shares.parquet, alignment/mixtures/<metric>.parquet,
-     analysis/effective_tokens.parquet and five tables beside it
+     analysis/effective_tokens.parquet and five tables in the same folder
 """
 
 

@@ -1,4 +1,4 @@
-"""Published: the paper's own numbers through the same statistics, and its sentence through the same model.
+"""Published: analyses the paper's own numbers with our statistics, and scores its sentence with its model.
 
 in:  published/*.csv, published/one_sentence.json
 out: analysis/published.parquet, analysis/published_points.parquet, analysis/one_sentence.json
@@ -60,7 +60,7 @@ rule check_one_sentence:
 
 
 rule analyse_published:
-    """The published numbers through the same statistics as our own."""
+    """Analyse the published numbers with the same statistics as our own."""
     input:
         [
             workflow_file(f"published/{name}.csv")

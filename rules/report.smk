@@ -1,4 +1,4 @@
-"""The report: what a run says at its start, one self-contained page, and its figures as files.
+"""The report: the forecast at a run's start, one self-contained page, and its figures as files.
 
 in:  analysis/*.parquet, alignment/*.parquet, losses/loss_summary.parquet, losses/ngram_summary.parquet, the manifests
 out: report/index.html, report/figures/, report/provenance.json
@@ -49,7 +49,7 @@ rule describe_run:
 
 
 rule render_report:
-    """The page and its figures, drawn only from tables."""
+    """The page and its figures, made only from tables."""
     input:
         tables=plan.report_tables.values(),
         missing="<results>/losses/missing.json",
@@ -105,7 +105,7 @@ onstart:
             raise WorkflowError(str(mistake))
     jobs = Counter(job.rule.name for job in workflow.dag.needrun_jobs())
     at_once = workflow.cores if workflow.local_exec else workflow.nodes
-    if not plan.config["only_existing"]:  # what the text is made of may be gone
+    if not plan.config["only_existing"]:  # the sources of the text may have been deleted
         print(forecast(plan, jobs, at_once), flush=True)
 
 

@@ -1,4 +1,4 @@
-"""Switches: what each defect of the released algorithm moves.
+"""Switches: the effect of each defect of the released algorithm.
 
 in:  tokens/, probe/, losses/loss_summary.parquet
 out: analysis/switch_alignments.parquet, analysis/switches.parquet
@@ -6,7 +6,7 @@ out: analysis/switch_alignments.parquet, analysis/switches.parquet
 
 
 rule flip_switches:
-    """Alignment with each defect of the released algorithm corrected alone, and brought back alone."""
+    """Alignment with one defect of the released algorithm at a time corrected, or brought back."""
     input:
         packed=plan.analysis.switch_rows("packed"),
         documents=plan.analysis.switch_rows("documents"),
@@ -58,7 +58,7 @@ rule flip_switches:
 
 
 rule weigh_switches:
-    """What each switch moves: alignment, the ranking of training sets, the correlation with loss."""
+    """The effect of each switch on alignment, on the ranking of training sets and on the correlation with loss."""
     input:
         alignments=rules.flip_switches.output.alignments,
         losses="<results>/losses/loss_summary.parquet",

@@ -16,7 +16,7 @@ rule tokens:
 
 
 rule make_tokenizer:
-    """Byte-level BPE trained on the tokenizer's corpora (their train sides, where they have one), or a pretrained tokenizer."""
+    """Byte-level BPE trained on the tokenizer's corpora (on train sides, if any), or a pretrained tokenizer."""
     input:
         documents=[plan.tokens.documents(corpus) for corpus in plan.corpora.of_tokenizer],
     output:
@@ -47,7 +47,7 @@ rule make_tokenizer:
 
 
 rule tokenize_corpus:
-    """One side of a corpus as rows: packed, or one row a document."""
+    """One side of a corpus as rows: packed, or one row per document."""
     input:
         documents="<results>/corpora/{corpus}/documents.parquet",
         tokenizer=rules.make_tokenizer.output.tokenizer,

@@ -147,7 +147,7 @@ rule collect_losses:
 
 
 rule score_ngrams:
-    """Loss of n-gram models of the tokens that a recipe reads of one training set, on all of its evaluation sets.
+    """Loss of n-gram models, counted on the tokens that a recipe reads, on all evaluation sets of a training set.
 
     The first seed of a recipe stands for all: seeds read different parts of a set, and their losses differ little.
     """

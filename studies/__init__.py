@@ -1,1 +1,1 @@
-"""Questions asked of finished runs, or of corpora beside the workflow; docs/ tells what came out."""
+"""Studies of finished runs, or of corpora outside the workflow; docs/ has the results."""

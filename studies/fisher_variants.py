@@ -1,20 +1,20 @@
-"""Can the Fisher measure predict loss better? Variants chosen on half of the evaluation sets, told on the other half.
+"""Can the Fisher measure predict loss better? Variants are chosen on half of the evaluation sets, tested on the rest.
 
 Run as `python -m studies.fisher_variants --run results/real --experiment pretraining` after that run. A variant is
 a Fisher diagonal, the coordinates that are compared, and how:
 
 - Fisher: `drawn` labels (the embeddings of the run), `real` next tokens instead, `fitted` (drawn, after a head fit),
-  `once` (one draw of each label instead of four), `ends` (ends of text are read instead of hidden), and, given
+  `once` (one draw of each label instead of four), `ends` (ends of text are read instead of hidden), and, with
   --other-probe, `other` (by a probe of the same shape);
 - coordinates: `all`, `tokens`, `body`, `linear`, each `block` of layers, `modules` (the mean over the modules of the
-  body of the alignment within each, so that no module drowns the others);
+  body of the alignment within each, so no module dominates);
 - comparison: `quotient` (the paper's), `cosine`, `root` (cosine of square roots), `log` (cosine of centred
   logarithms).
 
-Prints one JSON line a variant (correlation with loss, within evaluation sets and double-centred, and regret), and
-then `chosen`: over random halves of the evaluation sets, the variant of the highest double-centred correlation on
-one half, what it gives on the other, and what task2vec and the other metrics of the run give there. With
---output analysis/fisher_variants.parquet of the run, both as a table that is recorded with it.
+Prints one JSON line per variant (correlation with loss, within evaluation sets and double-centred, and regret), and
+then `chosen`: over random halves of the evaluation sets, the variant with the highest double-centred correlation on
+one half, its results on the other, and those of task2vec and the other metrics of the run there. With --output
+analysis/fisher_variants.parquet of the run, both are written as a table that is recorded with the run.
 """
 
 import json
@@ -51,7 +51,7 @@ DEFAULT = "drawn all quotient"
 
 
 class Run:
-    """What a finished run holds of one experiment."""
+    """The data of a finished run about one experiment."""
 
     def __init__(self, folder: Path, experiment: str, part: str, work: Path, other_probe: Path | None):
         config = read_json(folder / "report" / "provenance.json")["config"]
@@ -103,7 +103,7 @@ class Run:
         done = []
         for batch in batch_indices(len(rows), self.batches, self.rows, self.seed):
             ids = torch.from_numpy(rows.input_ids[batch]).long()
-            # Position t is scored with the token that follows it; the last one has none and is not scored.
+            # Position t is scored with the next token; the last position has none.
             labels = torch.roll(ids, -1, dims=1) if fisher == "real" else None
             estimator = replace(Estimator.corrected(), **OVERRIDES.get(fisher, {}))
             epochs = HEAD_EPOCHS if fisher == "fitted" else 0
@@ -115,7 +115,7 @@ class Run:
 
 
 def coordinate_groups(probe: Path) -> dict[str, list[NDArray[np.int64]]]:
-    """Named lists of coordinates; the alignment is the mean over the list."""
+    """Named lists of groups of coordinates; the alignment is the mean over the groups."""
     pieces = layout(load_model(probe))
 
     def of(*kinds: str) -> NDArray[np.int64]:
@@ -204,10 +204,10 @@ def chosen_on_halves(variants: dict[str, Grid], others: dict[str, Grid], loss: G
     rows = []
     for split, (here, there) in enumerate(halves(loss.shape[1], seed=0)):
         best = min(variants, key=lambda name: r(variants[name][:, here], loss[:, here], "double_centred"))
-        told = {"the chosen variant": variants[best], "task2vec": variants[DEFAULT], **others}
+        measured = {"the chosen variant": variants[best], "task2vec": variants[DEFAULT], **others}
         rows += [
             {"split": split, "variant": best, "measure": name, **skill(grid[:, there], loss[:, there])}
-            for name, grid in told.items()
+            for name, grid in measured.items()
         ]
     return pd.DataFrame(rows)
 
@@ -219,8 +219,8 @@ def main() -> None:
     parser.add_argument("--part", default="whole")
     parser.add_argument("--fisher", nargs="+", default=["drawn", "real", "fitted", "once", "ends"])
     parser.add_argument("--other-probe", type=Path, help="folder of a model; adds the Fisher `other`")
-    parser.add_argument("--work", type=Path, help="embeddings of other Fishers are kept here")
-    parser.add_argument("--output", type=Path, help="Parquet, joined to those of other experiments")
+    parser.add_argument("--work", type=Path, help="folder for embeddings of other Fishers")
+    parser.add_argument("--output", type=Path, help="Parquet, merged with rows of other experiments")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     set_threads(arguments.threads)
@@ -235,11 +235,11 @@ def main() -> None:
                 name = f"{fisher} {where} {compare}"
                 variants[name] = alignments(run, embedded, coordinates, compare)
                 print(json.dumps({"variant": name, **skill(variants[name], run.loss)}), flush=True)
-    told = chosen_on_halves(variants, run.metrics, run.loss)
-    first = told[told["measure"] == "the chosen variant"]
+    chosen = chosen_on_halves(variants, run.metrics, run.loss)
+    first = chosen[chosen["measure"] == "the chosen variant"]
     print(json.dumps({"chosen": first["variant"].value_counts(normalize=True).round(3).to_dict()}))
     skills = list(skill(run.loss, run.loss))
-    halved = told.groupby("measure")[skills].agg(
+    halved = chosen.groupby("measure")[skills].agg(
         ["mean", lambda x: x.quantile(0.025), lambda x: x.quantile(0.975)]
     )
     rows = []

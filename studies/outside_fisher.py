@@ -1,11 +1,11 @@
-"""What lifts the Fisher measure as a worth of tokens? Variants of it, chosen on recorded runs, told on others.
+"""What improves worths of tokens by the Fisher measure? Variants are chosen on recorded runs, and tested on others.
 
-Run as `python -m studies.outside_fisher --run results/regmix` when that run has its embeddings. A variant is the
-coordinates that are compared and how (`studies.fisher_variants` has both lists), and whether batches are compared
-pair by pair or `pooled`: the mean Fisher of all batches of a set, compared once. Each has both kernels of
-`statistics/effective_tokens.py`; kernel and tau are those that rank the runs of --learn best. Prints one JSON line a
-variant, the best one on --learn last: mean rank correlation over targets where it was chosen, and for each experiment
-of --tell, with the one for all targets at once.
+Run as `python -m studies.outside_fisher --run results/regmix` if that run has its embeddings. A variant is defined by
+the compared coordinates, by the comparison (`studies.fisher_variants` has both lists), and by whether batches are
+compared pair by pair or `pooled`: the mean Fisher of all batches of a set, compared once. Each is tried with both
+kernels of `statistics/effective_tokens.py`; kernel and tau are those that rank the runs of --learn best. Prints one
+JSON line per variant, the best one on --learn last: the mean rank correlation over targets on --learn and on each
+experiment of --tell, and the correlation for all targets at once.
 """
 
 import json
@@ -97,7 +97,7 @@ def variants(
 def main() -> None:
     parser = parser_for(__doc__)
     parser.add_argument("--run", required=True, type=Path, help="folder of a run")
-    parser.add_argument("--config", type=Path, default=Path("configs/regmix.yaml"), help="of that run")
+    parser.add_argument("--config", type=Path, default=Path("configs/regmix.yaml"), help="config of that run")
     parser.add_argument("--estimator", default="corrected")
     parser.add_argument("--learn", default="regmix_1m", help="experiment that chooses kernel and tau")
     parser.add_argument(

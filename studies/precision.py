@@ -1,11 +1,11 @@
-"""How far does coarser arithmetic move the alignment?
+"""How much does lower precision change the alignment?
 
     PLUMBLINE_SHARED=<folder> python -m studies.precision --work <folder> [--device cuda] [--precision tf32]
 
-Embeds both halves of some corpora with the probe of `studies.self_closeness` (made in the work folder where it is
-not there yet), in float32 and in the other precision, from the same rows and with the same numbers for the label
-draws. Prints one JSON line for all coordinates and one for those of the body: the largest and the mean absolute move
-of the alignment of a half to a held-out half, and `passes`: none moves by .001 or more. TF32 is a matter of GPUs.
+Embeds both halves of some corpora with the probe of `studies.self_closeness` (made in the work folder if it is
+missing), in float32 and in the other precision. Rows and random numbers of label draws are the same. Prints one JSON
+line for all coordinates and one for those of the body: the largest and the mean absolute change of the alignment of a
+half with a held-out half, and `passes`: all changes are below .001. TF32 needs a GPU.
 """
 
 import json
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args(argv)
     if not os.environ.get("PLUMBLINE_SHARED"):
-        raise UserError("PLUMBLINE_SHARED is not set: it names the folder that holds corpora/")
+        raise UserError("PLUMBLINE_SHARED is not set: set it to the folder that contains corpora/")
     set_threads(arguments.threads)
     from workflow_scripts.fisher.distance import distance_matrix
     from workflow_scripts.fisher.layout import layout

@@ -1,24 +1,24 @@
-"""Does each metric know a corpus by its own held-out half, and does it rise with the share of the target?
+"""Does each metric recognise a corpus' own held-out half, and does it rise with the share of the target?
 
-Run as `PLUMBLINE_SHARED=<folder> python -m studies.self_closeness --work <folder>`; what is finished in the work
-folder is not computed again. Prints JSON lines:
+Run as `PLUMBLINE_SHARED=<folder> python -m studies.self_closeness --work <folder>`. Finished work in the work folder
+is not repeated. Prints JSON lines:
 
 - `self_closeness`: for every metric and corpus, the alignment of one half of its documents to the other half, and
   the highest alignment of any other corpus to that half. `margin_sd` is the difference in units of the spread
-  (standard deviation) of the other corpora; `won` says that the own half is the closest.
-- `mixture`: for every metric and pair of corpora, the mean alignment to the held-out half of the first of mixtures
-  that hold the fractions 0, .25, .5, .75 and 1 of it, over the seeds; `reversals` are the steps at which the paired
-  95% interval of the rise lies below zero.
+  (standard deviation) of the other corpora; `won` is true if the own half is the closest.
+- `mixture`: for every metric and pair of corpora, the alignment of mixtures with the first corpus' held-out half, mean
+  over seeds. Mixtures have the fractions 0, .25, .5, .75 and 1 of the first corpus. `reversals` are the steps at which
+  the paired 95% interval of the rise is below zero.
 - `document_length`: for each Fisher measure, the alignment of a corpus to its held-out half with its documents
-  as they are (`cut` is null), and cut into pieces of at most `cut` tokens. `moved` is the change by cutting, and
-  `matters` says that it leaves the interval of whole documents. Pieces in shuffled order, as short documents come,
-  also give most tokens another context; pieces that stay `in place` change nothing but ends of text.
-- `left_out`: corpora with too few documents to give a measure its batches.
-- `cost`: seconds of each metric for all sets, embeddings included.
+  unchanged (`cut` is null), and cut into pieces of at most `cut` tokens. `moved` is the change by cutting, and
+  `matters` is true if it is outside the interval of whole documents. Pieces in shuffled order, like short documents,
+  also give most tokens another context; pieces that stay `in place` change only ends of text.
+- `left_out`: corpora with too few documents for a measure's batches.
+- `cost`: seconds of each metric for all sets, including embeddings.
 
-`task2vec_published` reads one document a row and 4 batches with a head fit, as config.yaml has it; all else reads
-packed rows. Exits with code 1 if task2vec_body loses one of the corpora it must win, if task2vec or task2vec_body
-reverses, or if the length of documents matters to one of these, at any length and in either order.
+`task2vec_published` reads one document per row and 4 batches with a head fit, as in config.yaml; all others read packed
+rows. Exits with code 1 if task2vec_body loses one of the corpora that it must win, or if task2vec or task2vec_body
+reverses. It also does so if the length of documents matters to one of these, at any length and in either order.
 """
 
 import gzip
@@ -97,7 +97,7 @@ def documents(folder: Path, corpus: str) -> pd.DataFrame:
 
 
 class Bench:
-    """The files of one benchmark, made when they are asked for."""
+    """The files of one benchmark, made when they are requested."""
 
     def __init__(
         self, work: Path, corpora: Path, batches: int, rows_per_batch: int, head_epochs: int, threads: int
@@ -146,7 +146,7 @@ class Bench:
         return encode_documents(load_tokenizer(str(self.tokenizer_folder)), frame)
 
     def half(self, corpus: str, side: str, layout: str) -> Path:
-        """Rows of one half of the documents, in shuffled order; halves share none."""
+        """Rows of one half of the documents, in shuffled order; the halves are disjoint."""
         path = self.work / "rows" / layout / f"{corpus}.{side}.parquet"
         if not path.exists():
             write_rows(laid_out(self.encoded(self.half_documents(corpus, side)), layout, path.stem), path)
@@ -250,7 +250,7 @@ class Bench:
 
 
 def layout_of(metric: type[Metric]) -> str:
-    """As config.yaml has it: the published estimator reads one document a row, all else packed rows."""
+    """As in config.yaml: the published estimator reads one document per row, all others read packed rows."""
     return "documents" if metric.estimator() == "published" else "packed"
 
 
@@ -304,7 +304,7 @@ def mixture_curve(bench: Bench, metric: type[Metric], first: str, second: str, s
 def document_length(bench: Bench, metric: type[Metric]) -> Iterator[dict[str, Any]]:
     """One corpus against its held-out half, with whole documents and with documents cut shorter and shorter."""
     layout = layout_of(metric)
-    # A row of its own does not know what stands in the next one.
+    # With one document per row, neighbouring rows do not matter.
     orders = ("shuffled", "in place") if layout == "packed" else ("shuffled",)
     versions = [(UNCUT, "shuffled"), *((most, order) for order in orders for most in CUTS)]
     sets = {
@@ -341,12 +341,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--metrics", nargs="+", help="all but those that need an encoder, unless named")
     parser.add_argument("--batches", type=int, default=8)
     parser.add_argument("--rows-per-batch", type=int, default=32)
-    parser.add_argument("--head-epochs", type=int, default=5, help="of the published estimator")
+    parser.add_argument("--head-epochs", type=int, default=5, help="head epochs of the published estimator")
     parser.add_argument("--seeds", type=int, default=5, help="of mixtures")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args(argv)
     if not os.environ.get("PLUMBLINE_SHARED"):
-        raise UserError("PLUMBLINE_SHARED is not set: it names the folder that holds corpora/")
+        raise UserError("PLUMBLINE_SHARED is not set: set it to the folder that contains corpora/")
     set_threads(arguments.threads)
     corpora_folder = Path(os.environ["PLUMBLINE_SHARED"]) / "corpora"
     bench = Bench(

@@ -63,7 +63,7 @@ def test_without_weights_it_says_what_to_put_in_their_place(tmp_path):
     with pytest.raises(UserError) as caught:
         found(tmp_path / "nothing", tmp_path, 1.0)
     message = str(caught.value)
-    assert "cannot be had" in message
+    assert "could not be downloaded" in message
     assert "probe.model.pretrained" in message
     assert "\n" not in message
 

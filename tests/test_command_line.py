@@ -56,10 +56,10 @@ def test_no_program_loads_numpy_before_it_has_set_the_number_of_threads(root) ->
     [
         (
             errno.ENOSPC,
-            "error: x.parquet: No space left on device; free space on the disk, and give the same",
+            "error: x.parquet: No space left on device; free space on the disk, and run the same",
         ),
         (errno.EROFS, "error: x.parquet: Read-only file system; write elsewhere"),
-        (errno.EACCES, "error: x.parquet: Permission denied; get the right to read and write there"),
+        (errno.EACCES, "error: x.parquet: Permission denied; get permission to read and write there"),
     ],
 )
 def test_what_the_machine_refuses_is_told_in_one_sentence(number, message, capsys) -> None:

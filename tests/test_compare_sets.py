@@ -173,9 +173,9 @@ def test_doubling_the_batches_stays_inside_the_interval(tmp_path, sets):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"batches": 3}, "--batches is 3: at least 4"),
-        ({"metric": "telepathy"}, "metric 'telepathy' does not exist; there are gzip_pairs, "),
-        ({"metric": "intervals"}, "metric 'intervals' does not exist"),
+        ({"batches": 3}, "3 batches: at least 4"),
+        ({"metric": "telepathy"}, "metric 'telepathy' is unknown; known are gzip_pairs, "),
+        ({"metric": "intervals"}, "metric 'intervals' is unknown"),
         ({"rows-per-batch": 11}, "4 batches of 11 rows need 44 rows, and the set has 40"),  # the floor, too
     ],
 )
@@ -239,9 +239,9 @@ def test_fisher_metrics_read_embeddings_and_count_what_those_cost(tmp_path, embe
 
 
 def test_embeddings_that_do_not_fit_are_refused(tmp_path, embeddings):
-    with pytest.raises(UserError, match="holds 6 batches, and --batches asks for 8"):
+    with pytest.raises(UserError, match="has 6 batches, but 8 are requested"):
         main(arguments(tmp_path, embeddings, metric="task2vec", batches=8))
-    with pytest.raises(UserError, match="batches of 8 rows, and --rows-per-batch asks for 16"):
+    with pytest.raises(UserError, match="batches of 8 rows, but 16 are requested"):
         main(arguments(tmp_path, embeddings, **{"metric": "task2vec", "rows-per-batch": 16}))
     other = write_embeddings(tmp_path / "three.parquet", 5, np.ones(19), length=19)
     with pytest.raises(UserError, match="different lengths"):

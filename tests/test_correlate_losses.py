@@ -190,7 +190,7 @@ def test_constant_alignment_is_explained(tmp_path: Path) -> None:
 def test_one_evaluation_set(tmp_path: Path) -> None:
     table = Run(tmp_path, n_eval=1).analyse()["output"]
     row = one(table, metric="good", scope="pooled", statistic="pearson_r")
-    assert row["value"] < -0.9 and "this evaluation set alone" in row["note"]
+    assert row["value"] < -0.9 and "this evaluation set only" in row["note"]
     assert np.isnan(one(table, metric="good", scope="double_centred", statistic="pearson_r")["value"])
 
 

@@ -121,7 +121,7 @@ def test_equal_runs_give_equal_bytes(folder: Path, tmp_path: Path) -> None:
 
 
 def kept_lines(caplog: pytest.LogCaptureFixture) -> int:
-    return sum("kept from before" in record.message for record in caplog.records)
+    return sum("found in the store" in record.message for record in caplog.records)
 
 
 def test_what_is_finished_is_not_computed_again(
@@ -292,7 +292,7 @@ for moment in moments:
         {
             "finished": len(before),
             "untouched": all(after.get(path) == state for path, state in before.items()),
-            "kept": Path(log).read_text().count("kept from before"),
+            "kept": Path(log).read_text().count("found in the store"),
             "equal": Path(output).read_bytes() == undisturbed,
         }
     )
@@ -372,7 +372,7 @@ def test_answers_are_scored_alone_and_kept_apart_from_whole_rows(
         np.testing.assert_allclose(table["embedding"][number], expected.numpy(), rtol=1e-6)
     caplog.set_level(logging.INFO)
     embed_batches.main([*given, "--answers"])
-    assert caplog.text.count("kept from before") == 4
+    assert caplog.text.count("found in the store") == 4
 
 
 def test_text_without_prompts_is_embedded_once_for_both_parts(
@@ -382,7 +382,7 @@ def test_text_without_prompts_is_embedded_once_for_both_parts(
     embed_batches.main(given)
     caplog.set_level(logging.INFO)
     embed_batches.main([*given, "--answers"])
-    assert caplog.text.count("kept from before") == 4
+    assert caplog.text.count("found in the store") == 4
 
 
 def test_a_batch_without_an_answer_is_reported(folder: Path, tmp_path: Path) -> None:
@@ -391,5 +391,5 @@ def test_a_batch_without_an_answer_is_reported(folder: Path, tmp_path: Path) -> 
     write_rows(Rows(rows.row_ids, rows.doc_ids, rows.input_ids, rows.n_tokens, few), tmp_path / "few.parquet")
     given = options(folder, tmp_path, tmp_path / "store", rows=tmp_path / "few.parquet", batches=8)
     given[given.index("--rows-per-batch") + 1] = "4"
-    with pytest.raises(UserError, match=r"few\.parquet: batch \d of 4 rows holds no answer to score"):
+    with pytest.raises(UserError, match=r"few\.parquet: batch \d of 4 rows has no answer to score"):
         embed_batches.main([*given, "--answers"])

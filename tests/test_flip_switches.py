@@ -205,7 +205,7 @@ def test_equal_runs_give_equal_bytes_and_finished_batches_are_kept(
     assert (tmp_path / "alignments.parquet").read_bytes() == content
     lines = [record.message for record in caplog.records if record.message.startswith("batch ")]
     assert len(lines) == 20 * 3 * 4  # epsilon needs no embeddings of its own
-    assert all("kept from before" in line for line in lines)
+    assert all("found in the store" in line for line in lines)
 
 
 def test_times_are_kept_apart(output: Path, table: pd.DataFrame) -> None:

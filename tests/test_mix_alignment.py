@@ -132,12 +132,12 @@ def test_a_mean_of_parts_is_their_mean(mixed, compared):
 
 
 def test_rows_of_a_part_are_no_target(mixed):
-    with pytest.raises(UserError, match="is a part and the target one"):
+    with pytest.raises(UserError, match="is both a part and the target one"):
         mixed("unigram_js", target={"one": "one.train"})
 
 
 def test_a_part_that_is_not_given_is_named(mixed):
-    with pytest.raises(UserError, match="mixes two, which is none of the parts: one"):
+    with pytest.raises(UserError, match="mixes two, which is not among the parts"):
         mixed("unigram_js", part={"one": "one.train"})
 
 

@@ -92,7 +92,7 @@ def test_a_minimum_share_is_kept(run_job):
         ({"tokens": 5000}, "at most 4,000 tokens at 4 epochs"),
         ({"minimum-share": "c"}, "write it as NAME=NUMBER"),
         ({"minimum-share": "c=much"}, "write it as NAME=NUMBER"),
-        ({"minimum-share": "d=0.1"}, "minimum share of d, an unknown candidate"),
+        ({"minimum-share": "d=0.1"}, "minimum share for the unknown candidate d"),
         ({"candidates": ["a", "d"]}, "tokens of the candidate d are unknown"),
         ({"candidates": ["a", "a"]}, "named twice"),
         ({"targets": ["t", "v"]}, r"alignment of a\.train with v\.eval is missing"),

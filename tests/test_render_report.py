@@ -60,7 +60,7 @@ def test_the_same_tables_give_the_same_bytes(published: list[str], tmp_path: Pat
         assert path.read_bytes() == (second / "figures" / path.name).read_bytes(), path.name
 
 
-@pytest.mark.parametrize(("value", "message"), [("points", "NAME=FILE"), ("points=nowhere", "not there")])
+@pytest.mark.parametrize(("value", "message"), [("points", "NAME=FILE"), ("points=nowhere", "is missing")])
 def test_a_table_that_cannot_be_read_is_named(value: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):
         render(["--table", value], tmp_path)

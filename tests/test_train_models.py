@@ -77,12 +77,12 @@ def test_a_base_is_where_training_starts(run_job):
     before, after = (load_model(folder).state_dict() for folder in (base, tuned / "models/seed-0/tokens-64"))
     moved = max(float((before[name] - after[name]).abs().max()) for name in before)
     assert 0 < moved < 0.02
-    with pytest.raises(UserError, match=r"no folder of base weights is given \(--base\)"):
+    with pytest.raises(UserError, match=r"there is no folder of base weights \(--base\)"):
         run_job("none", model={"base": "probe"})
 
 
 def test_too_little_data_leaves_nothing_behind(run_job, tmp_path):
-    with pytest.raises(UserError, match="'toy' has 640 tokens in 40 rows of 16, and the recipe asks for 641"):
+    with pytest.raises(UserError, match="'toy' has 640 tokens in 40 rows of 16, but the recipe needs 641"):
         run_job("small", tokens=[64, 641])
     assert not (tmp_path / "small").exists()
 

@@ -1,12 +1,12 @@
 """Measure the alignment of training sets with evaluation sets by one metric, as a function of rows.
 
-Each --source and --target is NAME=PATH, as for compare_sets: packed rows, or the embeddings of batches of them. For
-each number of --rows every set gives its first so many rows in the seeded order, or all of its rows where it has fewer
-(the output says how many). Embeddings of batches are pooled to the Fisher information of all their rows.
+Each --source and --target is NAME=PATH, as for compare_sets: packed rows, or the embeddings of their batches. For each
+number in --rows, the first rows of every set in the seeded order are used, or all rows if there are fewer (the output
+has the number). Embeddings of batches are pooled to the Fisher information of all their rows.
 
 The output has one row per number of rows, source and target: metric, source, target, rows, source_rows, target_rows,
-alignment. A source and a target that are the same rows have none. The cost file says how many seconds each set took
-at each number of rows, embeddings included.
+alignment. A source and a target with the same rows have no alignment. The cost file has the seconds of each set at
+each number of rows, including embeddings.
 """
 
 import argparse

@@ -1,8 +1,7 @@
-"""Put the published numbers through the same statistics as our own runs, and print the table.
+"""Analyse the published numbers with the same statistics as our own runs, and print the table.
 
-Nothing is trained: the numbers are in the CSV files of `published/`. The output has one number a row
-(table, scope, statistic, value, ci_low, ci_high, n, note); `--points` writes the pairs themselves, for
-figures.
+Nothing is trained: the numbers are in the CSV files of `published/`. The output has one number per row
+(table, scope, statistic, value, ci_low, ci_high, n, note); `--points` writes the pairs, for figures.
 """
 
 import argparse
@@ -46,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def as_text(table: "pd.DataFrame") -> str:
-    """The table as a reader wants it: one line per table and scope."""
+    """The table as text, one line per table and scope."""
     import pandas as pd
 
     lines = [
@@ -64,7 +63,7 @@ def as_text(table: "pd.DataFrame") -> str:
         )
     lines += [
         "",
-        "Intervals and p permuted need 6 families of training sets; a mix and what it is made of are one family.",
+        "Intervals and p permuted need 6 families of training sets; a mix and its components are one family.",
     ]
     return "\n".join(lines)
 
@@ -80,7 +79,7 @@ def _read(path: Path) -> "pd.DataFrame":
 
     if not path.is_file():
         raise UserError(
-            f"--folder: {path} is not there; it needs {', '.join(f'{name}.csv' for name in FILES)}"
+            f"--folder: {path} is missing; the folder needs {', '.join(f'{name}.csv' for name in FILES)}"
         )
     return pd.read_csv(path)
 

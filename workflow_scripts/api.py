@@ -1,7 +1,7 @@
 """Plumbline in a notebook: `from workflow_scripts.api import rank, select, mix`.
 
-Texts are given as the name of a file, as a list of strings, or as a `datasets.Dataset` with the text in a column. What
-is in memory is written to files first. Then everything is as with the command `plumbline`, and gives its numbers.
+Pass texts as the name of a file, as a list of strings, or as a `datasets.Dataset` with the text in a column. Texts in
+memory are written to files first. Everything else works like the command `plumbline`, with the same results.
 """
 
 import json
@@ -33,14 +33,14 @@ Named: TypeAlias = "Mapping[str, Texts] | Sequence[str | PathLike[str]]"
 
 @dataclass(frozen=True)
 class Ranking:
-    """An answer of `rank`: its table, best first; its sentence; what would settle it; warnings by name of the texts."""
+    """An answer of `rank`: table, best first; sentence; advice for an undecided ranking; warnings by name."""
 
     table: pd.DataFrame
     sentence: str
     what_would_settle_it: str
     warnings: Mapping[str, list[str]]
     folder: Path
-    """With the page index.html, and the config, which `plumbline run` takes."""
+    """Contains the page index.html, and the config for `plumbline run`."""
 
     def _repr_html_(self) -> str:
         return f"<p><b>{self.sentence}</b> {self.what_would_settle_it}</p>{self.table.to_html(index=False)}"
@@ -48,7 +48,7 @@ class Ranking:
 
 @dataclass(frozen=True)
 class Selection:
-    """An answer of `select`: the file of the rows, and what was counted."""
+    """An answer of `select`: the file of the rows, and counts."""
 
     rows: Path
     summary: Mapping[str, Any]
@@ -65,7 +65,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Mix:
-    """An answer of `mix`: shares of the candidates, the table of shares and prices, that of gains."""
+    """An answer of `mix`: shares of the candidates, a table of shares and prices, and a table of gains."""
 
     shares: Mapping[str, float]
     table: pd.DataFrame
@@ -88,10 +88,10 @@ def rank(
 ) -> Ranking:
     """Rank candidates as training data for a target.
 
-    candidates: by name, or files, which are called as they are. text: column of the text in files and data sets, where
-    it is not `text`. output: folder of the answer; the same folder again computes only what is new. metrics: measures
-    of alignment, of which the first decides. verify: so many of the best candidates are trained on, which takes minutes
-    each. A mistake in the input is a `UserError` of one sentence.
+    candidates: texts by name, or files, which keep their names. text: column of the text in files and data sets, if it
+    is not `text`. output: folder of the answer; if you use a folder again, only new parts are computed. metrics:
+    measures of alignment, of which the first decides. verify: number of best candidates to train on, which takes
+    minutes each. A mistake in the input raises a `UserError` of one sentence.
     """
     folder = _folder(output)
     rank_files(
@@ -123,9 +123,9 @@ def select(
     seed: int = 0,
     tokenizer: str | None = None,
 ) -> Selection:
-    """Choose the rows of a pool that are nearest to a target, `tokens` of them.
+    """Choose `tokens` tokens of rows from a pool, those nearest to a target.
 
-    output: a folder, or the file of the rows, .parquet or .jsonl. The rest as for `rank`.
+    output: a folder, or the file of the rows, .parquet or .jsonl. Other arguments as for `rank`.
     """
     given = _folder(output)
     _, folder = places(given)
@@ -155,7 +155,7 @@ def mix(
 ) -> Mix:
     """Shares of the candidates for some targets and a budget of `tokens`, none read more than `epochs` times.
 
-    weights: of targets, 1 where none is given. minimum_shares: of candidates. The rest as for `rank`.
+    weights: of targets, 1 by default. minimum_shares: of candidates. Other arguments as for `rank`.
     """
     folder = _folder(output)
     mix_files(
@@ -178,14 +178,14 @@ def _folder(output: str | PathLike[str] | None) -> Path:
 
 
 def _files(named: Named, text: str | None, folder: Path) -> list[str]:
-    """Files that are called as they are, or texts by name."""
+    """The options for files, which keep their names, or for texts by name."""
     if isinstance(named, Mapping):
         return [_file(texts, name, text, folder) for name, texts in named.items()]
     return [str(one) for one in named]
 
 
 def _file(texts: Texts, name: str, text: str | None, folder: Path) -> str:
-    """The file that holds some texts; those in memory are written to one in `folder`, called `name`."""
+    """The file of some texts; texts in memory are written to a file `name` in `folder`."""
     if isinstance(texts, (str, PathLike)):
         return str(texts)
     column = text or "text"

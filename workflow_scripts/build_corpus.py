@@ -1,8 +1,8 @@
 """Build one corpus: a table of documents and a manifest.
 
 The table has the columns doc_id, source_object, split (train or eval), text, prompt, completion. The last two are null
-for plain text; for pairs, the text is both joined. The manifest records where the text came from, its licence, how much
-there is on each side, and what was removed.
+for plain text; for pairs, the text is both joined. The manifest records the source of the text, its licence, the size
+of each side, and what was removed.
 
 A derived corpus is made from the documents of another one, given by --base. Evaluation documents that nearly repeat the
 train side of this corpus, or of those in --disjoint-from, are removed and counted.
@@ -34,7 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--held-out", type=float, required=True, help="share of source objects kept for evaluation"
     )
-    parser.add_argument("--seed", type=int, required=True, help="of the split and of derived documents")
+    parser.add_argument("--seed", type=int, required=True, help="seed of the split and of derived documents")
     parser.add_argument("--base", help="documents table that a derived corpus is made from")
     parser.add_argument(
         "--disjoint-from", nargs="*", default=[], help="documents tables whose train side must not recur"
@@ -67,9 +67,7 @@ def _documents(spec: dict[str, Any], arguments: argparse.Namespace) -> tuple[pd.
     """The table before cleaning, and its origin for the manifest."""
     if spec.get("source") == "derived":
         if not arguments.base:
-            raise UserError(
-                "a derived corpus needs the documents that it is made from; name them with --base"
-            )
+            raise UserError("a derived corpus needs the documents of its base; name them with --base")
         base = read_frame(arguments.base).astype(object).replace({float("nan"): None})
         kind, base_name = spec.get("kind", ""), spec.get("base", "its base")
         origin = {

@@ -1,8 +1,8 @@
 """Is a published perplexity that of one sentence? Score the sentence with the published model and compare.
 
 EXPECTED is JSON: model, revision, sentence, perplexity, tolerance, source (published/one_sentence.json). The
-perplexity is exp of the mean negative log-likelihood of every token but the first, as in an evaluation without
-padding; it is given with an end-of-text token after the sentence, too, because documents of this workflow have one.
+perplexity is exp of the mean negative log-likelihood of all tokens except the first, as in an evaluation without
+padding. It is also computed with an end-of-text token after the sentence, because documents of this workflow have one.
 """
 
 import argparse
@@ -24,11 +24,11 @@ logger = logging.getLogger(__name__)
 
 def build_parser() -> argparse.ArgumentParser:
     parser = parser_for(__doc__)
-    parser.add_argument("--expected", required=True, type=Path, help="what was published (JSON)")
-    parser.add_argument("--model", help="folder or Hub name that stands in for the published model")
+    parser.add_argument("--expected", required=True, type=Path, help="the published perplexity (JSON)")
+    parser.add_argument("--model", help="folder or Hub name of a model to use instead of the published one")
     parser.add_argument("--revision", help="revision of that model on the Hub")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--output", required=True, type=Path, help="what was found (JSON)")
+    parser.add_argument("--output", required=True, type=Path, help="the result (JSON)")
     return parser
 
 
@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def perplexities(
     model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", sentence: str
 ) -> tuple[float, float, int]:
-    """exp(mean NLL) of a sentence by itself and with end-of-text after it, and its number of tokens."""
+    """exp(mean NLL) of a sentence, without and with end-of-text after it, and its number of tokens."""
     import numpy as np
 
     from workflow_scripts.training.evaluation import EvaluationSet, EvaluationSettings, score
@@ -105,8 +105,8 @@ def _loaded(name: str, revision: str | None) -> tuple["PreTrainedModel", "PreTra
     except (UserError, OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:160]
         raise UserError(
-            f"the weights of {name} cannot be had ({reason}); put a folder with GPT-2's model.safetensors, config.json "
-            "and tokenizer.json in their place: --model, or probe.model.pretrained in the config"
+            f"the weights of {name} could not be downloaded ({reason}); put GPT-2's model.safetensors, config.json and "
+            "tokenizer.json in a folder, and name it in --model, or in probe.model.pretrained of the config"
         ) from error
 
 

@@ -1,11 +1,11 @@
-"""Choose training data by each metric, and see what the choice costs.
+"""Choose training data by each metric, and measure the regret and cost of the choice.
 
-For every experiment, budget and evaluation set: the training set of highest alignment against the one of
-least loss (top1, regret in nats and as a fraction of the range, Kendall's tau), and in rows without an
-eval_set their means with intervals. Beside it stand the seconds of the metric on the sets it compares, and
-those of training one model on every candidate. `random_choice` is the mean of a blind draw. `short_run` and
-`short_run_one_seed` choose by the losses at the lower budget that is nearest to a quarter (`run_tokens`), where the
-experiment reads one: by their mean over seeds, and by those of the first seed.
+For every experiment, budget and evaluation set, it compares the training set of highest alignment with the one of
+lowest loss: top1, regret in nats and as a fraction of the range, Kendall's tau. Rows without an eval_set have the
+means with intervals. The table also has the seconds of the metric on the sets that it compares, and those of training
+one model on every candidate. `random_choice` is the mean of a blind draw. `short_run` and `short_run_one_seed` choose
+by the losses at the lower budget nearest to a quarter (`run_tokens`), if the experiment has one: by their mean over
+seeds, and by those of the first seed.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, default=1, help="threads of the numerical libraries")
     parser.add_argument("--output", required=True, help="Parquet file of choices")
     parser.add_argument(
-        "--cost-output", required=True, help="Parquet file of what each choice cost, in seconds"
+        "--cost-output", required=True, help="Parquet file of the cost of each choice, in seconds"
     )
     return parser
 
@@ -78,11 +78,11 @@ class TrainingTimes:
         for option in options:
             name, separator, file = option.partition("=")
             if not separator or not Path(file).is_file():
-                raise UserError(f"--times: {option!r} must be TRAIN_SET=FILE with a file that is there")
+                raise UserError(f"--times: {option!r} must be TRAIN_SET=FILE with an existing file")
             self.runs[name] += read_json(file)
 
     def seconds(self, panel: "Panel", train_set: str) -> float:
-        """Mean over seeds of training up to the panel's budget: its share of the shortest run that passes it."""
+        """Mean over seeds of training up to the panel's budget: as a share of the shortest run that reaches it."""
         named = self.runs.get(f"{panel.experiment.recipe}/{train_set}") or self.runs.get(train_set, [])
         long_enough = [entry for entry in named if entry["tokens"] >= panel.tokens]
         shortest = min((entry["tokens"] for entry in long_enough), default=0)

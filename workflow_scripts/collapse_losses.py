@@ -1,7 +1,7 @@
 """Fit the law of effective tokens to the runs that were trained here, for every metric and target.
 
-Tables: how well it holds and predicts training sets that it was not fitted to (`--output`), the curves
-(`--curves`), and what a token of each corpus is worth (`--worth`). Experiments with too few runs have no rows.
+Tables: how well it fits, and predicts left-out training sets (`--output`), the curves (`--curves`), and the worth of
+a token of each corpus (`--worth`). Experiments with too few runs have no rows.
 """
 
 import argparse
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                     continue
                 key = {"experiment": experiment.name, "part": part, "metric": str(metric)}
                 sources, evaluated_too = sides_of(rows)
-                # Of all corpora with both sides; a run may have none, and then of the experiment's own sets.
+                # Uses all corpora with both sides; if a run has none, the experiment's sets.
                 median_gap = (gaps_of(rows, sources, evaluated_too) if evaluated_too else gaps).median
                 for rows_of, new in zip(found, collapse(runs, gaps, median_gap, key), strict=True):
                     rows_of.extend(new)

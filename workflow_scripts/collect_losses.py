@@ -1,7 +1,7 @@
 """Put the losses of all experiments into one table, and summarise them over documents.
 
-Models that an experiment expects and no file has are listed, not refused. Losses that were measured elsewhere come
-as means: they are in the summary only, without documents and standard errors.
+Models that an experiment expects but no file contains are listed as missing. Losses that were measured elsewhere are
+means: they are only in the summary, without documents and standard errors.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Put the losses of n-gram models into one table, a row for each cell of the experiments' tables of losses."""
+"""Put the losses of n-gram models into one table, with a row for each cell of the experiments' tables of losses."""
 
 import argparse
 import json

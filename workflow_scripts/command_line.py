@@ -1,4 +1,4 @@
-"""What every program of the package does alike: logging, one-line errors for mistakes, and thread counts."""
+"""Shared by all programs of the package: logging, one-line errors for mistakes, and thread counts."""
 
 import argparse
 import ctypes
@@ -16,14 +16,14 @@ _TRIM_THRESHOLD = -1
 _MMAP_THRESHOLD = -3
 _KEPT_BYTES = 2**30
 
-_AGAIN = "and give the same command again: what is finished is kept"
-# What the machine refuses, and what its owner can do about it; any other OSError is a defect of the program.
+_AGAIN = "and run the same command again: finished work is kept"
+# Errors of the machine, and what its owner can do about them; any other OSError is a defect of the program.
 _REMEDIES = {
     errno.ENOSPC: f"free space on the disk, {_AGAIN}",
     errno.EDQUOT: f"free space in your quota, {_AGAIN}",
     errno.EROFS: f"write elsewhere (results: in the config), {_AGAIN}",
-    errno.EACCES: f"get the right to read and write there, {_AGAIN}",
-    errno.EIO: f"look after the disk, which has an error, {_AGAIN}",
+    errno.EACCES: f"get permission to read and write there, {_AGAIN}",
+    errno.EIO: f"check the disk, which has an error, {_AGAIN}",
 }
 
 
@@ -40,19 +40,19 @@ def add_metric_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batches", type=int, required=True)
     parser.add_argument("--rows-per-batch", type=int, required=True)
     parser.add_argument(
-        "--fewer-rows", action="store_true", help="make batches smaller where a set has too few rows"
+        "--fewer-rows", action="store_true", help="make batches smaller if a set has too few rows"
     )
 
 
 def add_metric_name_options(parser: argparse.ArgumentParser) -> None:
-    """Options that name a metric and what it needs."""
+    """Options that name a metric and its inputs."""
     parser.add_argument("--metric", required=True, help="name of a module of workflow_scripts.metrics")
     parser.add_argument("--tokenizer", help="folder; for metrics of texts and of vocabulary")
     parser.add_argument("--model", type=Path, help="folder of the probe, for metrics that use it")
     parser.add_argument(
         "--encoder", help="folder or Hub name of a sentence encoder, for metrics that use one"
     )
-    parser.add_argument("--seed", type=int, required=True, help="of the draw of batches")
+    parser.add_argument("--seed", type=int, required=True, help="seed of the draw of batches")
     parser.add_argument("--store", required=True, type=Path, help="folder of finished pieces")
     parser.add_argument("--threads", type=int, default=1)
 
@@ -71,7 +71,7 @@ def named_paths(option: str, values: Sequence[str]) -> dict[str, Path]:
 
 
 def grouped_paths(option: str, values: Sequence[str]) -> dict[str, list[Path]]:
-    """NAME=PATH, a name as often as it has files."""
+    """NAME=PATH; a name may be repeated for several files."""
     grouped: dict[str, list[Path]] = {}
     for value in values:
         ((name, path),) = named_paths(option, [value]).items()
@@ -94,13 +94,13 @@ def named_numbers(option: str, values: Sequence[str]) -> dict[str, float]:
 
 
 def set_threads(count: int) -> None:
-    """Fix the threads of every numerical library, so that sums are made in one order whatever --cores is.
+    """Fix the threads of every numerical library: sums then have the same order, whatever --cores is.
 
-    Called before torch is imported where possible; or set in torch directly when it is already imported.
+    Call this before torch is imported, if possible; if torch is already imported, its threads are set directly.
     """
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[variable] = str(count)
-    if "numba" not in sys.modules:  # once its threads run, it refuses another number
+    if "numba" not in sys.modules:  # it refuses another number after its threads have started
         os.environ["NUMBA_NUM_THREADS"] = str(count)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if "torch" in sys.modules:
@@ -108,11 +108,11 @@ def set_threads(count: int) -> None:
 
 
 def keep_freed_memory() -> None:
-    """Tell glibc's allocator to keep what is freed instead of handing it back to the kernel.
+    """Make glibc's allocator keep freed memory instead of returning it to the kernel.
 
-    A training step frees and asks again for the same large arrays; by default each of them is mapped and unmapped,
+    A training step frees and allocates the same large arrays again. By default each of them is mapped and unmapped,
     and the kernel clears its pages every time: a fifth of the time of a small model on a CPU. Other C libraries have
-    no such setting and are left as they are.
+    no such setting.
     """
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)
     if set_option is not None:
@@ -121,7 +121,7 @@ def keep_freed_memory() -> None:
 
 
 def run(main: Callable[[Sequence[str] | None], None]) -> None:
-    """Run a program's `main`: log to standard error, and end with exit code 1 and one line on a UserError."""
+    """Run a program's `main`: log to standard error, and exit with code 1 and one line on a UserError."""
     keep_freed_memory()
     logging.basicConfig(
         level=logging.INFO,

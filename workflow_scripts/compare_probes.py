@@ -1,9 +1,9 @@
-"""Correlate alignment with loss, and choose training data, by every probe: how far do results depend on the probe?
+"""Correlate alignment with loss, and choose training data, with every probe: how much do results depend on the probe?
 
-`--alignment` and `--mixtures` hold the alignments by the first probe, which are the measures' values; `--of-probe
-NAME=PATH` and `--mixtures-of-probe NAME=PATH` those by the others, a table for each probe and metric. Only metrics that
-were measured with other probes are compared. The output has one row per experiment, part, budget, metric, probe, scope
-and statistic; the scope of a choice is its candidates.
+`--alignment` and `--mixtures` have the alignments by the first probe, which are reported as the measures' values.
+`--of-probe NAME=PATH` and `--mixtures-of-probe NAME=PATH` have those by the others, a table for each probe and metric.
+Only metrics that were measured with other probes are compared. The output has one row per experiment, part, budget,
+metric, probe, scope and statistic; the scope of a choice is its candidates.
 """
 
 import argparse
@@ -24,14 +24,18 @@ def build_parser() -> argparse.ArgumentParser:
         nargs="*",
         default=[],
         type=Path,
-        help="Parquet: its alignments of mixtures, one a metric",
+        help="Parquet: its alignments of mixtures, one per metric",
     )
     parser.add_argument("--first", required=True, help="name of the first probe")
     parser.add_argument(
-        "--of-probe", required=True, action="append", metavar="NAME=PATH", help="Parquet: of another probe"
+        "--of-probe",
+        required=True,
+        action="append",
+        metavar="NAME=PATH",
+        help="Parquet: alignments by another probe",
     )
     parser.add_argument(
-        "--mixtures-of-probe", action="append", default=[], metavar="NAME=PATH", help="Parquet: of mixtures"
+        "--mixtures-of-probe", action="append", default=[], metavar="NAME=PATH", help="Parquet: its mixtures"
     )
     parser.add_argument("--losses", required=True, type=Path, help="Parquet: losses, one row per seed")
     parser.add_argument("--experiments", required=True, help="JSON list of experiments")

@@ -2,17 +2,17 @@
 
 Each set is NAME=PATH, its name <corpus>.<split>. PATH is a table of packed rows, or, for a metric that
 compares Fisher embeddings, the embeddings of those rows. Both are drawn with the same --batches,
---rows-per-batch and --seed, so that all metrics see the same rows. What is finished is kept in --store by
-content: one more set costs its own features and its own pairs.
+--rows-per-batch and --seed, so all metrics see the same rows. Finished pieces are stored in --store under a hash of
+their inputs: an additional set costs only its own features and pairs.
 
-A set with too few rows for its batches is left out: then this metric has no alignment of it, and the log says why.
+A set with too few rows for its batches is left out: this metric then has no alignment of it, and the log says why.
 
-Sets that --answers names are compared once more by only the answers of their pairs, prompts being read and not
-compared; text that is no pair counts as a whole. PATH is that of --set, or the embeddings of the answers.
+Sets in --answers are also compared by only the answers of their pairs: prompts are read, but not compared. Text
+without pairs counts as a whole. PATH is that of --set, or the embeddings of the answers.
 
-The output has one row for every part (whole or answer) and ordered pair of sets, a set with itself included
-(docs/ARCHITECTURE.md names the columns; docs/method/metrics.md explains them). The cost file says how many seconds
-each set took.
+The output has one row for every part (whole or answer) and ordered pair of sets, including a set with itself
+(docs/ARCHITECTURE.md names the columns; docs/method/metrics.md explains them). The cost file has the seconds of each
+set.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = parser_for(__doc__)
     add_metric_options(parser)
     parser.add_argument(
-        "--set", required=True, action="append", metavar="NAME=PATH", help="repeated, one a set"
+        "--set", required=True, action="append", metavar="NAME=PATH", help="one per set; repeated"
     )
     parser.add_argument(
         "--floor", required=True, metavar="NAME=PATH", help="the set of uniform random tokens"
@@ -44,7 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--times", action="append", default=[], metavar="NAME=PATH", help="seconds of an embedding"
     )
     parser.add_argument(
-        "--answers", action="append", default=[], metavar="NAME=PATH", help="the floor among them"
+        "--answers", action="append", default=[], metavar="NAME=PATH", help="must include the floor"
     )
     parser.add_argument(
         "--answer-times",
@@ -137,12 +137,12 @@ def _check_answers(
     if not answers:
         return
     if not can_compare:
-        raise UserError(f"--answers: metric {metric} cannot compare only the answers; leave the option out")
+        raise UserError(f"--answers: metric {metric} cannot compare only the answers; remove the option")
     unknown = sorted(set(answers) - set(paths))
     if unknown:
         raise UserError(f"--answers names {unknown[0]}, which no --set names")
     if floor_set not in answers:
-        raise UserError(f"--answers must name the floor {floor_set}, too, for the scale of answers")
+        raise UserError(f"--answers must name the floor {floor_set} as well, for the scale of answers")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """Correlate alignment with loss in our own runs: every experiment, budget, metric and scope.
 
 `--experiments` is a JSON list of objects with name, kind, train_sets, eval_sets, tokens, fractions, target,
-in_domain_for and families (of training sets that share text or origin; the others are families of their own).
+in_domain_for and families (training sets that share text or origin; each other set is its own family).
 Tables: correlations with their tests and intervals (`--output`); one row per pair of sets, for scatter plots
-(`--points`); and on request paired differences between metrics (`--differences`) and correlations with one
-family or evaluation set left out (`--leave-one-out`). The column `note` says why something is null.
+(`--points`); optionally, paired differences between metrics (`--differences`) and correlations with one family or
+evaluation set left out (`--leave-one-out`). The column `note` explains null values.
 """
 
 import argparse
@@ -22,7 +22,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = parser_for(__doc__)
     parser.add_argument("--alignment", required=True, help="Parquet file of alignments")
     parser.add_argument(
-        "--mixtures", nargs="*", default=[], help="Parquet files of alignments of mixtures, one a metric"
+        "--mixtures", nargs="*", default=[], help="Parquet files of alignments of mixtures, one per metric"
     )
     parser.add_argument("--losses", required=True, help="Parquet file of losses, one row per seed")
     parser.add_argument("--experiments", required=True, help="JSON list of experiments")
@@ -32,7 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="METRIC",
-        help="also correlate every other metric given this one; may be repeated",
+        help="also correlate every other metric controlling for this one; may be repeated",
     )
     parser.add_argument(
         "--permutations", type=int, required=True, help="random arrangements beyond 7 families"

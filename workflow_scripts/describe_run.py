@@ -1,4 +1,4 @@
-"""Put together what a reader needs to trust or repeat a run: config, versions, commit, corpora, probes."""
+"""Collect the provenance of a run, which a reader needs to repeat it: config, versions, commit, corpora, probes."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""Draw rows of uniformly random tokens: the floor of the alignment scale, and text without any content."""
+"""Draw rows of uniformly random tokens: the floor of the alignment scale, and text without content."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     tokenizer = open_tokenizer(arguments.tokenizer)
     prefix = f"{arguments.name}.{arguments.split}"
-    # The two sides, and two corpora of this kind, must not be the same rows.
+    # The two sides, and two corpora of this kind, must have different rows.
     seed = int(content_key(seed=arguments.seed, name=prefix)[:12], 16)
     rows = random_rows(
         arguments.count, arguments.length, len(tokenizer), set(tokenizer.all_special_ids), seed, prefix

@@ -1,14 +1,14 @@
 """Embed the batches of one set with one probe and one estimator.
 
-The output has one row a batch: batch, row_ids, n_scored (positions), embedding. Each finished batch is kept in the
-store by its content (probe, rows, estimator, head epochs, seed), so that a killed job, more batches or another
-corpus with the same rows never compute it again. A set with too few rows for its batches has an empty table. MODEL
-is a folder or a name on the Hub, with safetensors weights.
+The output has one row per batch: batch, row_ids, n_scored (positions), embedding. Each finished batch is stored under
+a hash of its inputs (probe, rows, estimator, head epochs, seed). It is not computed again after a kill, for more
+batches, or for another corpus with the same rows. A set with too few rows for its
+batches has an empty table. MODEL is a folder or a name on the Hub, with safetensors weights.
 
 ESTIMATOR is JSON: {"name": "corrected"} or {"name": "published"}, and any of label_shift, score_padding,
-square ("row" or "minibatch"), minibatch, tied_head, dropout, hide_ends, label_draws to override that field alone.
-With --sampling same, every batch has the same rows, as released, and label draws of its own. With --fewer-rows, a
-set that has not enough rows for its batches gives smaller ones, as released; with --fewer-batches, fewer ones. With
+square ("row" or "minibatch"), minibatch, tied_head, dropout, hide_ends, label_draws to override only that field.
+With --sampling same, every batch has the same rows, as released, but different label draws. If a set has too few rows
+for its batches, --fewer-rows makes batches smaller, as released, and --fewer-batches makes fewer batches. With
 --answers, the probe reads whole rows, and only the tokens of answers are scored.
 """
 
@@ -36,7 +36,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--rows", required=True, type=Path, help="token rows of the set (Parquet)")
     parser.add_argument("--model", required=True, help="folder of the probe, or its name on the Hub")
     parser.add_argument("--revision", help="revision on the Hub")
-    parser.add_argument("--tokenizer", required=True, help="tokenizer of the rows: which token ends a text")
+    parser.add_argument(
+        "--tokenizer", required=True, help="tokenizer of the rows; defines the end-of-text token"
+    )
     parser.add_argument("--estimator", required=True, type=_json_object, help="name and overrides, as JSON")
     parser.add_argument("--batches", type=int, required=True)
     parser.add_argument("--rows-per-batch", type=int, required=True)
@@ -47,18 +49,20 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--answers", action="store_true", help="score only the answers of pairs")
     parser.add_argument("--sampling", choices=["disjoint", "same"], required=True)
     parser.add_argument("--head-epochs", type=int, required=True, help="epochs of fitting the output head")
-    parser.add_argument("--seed", type=int, required=True, help="of the draw of batches and of labels")
+    parser.add_argument("--seed", type=int, required=True, help="seed of the draw of batches and of labels")
     parser.add_argument("--store", required=True, type=Path, help="folder of finished batches")
     parser.add_argument("--output", required=True, type=Path, help="embeddings (Parquet)")
-    parser.add_argument("--times", required=True, type=Path, help="seconds, in all and of each batch (JSON)")
-    parser.add_argument("--variance", type=Path, help="what label draws and rows leave, by kind (Parquet)")
+    parser.add_argument("--times", required=True, type=Path, help="seconds, total and per batch (JSON)")
+    parser.add_argument(
+        "--variance", type=Path, help="variance due to label draws and rows, by kind (Parquet)"
+    )
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--precision", choices=["auto", "float32", "tf32", "bfloat16"], default="auto")
     parser.add_argument(
         "--microbatch",
         type=_microbatch,
         default=8,
-        help="rows in a pass; auto: by free GPU memory, 8 on a CPU",
+        help="rows per pass; auto: by free GPU memory, 8 on a CPU",
     )
     parser.add_argument("--threads", type=int, default=1)
     return parser
@@ -127,7 +131,7 @@ def embed_set(arguments: argparse.Namespace, device: str) -> None:
     if microbatch == "auto":
         two = Batch.of(torch.from_numpy(rows.input_ids[:2]))
         microbatch = automatic_microbatch(lambda: measure(model, two, settings[0]), model.device)
-        logger.info("%d rows in a pass", microbatch)
+        logger.info("%d rows per pass", microbatch)
     store = ContentStore(arguments.store)
     done = list(embed_in_turn(model, rows, batches, settings, store, microbatch, arguments.answers))
     _write(done, arguments)
@@ -138,7 +142,7 @@ def embed_set(arguments: argparse.Namespace, device: str) -> None:
     )
     for kind, coordinates, draws, left_by_rows in variance.itertuples(index=False):
         logger.info(
-            "%s (%d coordinates): relative standard deviation %s by the label draws, %s by the rows",
+            "%s (%d coordinates): relative standard deviation %s over label draws, %s over rows",
             kind,
             coordinates,
             _percent(draws),
@@ -174,8 +178,8 @@ def _check_answers(rows: "Rows", batches: "Sequence[np.ndarray]", path: Path) ->
     for number, index in enumerate(batches, start=1):
         if not rows.loss_mask[index, 1:].any():
             raise UserError(
-                f"{path}: batch {number} of {len(index)} rows holds no answer to score; give batches more rows, or "
-                "leave Fisher measures out of alignment.answers"
+                f"{path}: batch {number} of {len(index)} rows has no answer to score; give batches more rows, or "
+                "remove Fisher measures from alignment.answers"
             )
 
 

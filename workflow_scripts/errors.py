@@ -1,9 +1,9 @@
-"""The one error that a user reads."""
+"""The error type for mistakes of the user."""
 
 
 class UserError(Exception):
-    """A mistake in the config, the data or the machine's set-up: told in one line, without a traceback."""
+    """A mistake in the config, the data or the machine's set-up: reported in one line, without a traceback."""
 
 
 class TooFewRows(UserError):
-    """A set has too little text for the batches that a measure compares: the set costs that measure, not the run."""
+    """A set has too little text for the batches of a measure. The run loses this measure for the set, and goes on."""

@@ -1,7 +1,7 @@
 """Score every model of some manifests on the documents of one evaluation set.
 
-The losses of a model are kept in STORE by its weights, the documents and the settings, so that an added model or seed
-costs only its own evaluation.
+STORE keeps the losses of a model under a hash of its weights, the documents and the settings, so an additional model
+or seed costs only its own evaluation.
 """
 
 import argparse
@@ -34,7 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--store", required=True, type=Path, help="folder of finished evaluations")
     parser.add_argument("--output", required=True, type=Path, help="losses per document (Parquet)")
     parser.add_argument("--times", required=True, type=Path, help="seconds, and how much was reused (JSON)")
-    parser.add_argument("--device", default="auto", help="auto (a GPU where one is visible), cpu or cuda")
+    parser.add_argument("--device", default="auto", help="auto (a GPU if one is visible), cpu or cuda")
     parser.add_argument("--threads", type=int, default=1)
     return parser
 

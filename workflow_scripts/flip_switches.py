@@ -1,10 +1,10 @@
-"""Measure alignment with each defect of the released algorithm corrected alone, and brought back alone.
+"""Measure alignment with one defect of the released algorithm at a time corrected, or brought back.
 
-What the variants are, `fisher/switches.py` says. Each set is NAME=PATH, its name <corpus>.<split>, once with packed
-rows and once with a row per document. Finished batches are kept in the store by content. The output has one row per
+`fisher/switches.py` defines the variants. Each set is NAME=PATH, its name <corpus>.<split>, once with packed rows and
+once with a row per document. Finished batches are stored under a hash of their inputs. The output has one row per
 variant and pair of batches of a train side and an eval side: end, switch (null for the end itself), is_corrected
-(whether the switch is as the corrected end has it), train_set, eval_set, source_batch, target_batch, alignment, note
-(what keeps a switch from doing anything).
+(whether the switch has the corrected end's value), train_set, eval_set, source_batch, target_batch, alignment, note
+(why a switch has no effect).
 """
 
 import argparse
@@ -28,11 +28,13 @@ def build_parser() -> argparse.ArgumentParser:
             f"--{layout}", required=True, action="append", metavar="NAME=PATH", help="rows of a set; repeated"
         )
     parser.add_argument("--model", required=True, help="folder of the probe, or its name on the Hub")
-    parser.add_argument("--tokenizer", required=True, help="tokenizer of the rows: which token ends a text")
+    parser.add_argument(
+        "--tokenizer", required=True, help="tokenizer of the rows; defines the end-of-text token"
+    )
     parser.add_argument("--batches", type=int, required=True)
     parser.add_argument("--rows-per-batch", type=int, required=True)
     parser.add_argument("--head-epochs", type=int, required=True, help="epochs of fitting the output head")
-    parser.add_argument("--seed", type=int, required=True, help="of the draw of batches and of labels")
+    parser.add_argument("--seed", type=int, required=True, help="seed of the draw of batches and of labels")
     parser.add_argument("--store", required=True, type=Path, help="folder of finished batches")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--precision", choices=["auto", "float32", "tf32", "bfloat16"], default="auto")
@@ -60,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def flip(arguments: argparse.Namespace, layouts: Mapping[str, Mapping[str, Path]], device: str) -> None:
-    """Embed what the variants need, compare it, and write the table and the times."""
+    """Embed the batches that the variants need, compare them, and write the table and the times."""
     from workflow_scripts.fisher.hardware import resolve_precision
     from workflow_scripts.fisher.switch_alignments import Drawing, alignment_table, embedded_sets
     from workflow_scripts.fisher.switches import notes, variants, with_released_dropout
@@ -90,7 +92,7 @@ def flip(arguments: argparse.Namespace, layouts: Mapping[str, Mapping[str, Path]
             "variants": {
                 variant.name: seconds[variant.embedded]
                 for variant in variants()
-                if variant.switch != "epsilon"  # a matter of the distance: nothing is embedded for it
+                if variant.switch != "epsilon"  # belongs to the distance, so it needs no other embeddings
             },
         },
         arguments.times,

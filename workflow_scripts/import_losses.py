@@ -21,7 +21,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--mixtures", required=True, type=Path, help="table of mixtures")
     parser.add_argument("--model", help="use the rows of this model, if the losses have several")
     parser.add_argument("--parts", required=True, nargs="+", help="corpora that the mixtures are made of")
-    parser.add_argument("--eval-sets", required=True, nargs="+", help="corpora on which the losses are")
+    parser.add_argument(
+        "--eval-sets", required=True, nargs="+", help="corpora on which the losses were measured"
+    )
     parser.add_argument("--output", required=True, type=Path, help="Parquet: the losses")
     parser.add_argument("--shares-output", required=True, type=Path, help="Parquet: the mixtures")
     return parser

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def build_parser():
     parser = parser_for(__doc__)
-    parser.add_argument("--pretrained", help="name on the Hub or a folder; by default one is trained")
+    parser.add_argument("--pretrained", help="name on the Hub or a folder; by default a tokenizer is trained")
     parser.add_argument("--revision", help="revision of the pretrained tokenizer")
     parser.add_argument(
         "--documents", nargs="*", default=[], help="documents.parquet of each corpus to train on"
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _own_texts(documents: "pd.DataFrame") -> "pd.Series[str]":
-    """The train side, or all of a corpus without one, such as the target of a question."""
+    """The train side, or the whole corpus if it has none, such as the target of a question."""
     train: pd.Series[str] = documents.loc[documents["split"] == "train", "text"]
     return train if len(train) else documents["text"]
 

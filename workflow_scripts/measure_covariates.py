@@ -1,12 +1,10 @@
-"""Measure what is known of every pair of sets besides alignment: facts that could explain a loss on their
-own.
+"""Measure covariates of every pair of sets: facts other than alignment that could explain a loss.
 
-Each set is NAME=PATH, its name <corpus>.<split>, PATH its packed rows; --batches, --rows-per-batch and
---seed are those of the metrics, so that both see the same rows. Columns of the output, one row for every
-ordered pair: source, target, token_jaccard (of the different tokens in the compared rows),
-source_document_length and target_document_length (mean tokens of a document), source_entropy (nats, of the
-compared rows' token frequencies), zero_shot_loss (nats per token, of the probe on the target's compared
-rows) and source_tokens (of the whole set).
+Each set is NAME=PATH, its name <corpus>.<split>, PATH its packed rows. --batches, --rows-per-batch and --seed are
+those of the metrics, so both see the same rows. Columns of the output, one row for every ordered pair: source, target,
+token_jaccard (of the distinct tokens in the compared rows), source_document_length and target_document_length (mean
+tokens of a document), source_entropy (nats, of the compared rows' token frequencies), zero_shot_loss (nats per token,
+of the probe on the target's compared rows) and source_tokens (of the whole set).
 """
 
 import argparse
@@ -19,12 +17,12 @@ from workflow_scripts.command_line import named_paths, parser_for, run, set_thre
 def build_parser() -> argparse.ArgumentParser:
     parser = parser_for(__doc__)
     parser.add_argument(
-        "--set", required=True, action="append", metavar="NAME=PATH", help="repeated, one a set"
+        "--set", required=True, action="append", metavar="NAME=PATH", help="one per set; repeated"
     )
     parser.add_argument("--model", required=True, type=Path, help="folder of the probe")
     parser.add_argument("--batches", type=int, required=True)
     parser.add_argument("--rows-per-batch", type=int, required=True)
-    parser.add_argument("--seed", type=int, required=True, help="of the draw of batches")
+    parser.add_argument("--seed", type=int, required=True, help="seed of the draw of batches")
     parser.add_argument("--store", required=True, type=Path, help="folder of finished pieces")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", required=True, type=Path, help="Parquet")

@@ -1,10 +1,10 @@
-"""Measure k, the tokens that a training set needs to match the target's own training set, over the latter's.
+"""Measure k: how many times more tokens a training set needs than the target's own, for the same loss.
 
-One row per training set, evaluation set with a training set of its own (in a grid: the pure target), and level:
-the loss of the own set at each budget but the largest. `reached` says what k is: `within` the budgets a value;
-`never` a lower bound, since the largest budget does not get there; `before` an upper bound, since the smallest
-budget is already past it. `low_reached` and `high_reached` say the same of k_low and k_high. `trend` is the
-factor by which k grows with each doubling of the level.
+One row per training set, evaluation set with its own training set (in a grid: the pure target), and level. Levels are
+the losses of the own set at each budget except the largest. `reached` says how to read k. `within`: a value within the
+budgets. `never`: a lower bound, because the largest budget does not reach the level. `before`: an upper bound, because
+the smallest budget is already past it. `low_reached` and `high_reached` do the same for k_low and k_high. `trend` is
+the factor by which k grows with each doubling of the level.
 """
 
 import argparse

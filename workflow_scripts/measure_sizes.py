@@ -1,7 +1,7 @@
-"""Measure how many tokens and bytes each of some sets has.
+"""Measure how many tokens and bytes each set has.
 
-Sets are given as --set NAME.SIDE=ROWS, and the manifests of their corpora by the folder they lie in; the output has an
-entry a set: tokens, bytes, bytes_per_token, documents, and the documents and bytes of the sample, if it is one.
+Pass sets as --set NAME.SIDE=ROWS, and the folder with the manifests of their corpora. The output has an entry per set:
+tokens, bytes, bytes_per_token, documents, and the documents and bytes of the sample, if only a sample was read.
 """
 
 import argparse

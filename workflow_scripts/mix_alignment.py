@@ -1,17 +1,17 @@
-"""Measure the alignment of mixtures with targets by one metric, from the parts that they are mixed of.
+"""Measure the alignment of mixtures with targets by one metric, from the parts of the mixtures.
 
---part is NAME=PATH, NAME as the column corpus of --mixtures has it and PATH the rows (or Fisher embeddings) to mix;
+--part is NAME=PATH, with NAME as in the column corpus of --mixtures and PATH the rows (or Fisher embeddings) to mix;
 --target is NAME=PATH for each set to compare with. --mixtures are Parquet tables with columns train_set,
 corpus and share (of tokens). No mixture is tokenized, embedded or written.
 
 The output has one row for every mixture and target: metric, train_set, eval_set, alignment, ci_low, ci_high and how,
 which is one of
-  mixed rows     each batch holds rows of the parts in the mixture's shares: what really mixed rows give
-  mixed batches  the weighted mean of the features of whole batches of the parts: embeddings, where --unit-rows is
+  mixed rows     each batch has rows of the parts in the mixture's shares; equals the alignment of real mixed rows
+  mixed batches  the weighted mean of the features of whole batches of the parts: embeddings, if --unit-rows is
                  as large as a batch
   mixture of experts
                  one language model per part, their probabilities weighted by the shares: not a model of mixed text
-  mean of parts  the weighted mean of the parts' alignments, for a metric that cannot do better
+  mean of parts  the weighted mean of the parts' alignments, for a metric that allows nothing better
 """
 
 import argparse
@@ -53,7 +53,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parts, targets = named_paths("part", arguments.part), named_paths("target", arguments.target)
     for name, path in targets.items():
         if path in parts.values():
-            raise UserError(f"{path} is a part and the target {name}: compare with rows that are in no part")
+            raise UserError(
+                f"{path} is both a part and the target {name}: use a target whose rows are in no part"
+            )
     rows = arguments.rows_per_batch
     if arguments.fewer_rows and not metric.estimator():
         rows = rows_that_all_have([*parts.values(), *targets.values()], arguments.batches, rows)
@@ -61,9 +63,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if metric.mixes != "exact":
         unit = rows
     if rows % unit:
-        raise UserError(
-            f"--unit-rows is {unit}, and batches of {rows} rows do not hold a whole number of units"
-        )
+        raise UserError(f"--unit-rows is {unit}, but batches of {rows} rows are not a whole number of units")
     mixtures = read_mixtures(arguments.mixtures, list(parts))
     batches = {name: read(path, arguments.batches, rows) for name, path in targets.items()}
     if metric.reads_whole_sets():

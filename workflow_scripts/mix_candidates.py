@@ -41,7 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="name of a corpus in the answer; repeated",
     )
     parser.add_argument("--draws", required=True, type=int, help="for intervals")
-    parser.add_argument("--seed", required=True, type=int, help="of the draws")
+    parser.add_argument("--seed", required=True, type=int, help="seed of the draws")
     parser.add_argument("--output", required=True, type=Path, help="Parquet: shares, intervals, prices")
     parser.add_argument("--gains", required=True, type=Path, help="Parquet: gains over alternatives")
     parser.add_argument("--shares", required=True, type=Path, help="plain JSON: {candidate: share}")

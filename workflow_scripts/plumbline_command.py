@@ -1,11 +1,11 @@
 """The command `plumbline` of an installed package.
 
-`plumbline rank` says which of your files to train on, `plumbline select` which rows of them, `plumbline mix` in which
-shares.
+`plumbline rank` tells you which of your files to train on, `plumbline select` which of their rows, `plumbline mix` in
+which shares.
 
-`plumbline run` is `snakemake` with the Snakefile of this package: it takes the targets and options of Snakemake, writes
-its results below the working directory, and lays what `--configfile` names over the default run. `plumbline where`
-prints the folder of that Snakefile, with `configs/` beside it.
+`plumbline run` is `snakemake` with the Snakefile of this package: it accepts the targets and options of Snakemake,
+writes results below the working directory, and lays the file of `--configfile` over the default run. `plumbline where`
+prints the folder of that Snakefile and of `configs/`.
 """
 
 import argparse
@@ -69,6 +69,6 @@ def _mistakes_in_one_sentence() -> Iterator[None]:
 
 
 def _divided(argv: list[str]) -> tuple[list[str], list[str]]:
-    """What is ours, and what follows `--`."""
+    """Our arguments, and those after `--`."""
     place = argv.index("--") if "--" in argv else len(argv)
     return argv[:place], argv[place + 1 :]

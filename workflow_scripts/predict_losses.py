@@ -1,8 +1,8 @@
-"""Predict losses that a fit to alignment has not seen: training sets, families and evaluation sets left out in turn.
+"""Predict losses from alignment with training sets, families and evaluation sets left out of the fit in turn.
 
-For every experiment, part and budget, each measure alone and with each measure of `--beside`: R2 against predicting
-without a measure, the mean error in nats, and the slopes with their signs. `--experiments` is the JSON list that
-correlate_losses takes.
+For every experiment, part and budget, each measure alone and with each measure of `--beside`: R2 relative to a
+prediction without a measure, the mean error in nats, and the slopes with their signs. `--experiments` is the same JSON
+list as for correlate_losses.
 """
 
 import argparse

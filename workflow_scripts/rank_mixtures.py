@@ -1,7 +1,7 @@
 """Rank the mixtures of recorded experiments by the worth of their tokens, and compare with their losses.
 
 Tables: rank correlations with loss of every predictor (`--output`), paired differences between predictors
-(`--differences`), the worth of a token of each corpus for each target (`--worth`), the law that joins alignment and
+(`--differences`), the worth of a token of each corpus for each target (`--worth`), the law that combines alignment and
 size, with the coverage of its intervals on runs outside the fit (`--laws`), effective tokens and loss of every run by
 the best measure (`--points`), and the loss that the law predicts with that measure (`--predicted`).
 docs/method/outside.md defines them.
@@ -30,10 +30,10 @@ def build_parser() -> argparse.ArgumentParser:
         "--mixtures", nargs="*", default=[], type=Path, help="alignments of the mixtures, one file per metric"
     )
     parser.add_argument(
-        "--losses", required=True, action="append", metavar="NAME=FILE", help="of each experiment"
+        "--losses", required=True, action="append", metavar="NAME=FILE", help="losses of each experiment"
     )
     parser.add_argument(
-        "--shares", required=True, action="append", metavar="NAME=FILE", help="of each experiment"
+        "--shares", required=True, action="append", metavar="NAME=FILE", help="shares of each experiment"
     )
     parser.add_argument(
         "--proxies", nargs="*", type=int, default=[], help="how many runs predictors learn from"

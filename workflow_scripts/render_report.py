@@ -1,10 +1,10 @@
-"""Render the report: one self-contained page, and every figure as SVG, PNG and CSV beside it.
+"""Render the report: one self-contained page, and every figure as SVG, PNG and CSV.
 
-Tables are given as --table NAME=FILE: points, correlation, metric_differences, leave_one_out, choice,
+Pass tables as --table NAME=FILE: points, correlation, metric_differences, leave_one_out, choice,
 choice_cost, exchange_rate, published, published_points, switches, alignment, loss_summary and ngram_summary; of
 recorded experiments effective_tokens, effective_token_differences, effective_token_points, predicted_losses and
-token_worth. Others are passed over.
-A figure whose tables are not given is left out, and the page says so.
+token_worth. Others are ignored.
+Figures without their tables are left out, and the page lists them.
 """
 
 import argparse
@@ -64,7 +64,7 @@ def _named_files(values: Sequence[str]) -> dict[str, Path]:
         if not separator:
             raise UserError(f"--table {value}: must be NAME=FILE")
         if not Path(path).is_file():
-            raise UserError(f"--table {value}: {path} is not there")
+            raise UserError(f"--table {value}: {path} is missing")
         files[name] = Path(path)
     return files
 

@@ -1,7 +1,7 @@
-"""Score n-gram models of one training set: modified Kneser-Ney, of exactly the tokens that a run of a recipe reads.
+"""Score n-gram models of one training set: modified Kneser-Ney, on exactly the tokens that a run of a recipe reads.
 
-There is a model for each budget. It is scored on the documents that the trained models are scored on, token for token:
-all but the first of each document. Tokens that the run's starting weights had been trained on are not counted.
+There is a model for each budget. It is scored on the same documents and tokens as the trained models: all tokens except
+the first of each document. Tokens on which the run's starting weights were trained are not counted.
 """
 
 import argparse
@@ -18,7 +18,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--train-set", required=True, help="name of the training set in the output")
     parser.add_argument("--recipe", required=True, type=json.loads, help="how models are made, as JSON")
     parser.add_argument("--seed", required=True, type=int, help="seed of the run whose tokens are counted")
-    parser.add_argument("--budgets", required=True, type=int, nargs="+", help="of the recipe, in tokens")
+    parser.add_argument(
+        "--budgets", required=True, type=int, nargs="+", help="budgets of the recipe, in tokens"
+    )
     parser.add_argument("--order", required=True, type=int, help="longest n-gram")
     parser.add_argument(
         "--documents",

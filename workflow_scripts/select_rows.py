@@ -43,8 +43,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--scratch", type=Path, required=True, help="folder for about four times the chosen rows"
     )
     parser.add_argument("--output", type=Path, required=True, help="output: the rows, .parquet or .jsonl")
-    parser.add_argument("--card", type=Path, required=True, help="output: README.md beside them")
-    parser.add_argument("--summary", type=Path, required=True, help="output: what was done, JSON")
+    parser.add_argument("--card", type=Path, required=True, help="output: README.md of the rows")
+    parser.add_argument("--summary", type=Path, required=True, help="output: counts and rules, JSON")
     return parser
 
 

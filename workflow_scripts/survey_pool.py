@@ -1,4 +1,4 @@
-"""Survey one training candidate: its content, which target rows it repeats, and its nearest rows to the target.
+"""Survey one training candidate: its content, the target rows that it repeats, and its nearest rows to the target.
 
 The candidate's files are read once and may be far larger than memory. docs/method/selecting.md defines each number.
 """

@@ -1,8 +1,8 @@
-"""Train the models of one training set: every seed of a recipe, read at every budget of tokens.
+"""Train the models of one training set: every seed of a recipe, saved at every budget of tokens.
 
 The models are written as safetensors to MODELS/seed-<s>/tokens-<n>/, and the manifest lists them. Checkpoints and
-finished seeds are kept in CHECKPOINTS, a folder that only this job uses, until the whole job is done: a job that is
-started again continues where it was. On SIGTERM or SIGUSR1 it saves a checkpoint and ends with exit code 75.
+finished seeds are kept in CHECKPOINTS, a folder that only this job uses, until the whole job is done. A job that is
+started again continues where it stopped. On SIGTERM or SIGUSR1 it saves a checkpoint and exits with code 75.
 """
 
 import argparse
@@ -28,12 +28,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--recipe", required=True, type=json.loads, help="how models are made, as JSON")
     parser.add_argument("--seeds", required=True, type=int, nargs="+")
     parser.add_argument(
-        "--base", type=Path, help="folder of the weights to start from, if the recipe asks for them"
+        "--base", type=Path, help="folder of the weights to start from, if the recipe needs them"
     )
     parser.add_argument("--tokenizer", required=True, type=Path, help="folder of the tokenizer")
     parser.add_argument("--models", required=True, type=Path, help="folder to write the models to")
     parser.add_argument(
-        "--manifest", required=True, type=Path, help="list of the models, and what made them (JSON)"
+        "--manifest", required=True, type=Path, help="list of the models, and how they were made (JSON)"
     )
     parser.add_argument("--times", required=True, type=Path, help="seconds of each run (JSON)")
     add_execution_options(parser)
@@ -72,7 +72,7 @@ def train(given: argparse.Namespace, execution: Execution) -> None:
         from_base = "base" in recipe.model
         if from_base and given.base is None:
             raise UserError(
-                f"recipe: the model is {recipe.model!r}, and no folder of base weights is given (--base)"
+                f"recipe: the model is {recipe.model!r}, but there is no folder of base weights (--base)"
             )
         quiet_transformers()
         blocks = make_blocks(read_rows(given.rows), recipe, given.train_set)

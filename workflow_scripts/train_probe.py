@@ -1,8 +1,8 @@
-"""Train the probe on several corpora in equal shares of tokens; it is the base of fine-tuning, too.
+"""Train the probe on several corpora in equal shares of tokens; it is also the base of fine-tuning.
 
-The settings are those of a training recipe without its model and tokens. Where the model is a pretrained one, its
-weights are copied instead. Checkpoints are kept in CHECKPOINTS, a folder that only this job uses, until the probe is
-done; on SIGTERM or SIGUSR1 one is saved, and the program ends with exit code 75.
+The settings are those of a training recipe without its model and tokens. If the model is pretrained, its weights are
+copied instead. Checkpoints are kept in CHECKPOINTS, a folder that only this job uses, until the probe is finished. On
+SIGTERM or SIGUSR1 a checkpoint is saved, and the program exits with code 75.
 """
 
 import argparse
@@ -24,17 +24,17 @@ from workflow_scripts.training.processes import (
 def build_parser() -> argparse.ArgumentParser:
     parser = parser_for(__doc__)
     parser.add_argument(
-        "--rows", type=Path, nargs="*", default=[], help="packed rows, one file a corpus (its folder)"
+        "--rows", type=Path, nargs="*", default=[], help="packed rows, one file per corpus (its folder)"
     )
     parser.add_argument(
         "--model", required=True, type=json.loads, help="type and settings, or pretrained, as JSON"
     )
-    parser.add_argument("--tokens", type=int, default=0, help="tokens over all corpora together")
+    parser.add_argument("--tokens", type=int, default=0, help="total tokens over all corpora")
     parser.add_argument("--settings", type=json.loads, default={}, help="learning rate and so on, as JSON")
     parser.add_argument("--seed", required=True, type=int)
     parser.add_argument("--tokenizer", required=True, type=Path, help="folder of the tokenizer")
     parser.add_argument("--output", required=True, type=Path, help="folder to write the model to")
-    parser.add_argument("--manifest", required=True, type=Path, help="what made the probe (JSON)")
+    parser.add_argument("--manifest", required=True, type=Path, help="how the probe was made (JSON)")
     parser.add_argument("--times", required=True, type=Path, help="seconds of the run (JSON)")
     add_execution_options(parser)
     return parser

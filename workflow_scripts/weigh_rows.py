@@ -1,8 +1,8 @@
-"""Correlate alignment with loss, and choose training data, at every number of rows that a measure may read.
+"""Correlate alignment with loss, and choose training data, at every number of rows that a measure reads.
 
 --alignment and --cost are the outputs of align_by_rows, a pair of files per metric. The output has one row per
-experiment, part, budget, metric, number of rows, scope and statistic; seconds differ from run to run, and are in a file
-of their own (--cost-output).
+experiment, part, budget, metric, number of rows, scope and statistic; seconds differ from run to run, so they have a
+separate file (--cost-output).
 """
 
 import argparse
@@ -14,8 +14,8 @@ from workflow_scripts.command_line import parser_for, run, set_threads
 
 def build_parser() -> argparse.ArgumentParser:
     parser = parser_for(__doc__)
-    parser.add_argument("--alignment", required=True, nargs="+", type=Path, help="Parquet, one a metric")
-    parser.add_argument("--cost", required=True, nargs="+", type=Path, help="Parquet, one a metric")
+    parser.add_argument("--alignment", required=True, nargs="+", type=Path, help="Parquet, one per metric")
+    parser.add_argument("--cost", required=True, nargs="+", type=Path, help="Parquet, one per metric")
     parser.add_argument("--losses", required=True, type=Path, help="Parquet: losses, one row per seed")
     parser.add_argument("--experiments", required=True, help="JSON list of experiments")
     parser.add_argument("--threads", type=int, default=1, help="threads of the numerical libraries")

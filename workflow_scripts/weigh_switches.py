@@ -1,10 +1,10 @@
-"""Say what each switch moves: alignment, the ranking of training sets, the correlation with loss.
+"""Measure the effect of each switch on alignment, on the ranking of training sets, and on the correlation with loss.
 
 The output has one row per end, per flip, and one for all switches together: variant, end, switch; alignment_mean with
-its interval; change_of_alignment and the changes of r (what correcting the switch does, whichever end it is flipped
-from) with intervals over batches; kendall_tau of the ranking of training sets against that of the end, mean over
+its interval; change_of_alignment and the changes of r (the effect of correcting the switch, whichever end it is flipped
+from) with intervals over batches; kendall_tau of the ranking of training sets compared with that of the end, mean over
 evaluation sets, with its interval; tau_of_halves, how well the rankings by two halves of the batches agree;
-top_choice_changed, the evaluation sets whose most aligned training set is another one.
+top_choice_changed, the evaluation sets whose most aligned training set changes.
 """
 
 import argparse
@@ -17,7 +17,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = parser_for(__doc__)
     parser.add_argument("--alignments", required=True, help="alignment of batch pairs by variant (Parquet)")
     parser.add_argument("--losses", required=True, help="losses, one row per seed (Parquet)")
-    parser.add_argument("--experiment", required=True, help="name of the experiment whose losses are meant")
+    parser.add_argument("--experiment", required=True, help="name of the experiment whose losses are used")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", required=True, help="Parquet")
     return parser

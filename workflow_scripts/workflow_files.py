@@ -1,9 +1,9 @@
-"""Where the files of the workflow lie: beside the package in a checkout, inside it once it is installed."""
+"""Finds the files of the workflow: next to the package in a checkout, inside the package after installation."""
 
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
-# setup.py puts a copy of the workflow there when it builds the package.
+# setup.py copies the workflow there when it builds the package.
 _COPY = _PACKAGE / "workflow"
 
 IS_CHECKOUT = not _COPY.is_dir()
@@ -19,8 +19,8 @@ def snakefile() -> Path:
 def workflow_file(name: str) -> str:
     """A file of the workflow as a rule's input.
 
-    Below the working directory the path is relative, so that nothing runs again in a checkout that has been moved:
-    Snakemake compares the names of a job's inputs.
+    Below the working directory the path is relative. Snakemake compares the names of a job's inputs, so absolute paths
+    would make jobs run again after a checkout is moved.
     """
     path = ROOT / name
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

@@ -1,1 +1,1 @@
-"""Everything that is to be measured on a GPU, in one command: `python -m benchmarks.gpu`."""
+"""All measurements on a GPU in one command: `python -m benchmarks.gpu`."""

@@ -1,10 +1,10 @@
-"""Everything that is to be measured on a GPU, in one command and without a network: results as one JSON file.
+"""All measurements on a GPU in one command, without a network; writes one JSON file.
 
     python -m benchmarks.gpu --output gpu.json [--parts embedding training ...] [--minutes 8]
 
-Each part has a share of the minutes. A part that fails, or cases for which its time did not suffice, are reported in
-the file, and the other parts run all the same. A second run into the same file replaces the parts that it ran. The
-last lines printed are a table of the ratios. On a CPU, `--device cpu --shapes tiny` tries the program itself.
+Each part has a share of the minutes. The file reports parts that failed and cases without enough time; other parts
+still run. A second run with the same file replaces the parts that it ran. The program prints a table of the ratios at
+the end. On a CPU, `--device cpu --shapes tiny` tests the program itself.
 """
 
 import argparse
@@ -30,11 +30,11 @@ MINUTES = {
     "resume": 0.9,
     "lease": 0.3,
 }
-"""Share of each part where the whole takes 7.8 minutes."""
+"""Minutes of each part if all parts together take 7.8."""
 
 
 def part_functions() -> dict[str, Callable[[Any], dict[str, Any]]]:
-    """Imported late, because torch has to be told its threads first."""
+    """Imports late, because the threads of torch must be set first."""
     from benchmarks.gpu.accuracy import accuracy
     from benchmarks.gpu.embedding import throughput
     from benchmarks.gpu.facts import ceilings
@@ -55,14 +55,14 @@ def part_functions() -> dict[str, Callable[[Any], dict[str, Any]]]:
 
 
 def table(parts: dict[str, Any]) -> list[str]:
-    """A line for each shape, row length and precision: time over that of a plain pass, and hours for 100M tokens."""
+    """A line for each shape, row length and precision: time relative to a plain pass, and hours for 100M tokens."""
     lines = []
     for shape, of_shape in parts.get("embedding", {}).items():
         for length, of_rows in of_shape.items() if isinstance(of_shape, dict) else ():
             for precision, measured in of_rows.items() if isinstance(of_rows, dict) else ():
                 if isinstance(measured, dict):
-                    told = " ".join(f"{name} {ratio:.3g}" for name, ratio in measured["ratios"].items())
-                    lines.append(f"{shape} {length} {precision}: {told}")
+                    ratios = " ".join(f"{name} {ratio:.3g}" for name, ratio in measured["ratios"].items())
+                    lines.append(f"{shape} {length} {precision}: {ratios}")
     return lines
 
 
@@ -70,7 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = parser_for(__doc__)
     parser.add_argument("--output", required=True, type=Path, help="results (JSON)")
     parser.add_argument("--parts", nargs="+", choices=MINUTES, default=list(MINUTES))
-    parser.add_argument("--minutes", type=float, default=7.8, help="of all chosen parts together")
+    parser.add_argument("--minutes", type=float, default=7.8, help="total for all chosen parts")
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
     parser.add_argument("--shapes", choices=["full", "tiny"], default="full", help="sizes of models and rows")
     parser.add_argument("--threads", type=int, default=4)
@@ -99,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             bench = Bench(device, arguments.shapes, Path(folder), started + share)
             try:
                 found = functions[part](bench)
-            except Exception as error:  # noqa: BLE001 - what fails is reported, and the other parts go on
+            except Exception as error:  # noqa: BLE001 - failures are reported, and other parts continue
                 traceback.print_exc()
                 found = {"error": one_line(error)}
             bench.free_memory()
@@ -109,10 +109,10 @@ def main(argv: Sequence[str] | None = None) -> None:
                 "command": shlex.join(["python", "-m", "benchmarks.gpu", *(argv or sys.argv[1:])]),
                 "left_out": bench.notes,
             }
-            write_json(results, arguments.output)  # after each part, so that a kill loses one at most
-            told = {key: value for key, value in found.items() if key in ("error", "passes")}
+            write_json(results, arguments.output)  # after each part: a kill loses at most one
+            outcome = {key: value for key, value in found.items() if key in ("error", "passes")}
             print(
-                json.dumps({"part": part, "seconds": seconds, "left_out": len(bench.notes), **told}),
+                json.dumps({"part": part, "seconds": seconds, "left_out": len(bench.notes), **outcome}),
                 flush=True,
             )
     print("\n".join(table(results["parts"])))

@@ -1,4 +1,4 @@
-"""Do the figures hold on the device: against the CPU, between repeats, and in coarser arithmetic?"""
+"""Are results the same on the device: compared with the CPU, between repeats, and in lower precision?"""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ GATE_CPU, GATE_ALIGNMENT = 1e-4, 0.001
 
 
 def accuracy(bench: Bench) -> dict[str, Any]:
-    """Probes of two architectures are trained for seconds on real text, so that their predictions are not uniform."""
+    """Results for probes of two architectures, trained for seconds on real text so that predictions are not uniform."""
     layers, width, heads, lengths, *_ = SIZES[bench.size]
     text = read_text(bench.size)
     gpt2 = {"n_layer": layers, "n_embd": width, "n_head": heads, "n_positions": lengths[-1]}
@@ -102,7 +102,7 @@ def _trained(bench: Bench, model: PreTrainedModel, text: Text, length: int, step
 
 
 def _embeddings(bench: Bench, model: PreTrainedModel, batches: np.ndarray, precision: str) -> np.ndarray:
-    """One embedding a batch; label draws go by the rows' tokens, so they are the same in every arithmetic."""
+    """One embedding per batch; label draws depend on the rows' tokens, so they are the same in every precision."""
     settings = Settings(Estimator.corrected(), precision=precision, end_of_text=END)
     done = [measure(model, Batch.of(torch.from_numpy(ids)), settings, microbatch=16) for ids in batches]
     return np.stack([one.embedding.numpy() for one in done])
@@ -115,7 +115,7 @@ def relative(found: np.ndarray, exact: np.ndarray) -> float:
 def largest_move(
     exact: dict[str, np.ndarray], coarse: dict[str, np.ndarray], coordinates: slice | np.ndarray
 ) -> float:
-    """The largest change of the alignment of two corpora, the mean over pairs of batches."""
+    """The largest change of the alignment of two corpora; alignments are means over pairs of batches."""
     moves = []
     for number, a in enumerate(exact):
         for b in list(exact)[number:]:

@@ -1,4 +1,4 @@
-"""What the parts share: the device and its clock, time budgets, models of given shapes, random rows."""
+"""Shared by all parts: the device and its clock, time budgets, models of given shapes, random rows."""
 
 import gc
 import statistics
@@ -21,7 +21,7 @@ END = 0
 
 @dataclass(frozen=True)
 class Shape:
-    """A model, and how many tokens go through it at a time."""
+    """A model, and the number of tokens per pass."""
 
     type: str
     settings: Mapping[str, int]
@@ -73,14 +73,14 @@ ROW_LENGTHS = {"full": (128, 512, 1024), "tiny": (16,)}
 
 @dataclass
 class Bench:
-    """The device that is measured, at which size, and until when."""
+    """The measured device, the sizes of models, and the deadline."""
 
     device: torch.device
     size: str
     work: Path
     deadline: float = 0.0
     notes: list[str] = field(default_factory=list)
-    """What was left out, and why."""
+    """Cases that were left out, and why."""
 
     @property
     def is_gpu(self) -> bool:
@@ -98,14 +98,14 @@ class Bench:
         return self.deadline - time.monotonic()
 
     def has_time(self, what: str) -> bool:
-        """Whether the part's time is not over; if it is, `what` is noted as left out."""
+        """Whether the part has time left; if not, `what` is noted as left out."""
         if self.seconds_left() > 0:
             return True
         self.notes.append(f"{what}: left out, the time of this part was over")
         return False
 
     def seconds_of(self, work: Work) -> float:
-        """On the clock, from an idle device to an idle device."""
+        """Wall-clock seconds, from an idle device to an idle device."""
         self.synchronise()
         started = time.perf_counter()
         work()
@@ -113,7 +113,7 @@ class Bench:
         return time.perf_counter() - started
 
     def interleaved(self, works: Mapping[str, Work], repeats: int, budget: float) -> dict[str, Any]:
-        """Median seconds and peak memory of each work, which take turns; a work that fails says why.
+        """Median seconds and peak memory of each work, which take turns; a failed work has its error instead.
 
         The first round warms up. Rounds end after `repeats`, or when `budget` seconds are over.
         """
@@ -130,7 +130,7 @@ class Bench:
                         peaks[name] = self.peak_of(work)
                     else:
                         seconds[name].append(self.seconds_of(work))
-                except Exception as error:  # noqa: BLE001 - what fails is reported, and the others go on
+                except Exception as error:  # noqa: BLE001 - failures are reported, and other works continue
                     errors[name] = one_line(error)
                 if name in errors:
                     self.free_memory()
@@ -152,7 +152,7 @@ class Bench:
         return measured
 
     def peak_of(self, work: Work) -> int:
-        """Bytes of GPU memory at the peak of a work, weights included; 0 on a CPU."""
+        """Peak bytes of GPU memory during a work, including weights; 0 on a CPU."""
         if self.is_gpu:
             torch.cuda.synchronize(self.device)
             torch.cuda.reset_peak_memory_stats(self.device)

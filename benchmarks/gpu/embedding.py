@@ -1,4 +1,4 @@
-"""Embedding: speed and memory of our engine against a plain pass and against the other ways to get the same squares."""
+"""Speed and memory of our embedding engine, compared with a plain pass and other ways to compute the same squares."""
 
 from dataclasses import replace
 from typing import Any
@@ -19,13 +19,13 @@ from workflow_scripts.fisher.reading import Batch
 PRECISIONS = ("float32", "tf32", "bfloat16")
 TOKENS_BETWEEN_ENDS = 300
 ROWS_BY_ROW = 4
-"""Rows that the ways which take one row at a time are timed on."""
+"""Rows on which the methods that process one row at a time are timed."""
 HUNDRED_MILLION = 100_000_000
 REPEATS = 5
 
 
 def throughput(bench: Bench) -> dict[str, Any]:
-    """Tokens per second by shape, row length and precision, with the ratios that have a gate."""
+    """Tokens per second by shape, row length and precision, with the ratios that have a required value."""
     found: dict[str, Any] = {}
     cases = len(SHAPES[bench.size]) * len(bench.lengths)
     for name, shape in SHAPES[bench.size].items():
@@ -59,7 +59,7 @@ def _of_rows(bench: Bench, model: PreTrainedModel, rows: torch.Tensor, budget: f
         model.zero_grad(set_to_none=True)
 
     def works(precision: str) -> dict[str, tuple[Work, int]]:
-        """What is timed in a precision, and how many tokens it goes through."""
+        """The timed works in a precision, and the tokens that each processes."""
 
         def embed(estimator: Estimator, ids: torch.Tensor, end: int | None = None) -> tuple[Work, int]:
             settings = Settings(estimator, precision=precision, end_of_text=end)
@@ -101,7 +101,7 @@ def _of_rows(bench: Bench, model: PreTrainedModel, rows: torch.Tensor, budget: f
 
 
 def in_precision(bench: Bench, precision: str, work: Work) -> Work:
-    """The work in a block of its own each time, so that no weight cast to bfloat16 is kept from one to the next."""
+    """The work in a new block each time, so weights cast to bfloat16 are not reused between calls."""
 
     def run() -> None:
         with arithmetic(precision, bench.device):
@@ -111,7 +111,7 @@ def in_precision(bench: Bench, precision: str, work: Work) -> Work:
 
 
 def ratios(measured: dict[str, Any]) -> dict[str, float]:
-    """What has a gate or an aim: time over that of a plain pass, and how many times as fast as the other ways."""
+    """Ratios with a required value or a goal: time relative to a plain pass, and speed relative to other methods."""
 
     def speed(name: str) -> float | None:
         rate = measured.get(name, {}).get("tokens_per_second")
@@ -155,7 +155,7 @@ def squares_row_by_row(
 def per_sample_squares(
     model: PreTrainedModel, ids: torch.Tensor, labels: torch.Tensor | None = None
 ) -> dict[str, torch.Tensor]:
-    """The same through torch.func, which makes the gradients of all rows at a time."""
+    """The same with torch.func, which computes the gradients of all rows at once."""
     model.requires_grad_(False)
     weights = {name: parameter.detach() for name, parameter in model.named_parameters()}
     if labels is None:
@@ -165,7 +165,7 @@ def per_sample_squares(
         keywords = {"input_ids": row.unsqueeze(0), "use_cache": False}
         return _released_loss(functional_call(model, given, (), keywords).logits[0], label)
 
-    # Of the attention kernels only the plain one is vectorised by vmap; the others run row by row.
+    # vmap vectorises only the plain attention kernel; the others run row by row.
     with sdpa_kernel(SDPBackend.MATH):
         gradients = vmap(grad(loss), in_dims=(None, 0, 0))(weights, ids, labels)
     return {name: gradient.square_().sum(0) for name, gradient in gradients.items()}

@@ -1,4 +1,4 @@
-"""The device: what it is, and how fast it copies and multiplies, which is what the other figures stand against."""
+"""The device: its name, and its speed of copies and products, the reference of other results."""
 
 import platform
 from importlib.metadata import version

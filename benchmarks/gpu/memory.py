@@ -1,4 +1,4 @@
-"""Does the automatic micro-batch fit the memory that is free, and does an embedding recover from running out of it?"""
+"""Does the automatic micro-batch fit into free memory, and does an embedding recover from running out of memory?"""
 
 import tempfile
 from pathlib import Path
@@ -41,7 +41,7 @@ def memory(bench: Bench) -> dict[str, Any]:
 
 
 def ballast(bench: Bench, share: float) -> torch.Tensor:
-    """So much memory taken that this share of the card's is free."""
+    """Allocate memory until only this share of the card's memory is free."""
     bench.free_memory()
     free, total = torch.cuda.mem_get_info(bench.device)
     return torch.empty(max(0, int(free - share * total)), dtype=torch.uint8, device=bench.device)

@@ -1,4 +1,4 @@
-"""What needs processes of its own: training that is killed and goes on, and two jobs that want one GPU."""
+"""Measurements that need separate processes: training that is killed and resumed, and two jobs that share one GPU."""
 
 import json
 import subprocess
@@ -29,7 +29,7 @@ def start(bench: Bench, task: str, folder: Path) -> "subprocess.Popen[bytes]":
 
 
 def finished(bench: Bench, worker: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Wait for a worker to end well."""
+    """Wait for a worker, and raise an error if it failed."""
     try:
         code = worker.wait(timeout=max(1.0, bench.seconds_left()))
     finally:
@@ -41,8 +41,8 @@ def finished(bench: Bench, worker: "subprocess.Popen[bytes]", log: Path) -> None
 
 
 def resume(bench: Bench) -> dict[str, Any]:
-    """Training is killed after a checkpoint and started again: where it goes on, and how far its weights are from
-    those of a run that nothing disturbed."""
+    """Kill training after a checkpoint and start it again: the step at which it resumes, and the difference of its
+    weights from those of an undisturbed run."""
     with tempfile.TemporaryDirectory(dir=bench.work) as name:
         undisturbed, killed = Path(name) / "undisturbed", Path(name) / "killed"
         for folder in (undisturbed, killed):
@@ -74,7 +74,7 @@ def resume(bench: Bench) -> dict[str, Any]:
 
 
 def lease(bench: Bench) -> dict[str, Any]:
-    """Two processes that want the only GPU hold it one after the other."""
+    """Whether two processes that need the only GPU use it one after the other."""
     with tempfile.TemporaryDirectory(dir=bench.work) as name:
         folder = Path(name)
         workers = [start(bench, "lease", folder) for _ in range(2)]

@@ -1,4 +1,4 @@
-"""Rows of real text that every Python with torch and numpy has, so that nothing has to be carried or downloaded."""
+"""Rows of real text from packages that every Python with torch and numpy has, so no download is needed."""
 
 from dataclasses import dataclass
 from itertools import islice

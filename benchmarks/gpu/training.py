@@ -1,4 +1,4 @@
-"""Training and evaluation: tokens per second against bare loops in the same precision."""
+"""Training and evaluation: tokens per second, compared with bare loops in the same precision."""
 
 import tempfile
 from pathlib import Path
@@ -22,7 +22,7 @@ from workflow_scripts.training.schedule import Blocks, Schedule, plan_run
 
 CONTEXT = {"full": 512, "tiny": 16}
 STEPS = {"full": (10, 60), "tiny": (1, 3)}
-"""A short and a long run: their difference is free of the set-up."""
+"""Steps of a short and a long run: their difference excludes the set-up."""
 REPEATS = 3
 GATE_TRAINING = 0.95
 EVALUATION_TOKENS = {"full": 1_000_000, "tiny": 512}
@@ -54,7 +54,7 @@ def planned(bench: Bench, shape: Shape, steps: int) -> tuple[Schedule, Recipe]:
     context = CONTEXT[bench.size]
     batch_rows = max(1, shape.tokens // context)
     tokens = steps * batch_rows * context
-    model = {"type": "gpt2"}  # not read: the benchmark brings its own
+    model = {"type": "gpt2"}  # not used: the benchmark has its own model
     settings = {"tokens": [tokens], "layout": "packed", "context": context, "batch_rows": batch_rows}
     recipe = Recipe.from_dict({"model": model, **settings})
     ids = np.random.default_rng(0).integers(1, shape.settings["vocab_size"], (steps * batch_rows, context))
@@ -63,7 +63,7 @@ def planned(bench: Bench, shape: Shape, steps: int) -> tuple[Schedule, Recipe]:
 
 
 def bare_loop(bench: Bench, model: PreTrainedModel, schedule: Schedule, recipe: Recipe) -> None:
-    """What training needs at least, with all rows on the device beforehand."""
+    """The minimum that training needs, with all rows already on the device."""
     optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate, weight_decay=0.0, fused=True)
     warm_up = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min(1.0, step / recipe.warmup_steps))
     rows = torch.from_numpy(schedule.blocks.input_ids[schedule.pieces.block]).long().to(bench.device)
@@ -114,7 +114,7 @@ def _against_bare(bench: Bench, shape: Shape, budget: float) -> dict[str, Any]:
 
 
 def _kernels(bench: Bench, shape: Shape) -> dict[str, Any]:
-    """Seconds of one forward and backward pass in bfloat16 with each kernel alone, and with the one that is chosen."""
+    """Seconds of one forward and backward pass in bfloat16 with each kernel, and with the default choice."""
     model = bench.model(shape).train()
     batch = bench.rows(shape, CONTEXT[bench.size]).to(bench.device)
 
@@ -133,7 +133,7 @@ def _kernels(bench: Bench, shape: Shape) -> dict[str, Any]:
 
 
 def evaluation(bench: Bench) -> dict[str, Any]:
-    """Tokens per second of the scoring of documents against bare forward passes, and what coarser arithmetic moves."""
+    """Tokens per second of scoring documents, compared with bare forward passes, and the effect of lower precision."""
     shape = next(iter(TRAINING_SHAPES[bench.size].values()))
     model = bench.model(shape)
     context, tokens = CONTEXT[bench.size], EVALUATION_TOKENS[bench.size]

@@ -17,7 +17,7 @@ SECONDS_HELD = {"full": 3.0, "tiny": 0.5}
 
 
 def train_to_the_end(bench: Bench) -> None:
-    """Train with checkpoints, from the last one that is there; weights and first step are written at the end."""
+    """Train with checkpoints, from the last existing one; writes weights and first step at the end."""
     from benchmarks.gpu.training import planned
     from workflow_scripts.models.folders import save_model
     from workflow_scripts.models.loading import quiet_transformers
@@ -39,7 +39,7 @@ def train_to_the_end(bench: Bench) -> None:
 
 
 def hold_the_device(bench: Bench) -> None:
-    """Lease the one GPU, or what stands for it on a CPU, compute on it for a while, and write from when to when."""
+    """Lease the only GPU, or a substitute on a CPU, compute on it for a while, and write the start and end times."""
     lease: AbstractContextManager[object]
     if bench.is_gpu:
         lease = claimed_device("cuda", 1)

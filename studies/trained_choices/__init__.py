@@ -1,4 +1,4 @@
-"""Does training on what `plumbline select` and `plumbline mix` choose beat the other ways to choose?
+"""Does training on the choices of `plumbline select` and `plumbline mix` beat other ways to choose?
 
 docs/method/trained_choices.md has the registered plan, docs/results/trained_choices.md the results. Run the parts in
 this order. Finished work in the work folder is not repeated:

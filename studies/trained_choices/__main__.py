@@ -4,8 +4,8 @@
     python -m studies.trained_choices --part mix --corpora FOLDER --work FOLDER
     python -m studies.trained_choices --part analyse --work FOLDER --output docs/results/trained_choices
 
-FOLDER holds <corpus>.jsonl.gz with a column `text`; `--dsir-python` is a Python with data-selection installed. What is
-finished in the work folder is not made again.
+FOLDER has <corpus>.jsonl.gz with a column `text`; `--dsir-python` is a Python with data-selection installed. Finished
+work in the work folder is not repeated.
 """
 
 import subprocess
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def choose_all(work: Path, dsir_python: str) -> dict[tuple[str, str], Path]:
-    """The file of chosen rows of each target and arm; every arm has CHOSEN_TOKENS, but for the end of its last row."""
+    """The file of chosen rows of each target and arm; every arm has CHOSEN_TOKENS, up to the end of its last row."""
     from workflow_scripts.tokens.tokenizer import load_tokenizer
 
     tokenizer = load_tokenizer(str(texts.tokenizer_folder(work)))
@@ -90,7 +90,7 @@ def order_of(
     work: Path,
     dsir_python: str,
 ) -> np.ndarray:
-    """Rows of the pool, the first to be taken first."""
+    """Rows of the pool, in the order in which they are used."""
     from workflow_scripts.tokens.tokenizer import load_tokenizer
 
     draws = np.random.default_rng([plan.DRAW_SEED, plan.TARGETS.index(target)])
@@ -121,7 +121,7 @@ def order_of(
 
 
 def selected(target: str, rows: Sequence[tuple[str, str]], work: Path) -> np.ndarray:
-    """What `plumbline select` chooses, in the order of its rank."""
+    """The choice of `plumbline select`, in the order of its rank."""
     output = work / "select" / target / "chosen.parquet"
     files = texts.pool_of(work, target)
     if not output.exists():
@@ -141,7 +141,7 @@ def selected(target: str, rows: Sequence[tuple[str, str]], work: Path) -> np.nda
 
 
 def mix_shares(corpora: Path, work: Path) -> dict[str, dict[str, float]]:
-    """By pair and arm, what `plumbline mix` proposes and what it compares with; single has one candidate."""
+    """For each pair and arm, the shares that `plumbline mix` proposes and alternatives; single has one candidate."""
     found = {}
     for pair, targets in plan.PAIRS.items():
         output = work / "mix" / pair
@@ -168,7 +168,7 @@ def plumbline(*given: str) -> None:
 
 
 def train(config: dict[str, object], work: Path) -> None:
-    """Run the workflow to its losses; names of arms, where the config has them, are kept beside them."""
+    """Run the workflow up to the losses, and save the config's names of arms with them, if it has any."""
     arms_of_sets = config.pop("arms", None)
     path = work / f"{config['run']}.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
@@ -186,7 +186,7 @@ def select_losses(work: Path) -> pd.DataFrame:
 
 
 def unigram_losses(work: Path) -> pd.DataFrame:
-    """What models would lose that know only the token frequencies of what was chosen."""
+    """Losses of models that know only the token frequencies of the chosen text."""
     from workflow_scripts.tokens.tokenizer import load_tokenizer
 
     tokenizer = load_tokenizer(str(texts.tokenizer_folder(work)))

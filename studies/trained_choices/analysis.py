@@ -2,9 +2,9 @@
 
 A difference is of one target and one seed: both models start from the same weights. Three intervals of 95%:
 
-- of a target: Student's t over its seeds. It says how far another seed would move the difference on this target.
+- of a target: Student's t over its seeds. It shows how much another seed would change the difference on this target.
 - of these targets: the mean over targets; variances of the targets' means add up, with the degrees of freedom of
-  all seeds. It says nothing of other targets.
+  all seeds. It does not extend to other targets.
 - over targets: Student's t of the targets' means, which are the units. With three targets it has 2 degrees of freedom.
 """
 
@@ -39,7 +39,7 @@ def summary(losses: pd.DataFrame, ours: str) -> pd.DataFrame:
 
 
 def unigram_loss(trained: np.ndarray, evaluated: np.ndarray, vocabulary: int) -> float:
-    """Nats a token of one text under the token frequencies of another one, each count one higher."""
+    """Nats per token of one text under the token frequencies of another one, with 1 added to each count."""
     counts = np.bincount(trained, minlength=vocabulary) + 1
     return float(-np.log(counts / counts.sum())[evaluated].mean())
 

@@ -1,7 +1,7 @@
-"""Other ways to order the rows of a pool; of each order the first rows are taken, until all arms have equal tokens.
+"""Other ways to order the rows of a pool. Each arm uses the first rows of its order, until all arms have equal tokens.
 
 - random: a permutation drawn from a seed.
-- pool_order: the files in name order, rows as they come.
+- pool_order: the files in name order, rows in file order.
 - dsir: the weights of DSIR's own package (hashed n-grams, its defaults) and Gumbel noise, as it resamples
   (Xie et al., arXiv 2302.03169).
 - zip_fit: mean over a sample of target rows of 1 - NCD(row, target row), by gzip's algorithm
@@ -35,7 +35,7 @@ with open(output, "wb") as stream:
 
 
 def dsir_order(python: str, pool: Path, target: Path, scratch: Path, seed: int) -> np.ndarray:
-    """Rows of the pool by DSIR, the first the likeliest; rows that its own filter leaves out are missing."""
+    """Rows of the pool by DSIR, most likely first; without the rows that its own filter removes."""
     output = scratch / "order.npy"
     scratch.mkdir(parents=True, exist_ok=True)
     given = [str(pool), str(target), str(scratch / "cache"), str(seed), str(output)]
@@ -65,7 +65,7 @@ def _compressed(text: bytes) -> int:
 def log_probability_scores(
     pool: Sequence[np.ndarray], target: Sequence[np.ndarray], order: int, vocabulary: int
 ) -> np.ndarray:
-    """Mean log-probability of a row's tokens under a model of the target; the highest has the least perplexity."""
+    """Mean log-probability of a row's tokens under a model of the target; the highest has the lowest perplexity."""
     model = fit(*counted([_ngrams(target, order, vocabulary)]), order, vocabulary)
     lengths = np.array([len(row) for row in pool])
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
@@ -82,7 +82,7 @@ def _ngrams(rows: Sequence[np.ndarray], order: int, vocabulary: int) -> np.ndarr
 
 
 def first_tokens(order: np.ndarray, lengths: np.ndarray, tokens: int) -> np.ndarray:
-    """The first rows of an order, until they hold so many tokens; the last may exceed them."""
+    """The first rows of an order, until they have this many tokens; the last row may exceed it."""
     held = np.cumsum(lengths[order])
     if not len(held) or held[-1] < tokens:
         raise ValueError(f"the order has {held[-1] if len(held) else 0} tokens, and {tokens} are wanted")

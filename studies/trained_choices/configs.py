@@ -31,7 +31,7 @@ FROM_SCRATCH: dict[str, Any] = {
 
 
 def select_config(work: Path, chosen: Mapping[tuple[str, str], Path]) -> dict[str, Any]:
-    """An experiment for each target, and a recipe, so that models are evaluated on their own target only."""
+    """An experiment and a recipe for each target, so models are evaluated only on their own target."""
     corpora = {train_set(target, arm): _trained(path) for (target, arm), path in chosen.items()}
     experiments = [
         {

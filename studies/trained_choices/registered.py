@@ -1,4 +1,4 @@
-"""What was fixed before the first run: targets, pool, arms, budgets, seeds."""
+"""Settings fixed before the first run: targets, pool, arms, budgets, seeds."""
 
 TARGETS = ("pile_nih_exporter", "pile_hackernews", "pile_stackexchange")
 POOL = (
@@ -8,19 +8,19 @@ POOL = (
     *("scitldr_abstracts", "sgd_dialogues", "shakespeare", "standin_arxiv", "standin_freelaw"),
     *("standin_gutenberg", "standin_pubmed_central", "tinystories", "uspto", "wikitext2"),
 )
-"""Of a target's pool, its own corpus is left out."""
+"""A target's pool does not include its own corpus."""
 TOKENIZER_CORPUS = "pile_openwebtext2"
 OURS = "select"
 ARMS = (OURS, "random", "pool_order", "dsir", "zip_fit", "perplexity")
 
 WORDS_PER_ROW = 128
-"""Longer documents are cut: DSIR's own rows have as many words."""
+"""Longer documents are cut to the row length of DSIR's package."""
 POOL_BYTES_PER_CORPUS = 600_000
 TRAINED_TOKENS = 131_072
 CHOSEN_TOKENS = TRAINED_TOKENS + 4_096
-"""More than is trained on, because packing drops what does not fill a row."""
+"""More than the training budget, because packing drops text that does not fill a row."""
 ASKED_TOKENS = 250_000
-"""Of `plumbline select`, whose tokenizer has longer tokens. The best rows are taken until CHOSEN_TOKENS."""
+"""Budget of `plumbline select`, whose tokenizer has longer tokens. The best rows are used, up to CHOSEN_TOKENS."""
 SEEDS = (0, 1, 2, 3, 4)
 DRAW_SEED = 0
 ZIP_FIT_TARGET_ROWS = 20

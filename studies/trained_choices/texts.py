@@ -30,7 +30,7 @@ def read_texts(path: Path) -> list[str]:
 
 
 def write_texts(texts: Iterable[str], path: Path) -> Path:
-    """JSON lines; a file that is there is whole."""
+    """Write JSON lines atomically: an existing file is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".unfinished")
     unfinished.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
@@ -38,7 +38,7 @@ def write_texts(texts: Iterable[str], path: Path) -> Path:
 
 
 def halves(documents: list[str], seed: int) -> tuple[list[str], list[str]]:
-    """Disjoint documents, cut into rows: what the arms see of a target, and what models are evaluated on."""
+    """Disjoint documents, cut into rows: those that the arms see of a target, and those for evaluation."""
     order = np.random.default_rng(seed).permutation(len(documents))
     middle = len(order) // 2
     first, second = (
@@ -48,7 +48,7 @@ def halves(documents: list[str], seed: int) -> tuple[list[str], list[str]]:
 
 
 def sample(documents: list[str], limit_bytes: int, seed: int) -> list[str]:
-    """Rows of random documents until they hold so many bytes."""
+    """Rows of random documents, up to a number of bytes."""
     rows: list[str] = []
     held = 0
     for n in np.random.default_rng(seed).permutation(len(documents)):
@@ -61,7 +61,7 @@ def sample(documents: list[str], limit_bytes: int, seed: int) -> list[str]:
 
 
 def prepare(corpora: Path, work: Path) -> None:
-    """The pool, both halves of each target and the tokenizer, where they are missing."""
+    """Make the pool, both halves of each target and the tokenizer, if they are missing."""
     from workflow_scripts.tokens.tokenizer import train_tokenizer
 
     for name in plan.POOL:

@@ -88,7 +88,7 @@ def test_a_tiny_experiment_is_run_and_taken_up_again(config: Path, tmp_path: Pat
     changed = yaml.safe_load(config.read_text())
     changed["recipes"]["tiny"]["epochs"] = 3
     config.write_text(yaml.safe_dump(changed))
-    with pytest.raises(UserError, match="holds the work of another config"):
+    with pytest.raises(UserError, match="has the work of another config"):
         pretraining.main(options(config, tmp_path))
 
 

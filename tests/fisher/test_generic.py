@@ -154,7 +154,7 @@ def test_module_called_twice_and_shared_weight(
     torch.testing.assert_close(
         found, oracle(model, ids, mask, labels, Estimator.corrected()).float(), rtol=1e-5, atol=0
     )
-    assert "model.layers.0.mlp.up_proj goes the generic" in caplog.text
+    assert "model.layers.0.mlp.up_proj uses plain autograd" in caplog.text
     assert "called 2 times" in caplog.text
-    assert "model.layers.1.input_layernorm goes the generic" in caplog.text
+    assert "model.layers.1.input_layernorm uses plain autograd" in caplog.text
     assert [name for name, _, _ in layout(model)].count("model.layers.0.mlp.up_proj") == 1

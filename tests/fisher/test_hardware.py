@@ -123,7 +123,7 @@ def test_batches_that_run_out_of_memory_are_embedded_all_the_same(
     monkeypatch.setattr(batch_cache, "measure", forgetful)
     np.testing.assert_allclose(embeddings("disturbed", 4), undisturbed, rtol=1e-5)
     assert tried == [4, 2, 1, 1]  # the second batch does not try what failed before
-    assert "going on with 1 rows in a pass" in caplog.text
+    assert "continuing with 1 rows per pass" in caplog.text
 
 
 def test_precision_is_float32_unless_another_is_named() -> None:

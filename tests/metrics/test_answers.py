@@ -199,5 +199,5 @@ def test_a_batch_without_an_answer_is_an_error(material, tmp_path):
     rows = pairs(material["prose0"], material["code0"], "none")
     rows.loss_mask[:] = False
     write_rows(rows, tmp_path / "none.parquet")
-    with pytest.raises(UserError, match=r"none\.parquet: none of the 4 rows of a batch holds an answer"):
+    with pytest.raises(UserError, match=r"none\.parquet: none of the 4 rows of a batch contains an answer"):
         row_batches(tmp_path / "none.parquet", BATCHES, ROWS, 0, part=ANSWER)

@@ -207,8 +207,11 @@ def test_rounded_shares_are_divided_by_their_sum_and_absent_parts_have_none(writ
     ("records", "said"),
     [
         ([("m", "a", 0.5), ("m", "b", 0.4)], r"the shares of m add up to 0\.9000"),
-        ([("m", "a", 1.5), ("m", "b", -0.5)], r"the shares of m add up to 1\.0000; none may be negative"),
-        ([("m", "a", 0.5), ("m", "d", 0.5)], "mixes d, which is none of the parts: a, b"),
+        (
+            [("m", "a", 1.5), ("m", "b", -0.5)],
+            r"the shares of m add up to 1\.0000; they must not be negative",
+        ),
+        ([("m", "a", 0.5), ("m", "d", 0.5)], "mixes d, which is not among the parts"),
         ([("m", "a", 0.5), ("m", "a", 0.5)], "gives the share of a in m twice"),
         ([("m", "a", float("nan")), ("m", "b", 1.0)], "gives no share of a in m"),
     ],

@@ -100,7 +100,7 @@ def test_more_batches_find_the_first_ones_in_the_store(
     embed_set(folder, tmp_path, "two.train", 2)
     caplog.set_level(logging.INFO)
     embed_set(folder, tmp_path, "two.train", 5)
-    assert caplog.text.count("kept from before") == 2
+    assert caplog.text.count("found in the store") == 2
     assert len(read_frame(tmp_path / "two.train.parquet")) == 5
     embed_set(folder, tmp_path, "one.eval", 5)
     assert len(read_frame(tmp_path / "one.eval.parquet")) == 2  # 20 rows hold two batches of 8
@@ -170,5 +170,5 @@ def test_the_same_rows_on_both_sides_have_no_value(folder: Path, tmp_path: Path)
 
 def test_rows_that_are_no_whole_batch_are_refused(folder: Path, tmp_path: Path) -> None:
     path = embed_set(folder, tmp_path, "one.train", 2)
-    with pytest.raises(UserError, match="batches have 8 rows, so 4 rows are no whole batch"):
+    with pytest.raises(UserError, match="batches have 8 rows, so 4 rows are no whole number"):
         pooled_batches({"one.train": path}, {"one.train": [1.0, 1.0]})("one.train", 4)

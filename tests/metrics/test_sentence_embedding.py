@@ -56,7 +56,7 @@ def test_a_packaged_encoder_with_other_weights_is_refused_and_its_code_not_run(t
     (package / "__init__.py").write_text("raise AssertionError('this must not run')")
     (package / "model" / "model.safetensors").write_bytes(b"other weights")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(UserError, match="are not those of SHA-256 53aa"):
+    with pytest.raises(UserError, match="do not have the SHA-256 53aa"):
         encoder_folder(PACKAGED)
 
 

@@ -112,8 +112,8 @@ def test_the_config_may_name_the_measures(config):
             "task2vec_published",
             "alignment.answers = task2vec_published: it compares whole pairs only; allowed",
         ),
-        ("unigrams", "alignment.answers = unigrams: there is none of this name; did you mean unigram_js"),
-        ("ngram_whole", "alignment.answers = ngram_whole: there is none of this name"),
+        ("unigrams", "alignment.answers = unigrams: unknown name; did you mean unigram_js"),
+        ("ngram_whole", "alignment.answers = ngram_whole: unknown name"),
     ],
 )
 def test_a_measure_that_cannot_or_is_not_computed_is_refused(config, named, said):

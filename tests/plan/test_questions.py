@@ -62,7 +62,7 @@ def test_without_questions_nothing_is_added(config):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"target": "gaol"}, "questions.which.target = gaol: there is none of this name; did you mean goal?"),
+        ({"target": "gaol"}, "questions.which.target = gaol: unknown name; did you mean goal?"),
         ({"candidates": ["a", "science_50"]}, "science_50: a mixture corpus has no documents"),
         ({"target": "a"}, "the target a has held_out 0"),
         ({"candidates": ["goal"]}, "the candidate goal has held_out 1"),
@@ -97,7 +97,7 @@ def test_short_runs_that_correct_a_ranking(asked):
         ({"train_sets": ["a"]}, "at least two training sets and two budgets"),
         ({"train_sets": ["a", "cpp_headers"]}, "its training set = cpp_headers"),
         ({"train_sets": ["a", "b"], "eval_sets": ["licences"]}, "its evaluation set = goal"),
-        ({"train_sets": ["a", "b"], "name": "other"}, "verified_by = short: there is none"),
+        ({"train_sets": ["a", "b"], "name": "other"}, "verified_by = short: unknown name"),
     ):
         asked["experiments"] = [runs | change]
         with pytest.raises(UserError, match=says):
@@ -125,7 +125,7 @@ def test_a_pool_is_of_files_and_is_not_built(asked):
 def test_names_in_weights_and_minimum_shares(asked):
     mix = {"name": "mix", "kind": "mix", "targets": ["goal"], "candidates": ["a", "b"], "tokens": 1000}
     asked["questions"] = [mix | {"minimum_shares": {"c": 0.1}}]
-    with pytest.raises(UserError, match=r"questions.mix.minimum_shares = c: there is none"):
+    with pytest.raises(UserError, match=r"questions.mix.minimum_shares = c: unknown name"):
         checked(asked)
     asked["questions"] = [mix | {"minimum_shares": {"a": 0.6, "b": 0.6}}]
     with pytest.raises(UserError, match="add up to more than 1"):
@@ -134,7 +134,7 @@ def test_names_in_weights_and_minimum_shares(asked):
 
 def test_more_text_than_the_smallest_set_has_is_asked_for_only_where_batches_must_be_full(asked, tmp_path):
     (tmp_path / "a.jsonl").write_text('{"text": "some words"}\n' * 200)
-    with pytest.raises(UserError, match=r"not in corpora.a, which has at most 4600 bytes"):
+    with pytest.raises(UserError, match=r"than corpora.a has .at most 4600 bytes"):
         checked(asked)
     asked["alignment"]["fewer_rows"] = True
     checked(asked)

@@ -114,11 +114,14 @@ def test_a_run_without_recorded_experiments_has_none_of_their_files(config):
     [
         (
             {"proxies": "chaep"},
-            "experiments.large.proxies = chaep: there is none of this name; did you mean cheap?",
+            "experiments.large.proxies = chaep: unknown name; did you mean cheap?",
         ),
         ({"proxies": "large"}, "experiments.large.proxies = large"),
-        ({"parts": [*PARTS, "sympy_pairs"]}, "experiments.large.parts: they must be those of cheap"),
-        ({"eval_sets": TARGETS[:1]}, "experiments.large.eval_sets: they must be those of cheap"),
+        (
+            {"parts": [*PARTS, "sympy_pairs"]},
+            "experiments.large.parts: they must be the same as those of cheap",
+        ),
+        ({"eval_sets": TARGETS[:1]}, "experiments.large.eval_sets: they must be the same as those of cheap"),
         ({"parts": ["licences", "cpp_headers"]}, "experiments.large.parts = licences: held_out is 1"),
         ({"sharpen_from": ["cheap"]}, "experiments.large.parameters is missing"),
         ({"stand_ins": ["cpp_headers"]}, "experiments.large.stand_ins = cpp_headers"),
@@ -135,7 +138,7 @@ def test_a_mistake_is_named_before_the_first_job(recorded, changes, said):
 
 def test_too_few_models_cannot_be_ranked(recorded, tmp_path):
     recorded["experiments"][0] |= write_tables(tmp_path, "few", models=3)
-    assert "3 models are in the table; at least 4 are needed" in mistake(recorded)
+    assert "the table has 3 models; at least 4 are needed" in mistake(recorded)
 
 
 def test_a_table_with_a_gap_is_refused(recorded, tmp_path):

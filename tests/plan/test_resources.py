@@ -59,7 +59,7 @@ def test_gres_takes_the_place_of_gpu(gres, gpus):
 @pytest.mark.parametrize(
     ("rule", "asked", "told"),
     [
-        ("train_model", {"gpu": 1}, "resources.train_model: there is no such rule"),
+        ("train_model", {"gpu": 1}, "resources.train_model: unknown rule"),
         ("train_models", {"gpu": 1, "gres": "gpu:1"}, "either gres, or gpu with gpu_model"),
         ("train_models", {"gpu_model": "a100"}, "give the number of GPUs in gpu, too"),
         (

@@ -78,7 +78,7 @@ def test_the_lock_of_a_killed_run_goes_and_that_of_another_run_stays(folder, own
     kill(process)
     told = take(folder)
     assert f"process {process.pid}" in told
-    assert "was killed; its lock is removed, and this run goes on where it stopped" in told
+    assert "was killed; its lock is removed, and this run continues where it stopped" in told
     assert locks(folder) == ["1.output.lock"]
     (note,) = (folder / "results/x/store/runs").iterdir()
     assert json.loads(note.read_text())["process"] == os.getpid()
@@ -87,7 +87,7 @@ def test_the_lock_of_a_killed_run_goes_and_that_of_another_run_stays(folder, own
 def test_a_run_at_work_is_not_disturbed(folder, owner):
     process = owner()
     with pytest.raises(
-        UserError, match=rf"process {process.pid} on .* is at work on results/x: wait until it ends"
+        UserError, match=rf"process {process.pid} on .* is using results/x: wait until it ends"
     ):
         take(folder)
     assert locks(folder) == ["0.output.lock", "1.output.lock"]
@@ -99,7 +99,7 @@ def test_jobs_that_outlive_their_run_are_waited_for(folder, owner):
     kill(process)
     job = int((folder / "job").read_text())
     try:
-        with pytest.raises(UserError, match=rf"its jobs are still at work on results/x \(processes {job}\)"):
+        with pytest.raises(UserError, match=rf"its jobs still write to results/x \(processes {job}\)"):
             take(folder)
     finally:
         os.kill(job, signal.SIGKILL)

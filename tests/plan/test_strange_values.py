@@ -108,7 +108,7 @@ def minimal():
 @pytest.mark.parametrize("name", ["../gpt2", "gpt3000"])
 def test_an_unknown_type_of_model_is_named(config, name):
     config["probe"]["model"]["type"] = name
-    assert mistake(config).startswith(f"probe.model.type = {name}: transformers has no model of this type")
+    assert mistake(config).startswith(f"probe.model.type = {name}: transformers does not know this type")
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,10 @@ def plan_of(config) -> RunPlan:
         (
             "experiment",
             "pretrainin",
-            "switches.experiment = pretrainin: there is no such experiment; name one of pretraining",
+            "switches.experiment = pretrainin: unknown experiment; name one of pretraining",
         ),
-        ("train_sets", ["sympy_pairs", "cpp_headers"], "switches.train_sets = sympy_pairs: there is none"),
-        ("eval_sets", ["sympy_pairs"], "switches.eval_sets = sympy_pairs: there is none of this name"),
+        ("train_sets", ["sympy_pairs", "cpp_headers"], "switches.train_sets = sympy_pairs: unknown name"),
+        ("eval_sets", ["sympy_pairs"], "switches.eval_sets = sympy_pairs: unknown name"),
         ("batches", 3, "switches.batches = 3: must be at least 4"),
     ],
 )

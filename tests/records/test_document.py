@@ -107,11 +107,11 @@ def test_a_difference_is_told_from_the_side_that_is_asked_for(runs):
 
 
 def test_what_is_not_there_is_named(runs):
-    with pytest.raises(UserError, match="table standings: there is none of this name"):
+    with pytest.raises(UserError, match="table standings: unknown name"):
         written(block("standings experiment=one"), runs)
-    with pytest.raises(UserError, match="nothing is recorded of experiment=other"):
+    with pytest.raises(UserError, match="no row is recorded for experiment=other"):
         written(block("league experiment=other"), runs)
-    with pytest.raises(UserError, match=r"exchange_rate\.parquet, which is not there"):
+    with pytest.raises(UserError, match=r"exchange_rate\.parquet, which is missing"):
         written(block("exchange experiment=one"), runs)
 
 

@@ -64,11 +64,11 @@ def test_a_correlation_on_one_evaluation_set_leaves_controls_out(runs):
 @pytest.mark.parametrize(
     ("lookup", "said"),
     [
-        (f'{LOOKUP} metric="words")', "3 rows are left"),
-        (f'{LOOKUP} metric="other")', "0 rows are left"),
-        (f'{LOOKUP} metric="gap")', "no number there"),
+        (f'{LOOKUP} metric="words")', "3 rows match"),
+        (f'{LOOKUP} metric="other")', "0 rows match"),
+        (f'{LOOKUP} metric="gap")', "is missing in the table"),
         (f"{LOOKUP} measure=1)", "no column measure; there are metric"),
-        ('number("real", "analysis/choice", "value")', "choice.parquet, which is not there"),
+        ('number("real", "analysis/choice", "value")', "choice.parquet, which is missing"),
         ("numbr(1)", "'numbr' is undefined"),
         ("number(", "template, line 2"),
     ],

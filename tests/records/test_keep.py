@@ -72,7 +72,7 @@ def test_the_same_seed_again_replaces_itself(make_run, tmp_path):
 def test_parts_of_different_runs_are_refused(make_run, tmp_path):
     kept = tmp_path / "kept"
     record(make_run("one", 0, 5.0), kept)
-    with pytest.raises(UserError, match="another run than the recorded one"):
+    with pytest.raises(UserError, match="the key run of the config differs"):
         record(make_run("other", 1, 4.0, run="elsewhere"), kept)
     recipes = {"small": {**SMALL, "tokens": [200], "seeds": [1]}}
     with pytest.raises(UserError, match=r"recipes\.small differs"):
@@ -88,14 +88,14 @@ def test_a_key_younger_than_the_record_has_its_default_there(make_run, tmp_path)
     record(make_run("other", 1, 4.0), kept)
     assert read_plain_json(kept / "config.json")["alignment"]["measured_as"] == {}
     younger = {**CONFIG["alignment"], "measured_as": {"a": "b"}}
-    with pytest.raises(UserError, match="another alignment"):
+    with pytest.raises(UserError, match="the key alignment of the config differs"):
         record(make_run("third", 2, 4.0, alignment=younger), kept)
 
 
 def test_an_unfinished_run_is_refused(make_run, tmp_path):
     run = make_run("one", 0, 5.0)
     (run / "alignment/covariates.parquet").unlink()
-    with pytest.raises(UserError, match=r"covariates\.parquet is not there"):
+    with pytest.raises(UserError, match=r"covariates\.parquet is missing"):
         record(run, tmp_path / "kept")
 
 
@@ -109,7 +109,7 @@ def test_a_restored_run_has_the_recorded_tables(make_run, tmp_path):
     assert config["probe"]["model"]["settings"] == CONFIG["probe"]["model"]["settings"]
     for name in TABLES:
         assert (again / name).read_bytes() == (run / name).read_bytes()
-    with pytest.raises(UserError, match="no run is recorded there"):
+    with pytest.raises(UserError, match="is not a recorded run"):
         restore(tmp_path / "nothing", again)
 
 

@@ -17,5 +17,5 @@ def test_each_document_gets_its_figures_at_the_path_that_it_shows(tmp_path):
     main(["write", "--runs", str(tmp_path / "runs"), "--documents", str(main_page), str(page)])
     assert (page.parent / "real" / "league.svg").read_text() == "<svg/>"
     page.write_text("![l](real/other.svg)")
-    with pytest.raises(UserError, match=r"shows other\.svg of the run real, which it has not drawn"):
+    with pytest.raises(UserError, match=r"shows other\.svg, which the run real has not drawn"):
         main(["write", "--runs", str(tmp_path / "runs"), "--documents", str(page)])

@@ -118,7 +118,7 @@ def test_shares_and_their_gain(mix, gains):
     for text in (
         "<h1>60% a, 40% &lt;b&gt;</h1>",
         "1.50 (all allowed)",
-        "for goal that 1k tokens allow",
+        "for goal from 1k tokens",
         "0.50% more",
     ):
         assert text in html

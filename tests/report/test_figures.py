@@ -49,7 +49,7 @@ def test_a_damaged_run_still_has_its_figures(damaged: Frames) -> None:
     assert left_out == []
     figures = {figure.name: figure for section in sections for figure in section.figures}
     assert "corners cannot be compared" in figures["intervention_surface_grid"].summary
-    assert "Not drawn, since no scale could be set: gzip pairs." in figures["mixture_curves_grid"].summary
+    assert "Not shown, because they have no scale: gzip pairs." in figures["mixture_curves_grid"].summary
     assert "science_50" not in set(figures["alignment_and_loss_grid"].data["train_set"])
     for figure in figures.values():
         assert "nan" not in figure.summary.lower()
@@ -249,4 +249,4 @@ def test_more_rows_are_lines_of_skill_with_their_seconds(tables: Frames) -> None
     assert figure.data["value"].sum() == pytest.approx(-2.2 - 2.2 + 2.2)
     assert "unigram js with 64 rows (r = −0.90, 3.2 min)" in figure.summary
     assert "of the Fisher measures task2vec roots with 256 rows (r = −0.80, 12.8 min)" in figure.summary
-    assert "no more than 200 rows" in figure.summary
+    assert "only 200 rows" in figure.summary

@@ -40,7 +40,7 @@ def tables():
 
 def test_the_measure_that_predicts_a_set_left_out_best_is_shown(tables):
     (figure,) = loss_collapse(tables)
-    assert "with good for the one left out" in figure.summary
+    assert "with good for the left-out one" in figure.summary
     assert f"by {number(0.3)} nats" in figure.summary
     assert f"Median R² over 2 targets: {number(0.94)}" in figure.summary
     assert len(figure.data) == 12

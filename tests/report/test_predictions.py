@@ -41,7 +41,7 @@ def test_a_turned_weight_is_named(tables: Frames) -> None:
     assert "wrong sign" not in predictions({"predictions": table})[0].summary
     table.loc[gzip, "effect"] = 0.1
     summary = predictions({"predictions": table})[0].summary
-    assert "Beside unigram js, the weight of gzip pairs has the wrong sign" in summary
+    assert "Together with unigram js, the weight of gzip pairs has the wrong sign" in summary
 
 
 def test_short_runs_and_training_all_stand_beside_the_measures(tables: Frames) -> None:

@@ -32,7 +32,7 @@ def test_the_summary_says_what_moved(tables: Frames) -> None:
     ends = tables["switches"].set_index("variant")["alignment_mean"]
     assert f"from {ends['published']:.2f} to {ends['corrected']:.2f}" in summary
     # Every flip that has an interval was made to move alignment by .02.
-    assert summary.count("9 of 9 switches move it") == 2
+    assert summary.count("9 of 9 switches change it") == 2
     assert "with 3 training sets neither r nor a ranking can be tested" in summary
 
 
@@ -42,7 +42,7 @@ def test_the_summary_says_when_nothing_moved(tables: Frames) -> None:
     still = table.assign(kendall_tau=1.0)
     still.loc[has_interval, ["change_of_alignment_low", "change_of_alignment_high"]] = [-1.0, 1.0]
     summary = switches({"switches": still})[0].summary
-    assert summary.count("none of 9 switches moves it") == 2
+    assert summary.count("none of 9 switches changes it") == 2
     assert "in 10 of 10 flips of the released algorithm, and in 10 of 10 of the corrected one" in summary
 
 

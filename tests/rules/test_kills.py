@@ -57,7 +57,7 @@ def test_a_killed_run_goes_on_by_itself_and_says_so(checkout):
     kill(start_and_wait(checkout, *TARGETS))
     again = checkout.snakemake(*TARGETS)
     assert again.returncode == 0, again.stderr[-3000:]
-    assert "was killed; its lock is removed, and this run goes on where it stopped" in again.stdout
+    assert "was killed; its lock is removed, and this run continues where it stopped" in again.stdout
     assert (checkout.folder / TARGETS[0]).is_file()
     assert not list((checkout.folder / "results/quick/store/runs").iterdir())
     assert "was killed" not in checkout.snakemake(*TARGETS).stdout
@@ -90,7 +90,7 @@ def test_two_runs_on_one_folder_at_once_the_second_refuses(checkout):
         second = checkout.snakemake(*TARGETS)
         assert second.returncode != 0
         assert f"(process {run.pid} on " in second.stderr
-        assert "is at work on results/quick: wait until it ends" in second.stderr
+        assert "is using results/quick: wait until it ends" in second.stderr
         assert "Traceback" not in second.stderr
         planned = checkout.snakemake("--dry-run", *TARGETS)
         assert planned.returncode == 0, planned.stderr

@@ -68,7 +68,7 @@ def test_several_devices_are_leased_at_once_or_not_at_all(tmp_path):
             assert other == ["3"]
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "0,1,2,3"
     with (
-        pytest.raises(UserError, match="5 GPUs are asked for, and 4 are visible"),
+        pytest.raises(UserError, match="5 GPUs are requested, but 4 are visible"),
         leased_devices(5, locks=tmp_path),
     ):
         pass

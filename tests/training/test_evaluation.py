@@ -83,7 +83,7 @@ def test_batches_do_not_matter(model, tokenizer, monkeypatch):
 
 def test_windows_that_a_model_cannot_read_are_refused(model, tokenizer):
     chosen = choose_documents(documents_of(TEXT), tokenizer, EvaluationSettings(context=17, stride=8), "x")
-    with pytest.raises(UserError, match="context is 17, and the model reads at most 16 tokens"):
+    with pytest.raises(UserError, match="context is 17, but the model reads at most 16 tokens"):
         score(model, chosen)
 
 

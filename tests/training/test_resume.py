@@ -117,7 +117,7 @@ def test_a_cut_file_of_the_last_checkpoint_falls_back_to_the_one_before(
     os.truncate(damaged, damaged.stat().st_size // 2)
     with caplog.at_level("INFO"):
         train_models.main(words)
-    assert "checkpoint-12 is damaged: the checkpoint before it is used" in caplog.text
+    assert "checkpoint-12 is damaged: using the previous checkpoint" in caplog.text
     assert "continued from checkpoint-9" in caplog.text
     assert digests(out / "models") == undisturbed
 
@@ -145,7 +145,7 @@ def test_a_finished_seed_with_a_damaged_file_is_trained_again(
     else:
         os.truncate(damaged, damaged.stat().st_size - 1)
     train_models.main(words)
-    assert "trained again from its start, because a file is damaged" in caplog.text
+    assert "training again from the start, because a file is damaged" in caplog.text
     assert digests(out / "models") == undisturbed
 
 

@@ -99,14 +99,14 @@ def test_epochs_repeat_the_same_tokens_in_another_order():
 
 
 def test_a_small_corpus_is_refused_with_the_numbers():
-    with pytest.raises(UserError, match="'x' has 32 tokens in 4 rows of 8, and the recipe asks for 33"):
+    with pytest.raises(UserError, match="'x' has 32 tokens in 4 rows of 8, but the recipe needs 33"):
         plan_run(blocks_of([8] * 4), recipe_of(tokens=[33]), 0, "x")
 
 
 def test_a_batch_without_anything_to_predict_is_left_out():
     schedule = plan_run(blocks_of([8] * 6), recipe_of(tokens=[25], shuffle=False), 0, "x")
     assert schedule.n_steps == 1  # The fourth row would give its first token alone.
-    with pytest.raises(UserError, match="nothing to learn"):
+    with pytest.raises(UserError, match="no token to learn"):
         plan_run(blocks_of([1] * 6), recipe_of(tokens=[3]), 0, "x")
 
 
@@ -155,7 +155,7 @@ def test_equal_shares_are_equal_to_one_token_and_mixed():
     assert shares == [101, 101, 100]
     assert (pieces.block[:12] < 30).any() and (pieces.block[:12] >= 50).any()
     with pytest.raises(
-        UserError, match="'b' has 160 tokens, and its share of 600 tokens over 3 corpora is 200"
+        UserError, match="'b' has 160 tokens, but its share of 600 tokens over 3 corpora is 200"
     ):
         plan_equal_shares(sets, 600, 4, seed=0)
 

@@ -5,7 +5,7 @@ limits, and the rest goes to the others in proportion.
 
     uniform   the same share of every candidate
     natural   shares in proportion to the candidates' sizes
-    single    all of one candidate, the best by the same worths; if it is too small, the rest evenly of the others
+    single    all of one candidate, the best by the same worths; if it is too small, the rest evenly from the others
 
 The gain is the ratio of effective tokens, E_j(proposed) / E_j(alternative); over all targets, the ratio of their
 weighted geometric means. In nats it is b log of the ratio. b is the slope of the law loss_j = c_j - b log(e_j + E_j)

@@ -92,7 +92,7 @@ def limits_of(
     for name in minimums:
         if name not in candidates:
             raise UserError(
-                f"there is a minimum share of {name}, an unknown candidate; known are {', '.join(candidates)}"
+                f"there is a minimum share for the unknown candidate {name}; known are {', '.join(candidates)}"
             )
     for name in candidates:
         if name not in sizes:

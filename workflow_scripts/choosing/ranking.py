@@ -9,7 +9,7 @@ import pandas as pd
 from workflow_scripts.choosing.verification import ShortRuns, updated
 from workflow_scripts.choosing.worth import Array, Constants, drawn_log_worth
 
-# Two candidates can be told apart if the better one wins in this share of draws.
+# Two candidates are distinguishable if the better one wins in at least this share of draws.
 SURE = 0.95
 MOST_NAMED = 5
 RANKING_COLUMNS = (
@@ -97,7 +97,7 @@ def beats(draws: Array) -> Array:
 
 
 def alike(ranking: Ranking) -> list[str]:
-    """The first candidate and those that cannot be told apart from it."""
+    """The first candidate and those that cannot be distinguished from it."""
     return list(ranking.table.loc[ranking.table["as_good_as_best"], "candidate"])
 
 

@@ -1,1 +1,1 @@
-"""The Fisher embedding: what a probe would have to change, weight by weight, to learn from a batch of text."""
+"""The Fisher embedding: how sensitive the probe's predictions on a batch of text are to each of its weights."""

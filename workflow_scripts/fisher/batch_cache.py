@@ -1,4 +1,4 @@
-"""The batches of a set, embedded one after the other, each kept by content as soon as it is finished."""
+"""Embeds the batches of a set one after another, and stores each under a hash of its content when it is finished."""
 
 import logging
 import time
@@ -31,9 +31,9 @@ class EmbeddedBatch:
     n_scored: int
     embedding: np.ndarray  # float32
     draw_variance: np.ndarray
-    """Per module, summed over its coordinates: the variance that the label draws leave in the embedding."""
-    seconds: float  # what it took when it was computed
-    is_kept: bool  # True where it came from the store
+    """Per module, summed over its coordinates: the embedding's variance due to label draws."""
+    seconds: float  # measured when it was computed
+    is_kept: bool  # True if it came from the store
 
 
 def embed_in_turn(
@@ -61,7 +61,7 @@ def embed_in_turn(
         batch = rows.take(index)
         tokens = int(batch.n_tokens.sum())
         tokens_left -= tokens
-        # Text without prompts is an answer as a whole, and is kept under one name.
+        # Text without prompts is all answer, so both parts share one key.
         scored = batch.loss_mask if answers and batch.have_prompts else None
         key = content_key(
             arithmetic=ARITHMETIC,
@@ -81,7 +81,7 @@ def embed_in_turn(
             found = computed
             tokens_done += tokens
         if is_kept:
-            logger.info("batch %d of %d: kept from before", number, len(batches))
+            logger.info("batch %d of %d: found in the store", number, len(batches))
         else:
             rate = tokens_done / (time.perf_counter() - started)
             logger.info(
@@ -119,7 +119,7 @@ def _computed(
     )
     measured = measure(model, batch, settings, microbatch, route)
     draws = len(measured.by_draw)
-    variance = torch.full_like(measured.embedding, torch.nan)  # one draw says nothing about others
+    variance = torch.full_like(measured.embedding, torch.nan)  # one draw has no variance
     if draws > 1:
         variance = measured.by_draw.double().var(0) / draws
     return {

@@ -1,4 +1,4 @@
-"""Catch what every module of the probe reads, and the gradient of what it writes, without forming weight gradients."""
+"""Observe each module's input and the gradient of its output, without forming weight gradients."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -25,10 +25,10 @@ Observer = Callable[[Entry, torch.Tensor, torch.Tensor], None]
 
 
 class Squares:
-    """Squares of the gradients of one pass, added to `totals` while gradients flow back through the probe."""
+    """Adds squared gradients of one pass to `totals` during the backward pass."""
 
     def __init__(self, formulas: dict[str, str], totals: torch.Tensor, groups: int):
-        """`formulas` by name of an entry, as `survey` found them; `totals` is (draws, coordinates).
+        """`formulas` maps an entry's name to its formula, as `survey` found it; `totals` is (draws, coordinates).
 
         The rows of the pass make `groups` squares.
         """
@@ -38,7 +38,7 @@ class Squares:
 
     @contextmanager
     def of_draw(self, draw: int, head_gradient: HeadGradient | None) -> Iterator[None]:
-        """What flows back until the block ends is of this draw. A tied head's own gradient joins the embedding's."""
+        """Backward passes within the block belong to this draw. A tied head's gradient is added to the embedding's."""
         self._draw, self._head_gradient = draw, head_gradient
         try:
             yield
@@ -46,12 +46,12 @@ class Squares:
             self._draw, self._head_gradient = None, None
 
     def observe(self, entry: Entry, x: torch.Tensor, output: torch.Tensor) -> None:
-        """Square what will flow back through the output that the entry's module gave for `x`."""
+        """Square the gradient of the output that the entry's module gave for `x`, when it arrives."""
         module: Any = entry.module
         is_lookup = self.formulas[entry.name] == "lookup"
-        # All draws look up the same rows, so they are sorted out once.
+        # All draws look up the same rows, so the lookup is prepared once.
         rows = Lookup(x.reshape(self.groups, -1), module.num_embeddings) if is_lookup else None
-        # Asked here, because gradients of a GPU come in a thread of their own.
+        # Read here, because on a GPU the backward pass runs in another thread.
         is_half = torch.is_autocast_enabled(output.device.type)
         output.register_hook(partial(self._add, entry, x, rows, is_half))
 
@@ -81,8 +81,8 @@ class Squares:
 def observed(entries: Sequence[Entry], rows: int, observer: Observer) -> Iterator[None]:
     """Call `observer(entry, input, output)` at each call of the entries' modules.
 
-    The output is one that requires a gradient and has one copy per row: frozen embeddings start the graph here,
-    and what a module computed once for all rows (positions) is expanded, so that its gradient stays per row.
+    The output requires a gradient and has one copy per row. The graph starts here for frozen embeddings. Outputs
+    that a module computes once for all rows (positions) are expanded, which keeps the gradient of each row.
     """
 
     def hook(entry: Entry, _module: nn.Module, inputs: tuple, keywords: dict, output: Any) -> Any:
@@ -112,24 +112,24 @@ def observed(entries: Sequence[Entry], rows: int, observer: Observer) -> Iterato
 
 @dataclass(frozen=True)
 class Route:
-    """How each weight of a probe is to be reached."""
+    """How the gradient of each weight of a probe is obtained."""
 
     entries: list[Entry]
     formulas: dict[str, str]
-    """Name of the formula that holds for an entry, by the entry's name."""
+    """Formula of each entry, by the entry's name."""
     generic: list[Entry]
     """Entries without a formula."""
     is_direct: bool
-    """True where the logits are nothing but the output head applied to the last hidden state of the body."""
+    """True if the logits are exactly the output head applied to the last hidden state of the body."""
 
     @property
     def by_formula(self) -> list[Entry]:
         return [entry for entry in self.entries if entry.name in self.formulas]
 
     def with_tied_head(self, model: PreTrainedModel) -> "Route":
-        """The route where the score also reaches the token embedding through the head.
+        """The route if the score also reaches the token embedding through the head.
 
-        Where the head's own gradient cannot be added to the embedding's, both come with the gradient of whole passes.
+        If the head's gradient cannot be added to the embedding's, plain autograd computes their sum.
         """
         tokens = model.get_input_embeddings()
         if self.is_direct and all(entry.module is not tokens for entry in self.generic):
@@ -142,11 +142,11 @@ class Route:
 
 
 def survey(model: PreTrainedModel) -> Route:
-    """Look at a few tokens' way through the probe; one warning for each weight that needs the generic route."""
+    """Run a few tokens through the probe to find its route; warns of each weight that needs plain autograd."""
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
-        # Formulas are recognised by their figures, which coarser arithmetic would blur.
+        # Formulas are recognised by comparing numbers, and lower precision would blur them.
         with arithmetic("float32", model.device):
             return _surveyed(model, entries_of(model))
     finally:
@@ -187,24 +187,28 @@ def _surveyed(model: PreTrainedModel, entries: list[Entry]) -> Route:
         formula, reason = _formula(entry, calls[entry.name])
         if formula is None:
             generic.append(entry)
-            logger.warning("%s goes the generic, slow route: %s", entry.name or "the model itself", reason)
+            logger.warning(
+                "%s uses plain autograd, which is slow: %s", entry.name or "the model itself", reason
+            )
         else:
             formulas[entry.name] = formula
     if not is_direct:
-        logger.warning("the logits are more than the output head applied to the body: whole passes are made")
+        logger.warning(
+            "the logits are more than the output head applied to the body: passes include the whole model"
+        )
     return Route(entries, formulas, generic, is_direct)
 
 
 def _formula(entry: Entry, calls: list[tuple[torch.Tensor, torch.Tensor, int]]) -> tuple[str | None, str]:
     if entry.kind == "other":
-        return None, "a parameter that its module does not call weight"
+        return None, "the parameter is not called weight in its module"
     if entry.is_shared:
         return None, "its weight is shared with another module"
     if len(calls) != 1:
         return None, f"it is called {len(calls)} times in a pass"
     x, output, version = calls[0]
     if output.dim() < 3 or x.shape[:1] != output.shape[:1] or output.shape[0] != _SURVEY_ROWS:
-        return None, f"its output of shape {tuple(output.shape)} is not kept by row"
+        return None, f"its output of shape {tuple(output.shape)} is not separate for each row"
     if x._version != version:
         return None, "its input is overwritten later in the pass"
     formula = contributions.recognised(entry.module, x, output)
@@ -212,7 +216,7 @@ def _formula(entry: Entry, calls: list[tuple[torch.Tensor, torch.Tensor, int]]) 
 
 
 def body_output(model: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor | None:
-    """The last hidden state of the model without its head; None for a model whose body is not apart."""
+    """The last hidden state of the model without its head; None if the model has no separate body."""
     body = model.base_model
     if body is model:
         return None

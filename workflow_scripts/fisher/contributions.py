@@ -1,8 +1,8 @@
 """The diagonal of g g' for the weight of one module, averaged over the weight's second axis, per group of positions.
 
 A group is one row (or, as released, one minibatch). With the module's input `a` (groups, positions, inputs) and
-the gradient `g` of its output (groups, positions, outputs), the gradient of the weight is a sum over positions,
-but it is never kept: each function returns (groups, shape[0] of the weight).
+the gradient `g` of its output (groups, positions, outputs), the gradient of the weight is a sum over positions.
+It is never stored: each function returns (groups, shape[0] of the weight).
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from transformers.pytorch_utils import Conv1D
 Formula = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 _LARGEST_GRADIENT = 1 << 25
-"""Numbers in the weight gradients that are formed at a time: 128 MiB of float32."""
+"""Size of the weight gradients that are formed at a time, in numbers: 128 MiB of float32."""
 
 
 def conv1d(a: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
@@ -30,7 +30,7 @@ def linear(a: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
 def _mean_square_of_rows(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Mean over the second axis of (x' y)^2, for x (groups, T, R) and y (groups, T, C).
 
-    Through the Gram matrix y y' it costs T^2 (R + C), by forming x' y it costs T R C: the cheaper one is taken.
+    Uses the cheaper of two ways: the Gram matrix y y' costs T^2 (R + C), forming x' y costs T R C.
     """
     groups, positions, rows = x.shape
     columns = y.shape[2]
@@ -52,7 +52,7 @@ def is_gpu(tensor: torch.Tensor) -> bool:
 def mean_square(products: torch.Tensor) -> torch.Tensor:
     """Mean over the last axis of the squares of `products`, which may be overwritten.
 
-    A GPU reads them once, which is what this costs there; a CPU keeps the sums that its recorded figures were made by.
+    On a GPU one fused read is fastest. A CPU keeps the order of sums with which its recorded figures were made.
     """
     if is_gpu(products):
         return torch.linalg.vector_norm(products, dim=-1).square_().div_(products.shape[-1])
@@ -65,9 +65,9 @@ def scale(normalised: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
 
 
 class Lookup:
-    """Which positions of a group look up the same row of a table: their gradients are summed before they are squared.
+    """Finds positions of a group that look up the same row of a table: their gradients are summed, then squared.
 
-    Each group has as many places as positions, used or not, because to count the rows in use would wait for the device.
+    Each group has as many places as positions, used or not: counting the used ones would have to wait for the device.
     """
 
     def __init__(self, indices: torch.Tensor, size: int):
@@ -90,7 +90,7 @@ class Lookup:
         )
 
     def spread(self, values: torch.Tensor, onto: torch.Tensor) -> torch.Tensor:
-        """`onto` (groups, size) with the values of the places that have a row put in their rows."""
+        """`onto` (groups, size), with the values of used places written to their rows."""
         values, unused = values.view_as(self.used), onto.new_zeros(len(onto), 1)
         return torch.cat([onto, unused], 1).scatter_(1, self.used, values)[:, : self.size]
 
@@ -101,7 +101,7 @@ def lookup(
     padding_index: int | None = None,
     head_gradient: "HeadGradient | None" = None,
 ) -> torch.Tensor:
-    """Weight (size, D) whose rows are looked up: gradients are summed per (group, index) before they are squared.
+    """Weight (size, D) whose rows are looked up: gradients are summed per (group, index), then squared.
 
     A tied head adds its own gradient of the same weight, which reaches every row.
     """
@@ -119,7 +119,7 @@ class HeadGradient:
     """Gradient of a head's weight (V, D) per group: mean squares of all rows, and the rows of the tokens in use."""
 
     def __init__(self, tokens: Lookup):
-        """The rows of `tokens`, the inputs, are kept to be added to."""
+        """`tokens` are the inputs; the gradient of their rows is kept, because the embedding's is added to it."""
         self._tokens = tokens
         self._kept: list[torch.Tensor] = []
         self._squares: list[torch.Tensor] = []
@@ -137,12 +137,12 @@ class HeadGradient:
     def rows(self, tokens: Lookup) -> torch.Tensor:
         """Rows of the gradient at the places of `tokens`."""
         if not torch.equal(tokens.used, self._tokens.used):
-            raise ValueError("the token embedding saw other tokens than the rows hold")
+            raise ValueError("the token embedding read other tokens than those of the rows")
         return torch.cat(self._kept)
 
 
 def normalised_input(module: nn.Module, x: torch.Tensor) -> torch.Tensor:
-    """What a LayerNorm or an RMSNorm multiplies by its weight."""
+    """The normalised input, which a LayerNorm or an RMSNorm multiplies by its weight."""
     if isinstance(module, nn.LayerNorm):
         return nn.functional.layer_norm(x, module.normalized_shape, None, None, module.eps)
     epsilon = getattr(module, "variance_epsilon", getattr(module, "eps", None)) or 0.0
@@ -151,10 +151,10 @@ def normalised_input(module: nn.Module, x: torch.Tensor) -> torch.Tensor:
 
 
 def recognised(module: nn.Module, x: torch.Tensor, output: torch.Tensor) -> str | None:
-    """The formula that holds for a module which turned `x` into `output`: conv1d, linear, scale, lookup, or None.
+    """The formula of a module that turned `x` into `output`: conv1d, linear, scale, lookup, or None.
 
-    Modules are recognised by what they compute and not only by their names, because every architecture brings classes
-    of its own, and a subclass may do more than the class it comes from.
+    Modules are recognised by their outputs, not only by their classes: every architecture has its own classes, and a
+    subclass may do more than its base class.
     """
     if isinstance(module, nn.Linear):
         return "linear" if _close(nn.functional.linear(x, module.weight, module.bias), output) else None
@@ -169,7 +169,7 @@ def recognised(module: nn.Module, x: torch.Tensor, output: torch.Tensor) -> str 
         if normalised.shape[-1:] == weight.shape:
             bias = getattr(module, "bias", None)
             shift = 0.0 if bias is None else bias
-            for factor in (weight, 1 + weight):  # some families store the weight's distance from one
+            for factor in (weight, 1 + weight):  # some families store the weight minus one
                 if _close(normalised * factor + shift, output):
                     return "scale"
     return None

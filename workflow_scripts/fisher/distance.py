@@ -1,4 +1,4 @@
-"""How far Fisher embeddings are apart: one pair, or all pairs of two arrays."""
+"""Distances of Fisher embeddings: of one pair, or of all pairs of two arrays."""
 
 import numpy as np
 import torch
@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 
 
 def distance(a: ArrayLike | torch.Tensor, b: ArrayLike | torch.Tensor, epsilon: float | None = None) -> float:
-    """d(a, b) = 1 - cos(a / (a + b + epsilon), b / (a + b + epsilon)), quotients taken number by number.
+    """d(a, b) = 1 - cos(a / (a + b + epsilon), b / (a + b + epsilon)), quotients taken elementwise.
 
     Without an epsilon the form is relative: it does not change when both sides are scaled, and coordinates that
     are zero on both sides drop out. Two embeddings of zeros are at distance 0, and zeros are at 1 from the rest.
@@ -26,9 +26,9 @@ def distance(a: ArrayLike | torch.Tensor, b: ArrayLike | torch.Tensor, epsilon: 
 def distance_matrix(
     A: ArrayLike | torch.Tensor, B: ArrayLike | torch.Tensor, epsilon: float | None = None
 ) -> np.ndarray:
-    """Distances of every row of A to every row of B; half the work where both are the same.
+    """Distances of every row of A to every row of B; half the work if both are the same array.
 
-    Sums are made in blocks of the embeddings' own precision, which leaves an error below 1e-6 in float32.
+    Sums are made in blocks, in the precision of the embeddings; in float32 the error is below 1e-6.
     """
     from workflow_scripts.fisher.pair_sums import cosines  # compiled on first use
 
@@ -40,7 +40,7 @@ def distance_matrix(
     second = first if is_symmetric else np.ascontiguousarray(second, dtype=kind)
     if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1]:
         raise ValueError(f"rows of {first.shape} and {second.shape} numbers cannot be compared")
-    # The smallest normal number keeps zeros on both sides from being divided by zero, and changes nothing else.
+    # The smallest normal number prevents a division by zero where both sides are zero, and changes nothing else.
     smallest = np.finfo(kind).tiny
     added = smallest if epsilon is None else max(kind.type(epsilon), smallest)
     return np.clip(1 - cosines(first, second, added, is_symmetric), 0, 1)

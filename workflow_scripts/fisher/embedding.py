@@ -1,4 +1,4 @@
-"""The Fisher embedding of a batch of rows: label draws, one pass back through the activations, squares per module."""
+"""The Fisher embedding of a batch of rows: label draws, one backward pass to the activations, squares per module."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -16,7 +16,7 @@ from workflow_scripts.fisher.reading import Batch, Reading, chunk, chunks, read
 from workflow_scripts.fisher.scoring import Scores, score
 
 ARITHMETIC = 1
-"""Version of the figures: raised when an edit changes them beyond rounding, so that kept results are not reused."""
+"""Version of the values. Raise it when an edit changes them beyond rounding: stored results are then not reused."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ def embed(
 ) -> torch.Tensor:
     """The embedding of a batch: the diagonal of the Fisher information, one number per row of each weight.
 
-    `labels` (rows, T) or (draws, rows, T) take the place of drawn ones. Draws depend on `seed` and `row_ids`;
-    without row ids, a row goes by its tokens. `end_of_text` is the token that an estimator hides which hides ends;
-    None where rows have no such token. `answers` (rows, T) marks tokens: only their predictions are scored, and only
-    they are what a head is fitted to, while everything is read. The model comes back as it was given.
+    `labels` (rows, T) or (draws, rows, T) replace drawn ones. Draws depend on `seed` and `row_ids`; without row ids,
+    a row is identified by its tokens. `end_of_text` is the token that estimators with hidden ends hide; None if rows
+    have no such token. `answers` (rows, T) marks tokens: the probe reads all tokens, but only the marked ones are
+    scored and used to fit the head. The model is unchanged afterwards.
     """
     batch = Batch.of(input_ids, attention_mask, row_ids=row_ids, labels=labels, answers=answers)
     settings = Settings(estimator, head_epochs, seed, end_of_text=end_of_text)
@@ -63,7 +63,7 @@ def measure(
 ) -> Measurement:
     """`embed`, with the embedding of each draw and the number of scored positions.
 
-    `route` is what `survey(model)` found, to be passed where many batches go through one model.
+    `route` is the result of `survey(model)`; pass it if many batches use one model.
     """
     estimator = settings.estimator
     with (
@@ -74,7 +74,7 @@ def measure(
         reading = read(batch, estimator, settings.end_of_text, padding_token_of(model))
         probe = probe_for(model, estimator, route)
         passes = chunks(reading, estimator, microbatch)
-        # A head of its own keeps the score from reaching the embedding through the head in a whole pass.
+        # With a separate head, the score cannot reach the embedding through the head.
         is_untied_here = has_tied_head(model) and not probe.is_tied and not probe.route.is_direct
         if settings.head_epochs or is_untied_here:
             stack.enter_context(head_fit.working_head(model, probe.is_tied))
@@ -91,7 +91,7 @@ def measure(
 
 
 def _fit_head(probe: Probe, reading: Reading, passes: list[torch.Tensor], settings: Settings) -> None:
-    """Fit the present head on the rows, in a fixed order where the estimator does not depend on order."""
+    """Fit the probe's current head on the rows, in a fixed order if the estimator does not depend on order."""
     estimator, device = settings.estimator, probe.device
     order = torch.arange(len(reading.names))
     if estimator.square == "row":
@@ -124,7 +124,7 @@ def _fit_head(probe: Probe, reading: Reading, passes: list[torch.Tensor], settin
 def _summed_squares(
     probe: Probe, reading: Reading, passes: list[torch.Tensor], settings: Settings
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Squares (draws, coordinates) and what they count for (draws,): forward once a pass, then back for each draw."""
+    """Squares (draws, coordinates) and their counts (draws,): each pass goes forward once, and back for each draw."""
     estimator, route = settings.estimator, probe.route
     draws = estimator.label_draws if reading.labels is None else len(reading.labels)
     coordinates = route.entries[-1].coordinates.stop

@@ -1,4 +1,4 @@
-"""What an embedding estimates: the released algorithm, the corrected one, and everything between them."""
+"""Estimators of the embedding: the released algorithm, the corrected one, and everything between them."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from workflow_scripts.errors import UserError
 class Estimator:
     """One field per decision in which the released estimator and the corrected one differ.
 
-    Epsilon belongs to the distance, and whether batches share their rows to the sampler: neither is a field.
+    Two differences are not fields: epsilon belongs to the distance, and whether batches share rows to the sampler.
     """
 
     label_shift: bool
     """Score the logits of position t with the label drawn at t+1 (released) instead of the one drawn at t."""
     score_padding: bool
-    """Score padding positions, and leave a label out only where it equals the padding token (released),
+    """Score padding positions, and leave out only labels that equal the padding token (released),
     instead of scoring exactly the positions whose next token is real."""
     square: Literal["minibatch", "row"]
     """Square the gradient of a minibatch's mean loss (released) or the gradient of each row's sum."""
@@ -28,8 +28,8 @@ class Estimator:
     """Run the head fit and the Fisher pass in training mode (released)."""
     hide_ends: bool
     """Hide the ends of texts from the probe instead of letting it read them (released): no position attends to
-    one, and neither it nor the position before it is scored. They say where documents were joined, not what is
-    in them."""
+    one, and neither it nor the position before it is scored. They mark where documents were joined, and do not
+    belong to their content."""
     label_draws: int = 1
     """Labels drawn at each position."""
     minibatch: int = 8
@@ -87,13 +87,13 @@ class Estimator:
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides an embedding besides the probe and the rows."""
+    """Everything that an embedding depends on, except the probe and the rows."""
 
     estimator: Estimator
     head_epochs: int = 0
     """Epochs of fitting the output head."""
     seed: int = 0
-    """Of label draws and dropout."""
+    """Seed of label draws and dropout."""
     precision: str = "float32"
     end_of_text: int | None = None
-    """The token that an estimator hides which hides ends; None where rows have no such token."""
+    """The token that estimators with hidden ends hide; None if rows have no such token."""

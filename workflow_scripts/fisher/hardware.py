@@ -19,14 +19,14 @@ _SHARE_OF_FREE_MEMORY = 0.7
 def resolve_precision(name: str) -> str:
     """float32, tf32 or bfloat16. `auto` is float32 everywhere.
 
-    Both sides of a comparison need the same arithmetic, and what a coarser one moves depends on probe and device:
-    it is for the user to name one, once `studies/precision.py` has shown how far it moves the alignment there.
+    Both sides of a comparison need the same arithmetic. How much lower precision changes the alignment depends on
+    probe and device, so the user chooses it, after measuring the change with `studies/precision.py`.
     """
     return "float32" if name == "auto" else name
 
 
 def wide(x: torch.Tensor) -> torch.Tensor:
-    """Half-precision numbers as float32, because squares are summed from them; all else as it is."""
+    """Half-precision numbers as float32, because their squares are summed; others unchanged."""
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 
@@ -44,10 +44,10 @@ def arithmetic(precision: str, device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def arithmetic_of_squares(device_type: str, is_half: bool) -> Iterator[None]:
-    """Float32, also where the passes are in half precision; on a GPU its matrix products are TF32 then.
+    """Float32, even if the passes are in half precision; on a GPU matrix products then use TF32.
 
-    TF32 holds what was a bfloat16 number exactly. In full float32 the squares would take a GPU longer than the passes.
-    It is set only for the squares: passes have float32 products that must stay exact, such as rotary angles.
+    TF32 represents bfloat16 numbers exactly. In full float32 the squares would take a GPU longer than the passes.
+    It is set only for the squares, because passes have float32 products that must stay exact, such as rotary angles.
     """
     before = torch.get_float32_matmul_precision()
     if device_type == "cuda" and is_half:
@@ -60,13 +60,13 @@ def arithmetic_of_squares(device_type: str, is_half: bool) -> Iterator[None]:
 
 
 def automatic_microbatch(embed_two_rows: Callable[[], object], device: torch.device) -> int:
-    """The largest power of two of rows that free GPU memory holds, judged by the peak that two rows need.
+    """The largest power of two of rows that fits into free GPU memory, estimated from the peak of two rows.
 
-    A power of two, so that small changes of free memory do not change the order of sums.
+    A power of two, because small changes of free memory must not change the order of sums.
     """
     if device.type != "cuda":
         return DEFAULT_MICROBATCH
-    embed_two_rows()  # The first pass also takes workspaces that all later ones share.
+    embed_two_rows()  # The first pass also allocates workspaces that later ones reuse.
     torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)
     embed_two_rows()
@@ -77,27 +77,27 @@ def automatic_microbatch(embed_two_rows: Callable[[], object], device: torch.dev
 
 
 def halved_until_it_fits(compute: Callable[[int], Result], microbatch: int) -> tuple[Result, int]:
-    """The result of the largest micro-batch that memory holds, from the given one down, and that micro-batch."""
+    """The result with the largest micro-batch that fits into memory, starting from the given one; and its size."""
     while True:
         try:
             return compute(microbatch), microbatch
         except torch.OutOfMemoryError:
             if microbatch == 1:
                 raise
-        # Out of the handler, whose traceback holds on to the tensors of the pass that failed.
+        # Outside the handler, because its traceback keeps the tensors of the failed pass in memory.
         microbatch //= 2
         torch.cuda.empty_cache()
-        logger.warning("out of GPU memory: going on with %d rows in a pass", microbatch)
+        logger.warning("out of GPU memory: continuing with %d rows per pass", microbatch)
 
 
 def positions_of(mask: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """Where `mask`, which is on the CPU, is true, counted along its flattened form, for use on the device.
+    """Flat indices of the true entries of `mask`, moved from the CPU to the device.
 
-    A mask on a GPU would have to be counted there before it can select anything, and the program would wait.
+    With a mask on the GPU, the program would wait until the GPU has counted the true entries.
     """
     return there(mask.flatten().nonzero().squeeze(1), device)
 
 
 def there(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """A tensor of the CPU on the device, without waiting for what the device has still to do."""
+    """Copy a CPU tensor to the device, without waiting for the device's pending work."""
     return tensor.to(device, non_blocking=True)

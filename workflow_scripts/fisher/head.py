@@ -1,4 +1,4 @@
-"""The output head: fitted to the rows, and what the Fisher pass needs of it."""
+"""The output head, and its fit to the rows."""
 
 import copy
 from collections.abc import Iterator, Sequence
@@ -18,9 +18,9 @@ WEIGHT_DECAY = 1e-4
 
 @contextmanager
 def working_head(model: PreTrainedModel, tied: bool) -> Iterator[nn.Module]:
-    """A head that may be changed: the model is as before when the block ends.
+    """A head that may be changed; the model is restored when the block ends.
 
-    Untied, it is a copy of the head in the head's place; tied, it is the head itself, whose weights are put back.
+    An untied head is replaced by a copy. A tied head is used itself, and its weights are restored.
     """
     head = model.get_output_embeddings()
     if tied:
@@ -56,8 +56,8 @@ def fit_on_features(
 ) -> None:
     """Fit the head to next tokens, given each row's scored hidden states (n, D) and labels (n,).
 
-    The body is frozen, so its features are computed once; the gradient of the mean cross-entropy with respect to
-    the logits is (p - onehot) / n, and no gradient goes further back than the head's weight.
+    The body is frozen, so its features are computed once. The gradient of the mean cross-entropy with respect to
+    the logits is (p - onehot) / n, and the backward pass ends at the head's weight.
     """
     weight, bias = head.weight, head.bias
     weight.grad = torch.empty_like(weight)
@@ -85,9 +85,9 @@ def fit_on_features(
 def fit_through_model(
     model: PreTrainedModel, head: nn.Module, reading: Reading, epochs: int, minibatch: int
 ) -> None:
-    """The same fit where features cannot be kept: a tied head moves the input embedding, dropout changes them.
+    """The same fit if features change between steps: a tied head changes the input embedding, or dropout is on.
 
-    Only the head's own weights take a gradient.
+    Only the head's weights get a gradient.
     """
     device = model.device
     for parameter in head.parameters():

@@ -1,4 +1,4 @@
-"""Labels drawn from the probe's own predictions, the same whatever the micro-batch, the order or the padding."""
+"""Draws labels from the probe's predictions, independently of micro-batch, order and padding."""
 
 import hashlib
 from collections import Counter
@@ -12,7 +12,7 @@ _ALMOST_ONE = 1 - 2.0**-40
 
 
 def content_row_ids(input_ids: torch.Tensor, is_real: torch.Tensor) -> list[str]:
-    """A name for each row made from its real tokens; equal rows are distinguished by how often they came before."""
+    """An id for each row, made from its real tokens and from how many equal rows come before it."""
     seen: Counter[str] = Counter()
     names = []
     for ids, real in zip(input_ids.cpu().numpy(), is_real.cpu().numpy(), strict=True):
@@ -36,9 +36,8 @@ def uniforms(row_ids: Sequence[str], length: int, draws: int, seed: int) -> np.n
 def draw_labels(probabilities: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
     """Labels (n, draws) by inverse CDF, from probabilities (n, vocabulary) and uniform numbers (n, draws).
 
-    The label is the first index at which the running sum exceeds `uniform` times the total. The running sum is
-    taken over blocks first, and over single entries only within the block that is hit: one pass over the
-    probabilities instead of a sum as long as the vocabulary for every position.
+    The label is the first index at which the running sum exceeds `uniform` times the total. For speed, the running
+    sum is taken over blocks first, and over single entries only within the block that contains the label.
     """
     vocabulary = probabilities.shape[1]
     whole = vocabulary // _BLOCK * _BLOCK
@@ -46,7 +45,7 @@ def draw_labels(probabilities: torch.Tensor, uniform: torch.Tensor) -> torch.Ten
     if whole < vocabulary:
         blocks = torch.cat([blocks, probabilities[:, whole:].sum(1, keepdim=True)], 1)
     running = blocks.double().cumsum(1)
-    # Rounding must not carry a number to the end of the sum, where no label is.
+    # Rounding must not push a number past the end of the sum, where there is no label.
     sought = uniform.clamp(max=_ALMOST_ONE) * running[:, -1:]
     block = torch.searchsorted(running, sought, right=True)
     rest = sought - torch.where(block > 0, running.gather(1, (block - 1).clamp(min=0)), 0.0)
@@ -57,7 +56,7 @@ def draw_labels(probabilities: torch.Tensor, uniform: torch.Tensor) -> torch.Ten
         1, index.shape[1:]
     )
     within = torch.where(exists, entries, 0.0).double().cumsum(-1)
-    # A block's sum is rounded differently from the sum of its entries: the same holds within it.
+    # A block's sum and the running sum of its entries are rounded differently, so the same applies within a block.
     rest = torch.minimum(rest, within[..., -1] * _ALMOST_ONE)
     offset = (within <= rest.unsqueeze(-1)).sum(-1)
     return block * _BLOCK + offset

@@ -1,4 +1,4 @@
-"""Which number of an embedding belongs to which module of the probe."""
+"""Which coordinates of an embedding belong to which module of the probe."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ class Entry:
     module: nn.Module
     parameter: nn.Parameter
     is_shared: bool
-    """True where several modules hold the same parameter, so that no single module sees its whole gradient."""
+    """True if several modules share the parameter, because then no single module sees its whole gradient."""
 
 
 def entries(model: PreTrainedModel) -> list[Entry]:
     """Every weight of the body, in `named_modules()` order; the output head and all biases are left out.
 
-    A weight that its module does not call `weight` (fused experts, for example) is listed after it by its full name.
+    A parameter with another name than `weight` (fused experts, for example) follows its module, under its full name.
     """
     head = model.get_output_embeddings()
     tokens = model.get_input_embeddings()
@@ -49,7 +49,7 @@ def entries(model: PreTrainedModel) -> list[Entry]:
 def layout(model: PreTrainedModel) -> list[tuple[str, str, slice]]:
     """(module name, kind, slice) of every module of the embedding, in order.
 
-    Kinds are token, position, norm and linear; a weight that is not called `.weight` is of kind other.
+    Kinds are token, position, norm and linear; a parameter with another name than `.weight` has kind other.
     """
     return [(entry.name, entry.kind, entry.coordinates) for entry in entries(model)]
 

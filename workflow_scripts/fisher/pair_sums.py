@@ -5,21 +5,21 @@ import numpy as np
 
 _TILE = 16
 _COLUMNS = 512
-"""Both tiles of a block of columns, 2 x 16 x 512 float32, stay in a cache next to the core."""
+"""Two tiles of a block of columns, 2 x 16 x 512 float32, fit into a core's own cache."""
 
 _FAST = {
     "reassoc",
     "contract",
     "arcp",
     "nsz",
-}  # sums may be split into lanes; NaN and infinity keep their meaning
+}  # sums may be vectorised; NaN and infinity keep their meaning
 
 
 @numba.njit(fastmath=_FAST, cache=True)
 def _sums(a, b, epsilon):
     zero = (
         epsilon - epsilon
-    )  # of the embeddings' own type: a literal would make every sum double, at half the speed
+    )  # in the embeddings' type: a literal would make every sum double, at half the speed
     uu, vv, uv = zero, zero, zero
     for k in range(a.shape[0]):
         reciprocal = np.reciprocal(a[k] + b[k] + epsilon)
@@ -35,10 +35,10 @@ def _sums(a, b, epsilon):
 def cosines(A, B, epsilon, is_symmetric):
     """cos(a / (a + b + epsilon), b / (a + b + epsilon)) for all rows a of A and b of B, in double precision.
 
-    A block of columns is summed in the precision of the embeddings and added up in double precision. Each pair is
-    summed by one thread in a fixed order, so that the result does not depend on their number. Where `is_symmetric`,
-    only tiles on and above the diagonal are computed and mirrored. Blocks are copied side by side first: in place,
-    rows lie an odd number of bytes apart.
+    A block of columns is summed in the precision of the embeddings; blocks are added up in double precision. One
+    thread sums each pair in a fixed order, so the result does not depend on the number of threads. If `is_symmetric`,
+    only tiles on and above the diagonal are computed, and mirrored. Blocks are first copied to contiguous memory,
+    because the rows themselves are not aligned.
     """
     n, m, size = A.shape[0], B.shape[0], A.shape[1]
     across, down = (m + _TILE - 1) // _TILE, (n + _TILE - 1) // _TILE

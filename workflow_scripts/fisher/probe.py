@@ -1,4 +1,4 @@
-"""The probe as an estimator uses it: frozen, with or without its head tied, and read as directly as can be."""
+"""The probe as an estimator uses it: frozen, with a tied or untied head, by the fastest available route."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -29,11 +29,11 @@ class Probe:
 
     @property
     def head(self) -> Any:
-        """The present output head: a copy of the model's own while one is fitted."""
+        """The current output head; during a fit it is a copy of the model's."""
         return self.model.get_output_embeddings()
 
     def forward(self, chunk: Reading) -> torch.Tensor:
-        """What the score is made from: the body's output, or the logits where they are more than the head of it."""
+        """The input of the score: the body's output, or the logits if they are more than the head applied to it."""
         ids = there(chunk.ids, self.device)
         mask = chunk.attention_mask
         mask = None if mask is None else there(mask, self.device)
@@ -45,14 +45,14 @@ class Probe:
 
 
 def probe_for(model: PreTrainedModel, estimator: Estimator, route: Route | None) -> Probe:
-    """`route` is what `survey(model)` found, or None to look."""
+    """`route` is the result of `survey(model)`; None runs the survey."""
     route = route or survey(model)
     is_tied = estimator.tied_head and has_tied_head(model)
     return Probe(model, route.with_tied_head(model) if is_tied else route, is_tied)
 
 
 def has_tied_head(model: PreTrainedModel) -> bool:
-    """True where head and token embedding share their weight."""
+    """True if head and token embedding share their weight."""
     return model.get_output_embeddings().weight is model.get_input_embeddings().weight
 
 
@@ -65,7 +65,7 @@ def padding_token_of(model: PreTrainedModel) -> int | None:
 
 @contextmanager
 def frozen(model: PreTrainedModel, dropout: bool, seed: int, names: Sequence[str]) -> Iterator[None]:
-    """Weights frozen, mode and random state set, all put back afterwards."""
+    """Freeze weights and set mode and random state; all are restored afterwards."""
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     modes = {module: module.training for module in model.modules()}
     digest = hashlib.sha256("\0".join([str(seed), *names]).encode()).digest()

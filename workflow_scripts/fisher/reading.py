@@ -1,4 +1,4 @@
-"""A batch of rows, and what an estimator reads, scores and fits of it."""
+"""A batch of rows, and the tokens that an estimator reads, scores and fits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ class Batch:
     names: list[str]
     """Ids of the rows: label draws depend on them."""
     labels: torch.Tensor | None
-    """(draws, rows, length): labels that take the place of drawn ones."""
+    """(draws, rows, length): labels that replace drawn ones."""
     answers: torch.Tensor | None
-    """(rows, length) bool: the tokens whose predictions are scored, and that a head is fitted to; None for all."""
+    """(rows, length) bool: the tokens whose predictions are scored and to which a head is fitted; None for all."""
 
     @classmethod
     def of(
@@ -34,7 +34,7 @@ class Batch:
         labels: torch.Tensor | None = None,
         answers: torch.Tensor | None = None,
     ) -> "Batch":
-        """`labels` is (rows, length) or (draws, rows, length). Without row ids, a row goes by its tokens."""
+        """`labels` is (rows, length) or (draws, rows, length). Without row ids, a row is identified by its tokens."""
         ids = input_ids.to("cpu", torch.long)
         is_real = torch.ones_like(ids, dtype=torch.bool)
         if attention_mask is not None:
@@ -52,8 +52,8 @@ class Batch:
 class Reading:
     """Rows as an estimator reads them.
 
-    Ids and masks stay on the CPU, where shapes and selections are decided, so that a GPU is never waited for before
-    the end of a batch.
+    Ids and masks stay on the CPU, where shapes and selections are decided. So the CPU waits for a GPU only at the end
+    of a batch.
     """
 
     ids: torch.Tensor
@@ -67,7 +67,7 @@ class Reading:
     names: list[str]
     labels: torch.Tensor | None
     needs_mask: bool
-    """False where no token that is read can see one that must not be."""
+    """False if no token that is read can attend to padding or to a hidden end."""
 
     def take(self, rows: torch.Tensor, length: int | None = None) -> "Reading":
         """Some of the rows, and their first columns."""
@@ -87,13 +87,13 @@ class Reading:
 
 
 def read(batch: Batch, estimator: Estimator, end_of_text: int | None, padding_token: int | None) -> Reading:
-    """What `estimator` makes of a batch."""
+    """The tokens of a batch that `estimator` reads, scores and fits."""
     is_hidden = hidden_ends(batch.ids, batch.is_real, estimator, end_of_text)
     is_seen = batch.is_real & ~is_hidden
     is_fitted = fitted_tokens(batch.ids, is_seen, estimator, padding_token)
     if batch.answers is not None:
         is_fitted &= batch.answers
-    # Padding on the right that is not scored cannot reach a real token: no mask is needed.
+    # Unscored padding on the right cannot influence a real token, so no mask is needed.
     is_right_padded = not (is_seen[:, 1:] & ~is_seen[:, :-1]).any()
     return Reading(
         ids=batch.ids,
@@ -107,14 +107,14 @@ def read(batch: Batch, estimator: Estimator, end_of_text: int | None, padding_to
 
 
 def chunks(reading: Reading, estimator: Estimator, microbatch: int) -> list[torch.Tensor]:
-    """Rows of each pass: one minibatch where its gradient is squared, else a micro-batch of rows of like length."""
+    """Rows of each pass: a minibatch if its gradient is squared, else a micro-batch of rows of similar length."""
     if estimator.square == "minibatch":
         return list(torch.arange(len(reading.ids)).split(estimator.minibatch))
     return list(reading.is_seen.sum(1).argsort(stable=True).split(microbatch))
 
 
 def chunk(reading: Reading, rows: torch.Tensor, estimator: Estimator) -> Reading:
-    """The rows of a pass without the columns that hold nothing: padding is cut off unless it is scored."""
+    """The rows of a pass; columns with only padding are cut off unless padding is scored."""
     if estimator.score_padding:
         return reading.take(rows)
     columns = reading.is_seen[rows].any(0).nonzero()
@@ -124,7 +124,7 @@ def chunk(reading: Reading, rows: torch.Tensor, estimator: Estimator) -> Reading
 def hidden_ends(
     ids: torch.Tensor, is_real: torch.Tensor, estimator: Estimator, end_of_text: int | None
 ) -> torch.Tensor:
-    """(rows, length) bool: ends of text that the probe must not see. Padding has the same token, and is no end."""
+    """(rows, length) bool: ends of text that the probe must not see. Padding has the same token, but is not an end."""
     if not estimator.hide_ends or end_of_text is None:
         return torch.zeros_like(is_real)
     return is_real & (ids == end_of_text)
@@ -138,8 +138,8 @@ def scored_positions(
 ) -> torch.Tensor:
     """(rows, length) bool: the next position exists and, unless padding is scored, is a real token.
 
-    Neither a hidden end is scored nor the position before it. With `answers` (rows, length), the next position must be
-    one of them.
+    A hidden end and the position before it are not scored. With `answers` (rows, length), the next position must also
+    be one of them.
     """
     scored = torch.ones_like(is_real) if estimator.score_padding else is_real & is_real.roll(-1, dims=1)
     scored = scored & ~(is_hidden | is_hidden.roll(-1, dims=1))

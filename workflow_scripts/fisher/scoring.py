@@ -1,4 +1,4 @@
-"""The score of a prediction, log p(label), and its gradient with respect to what the probe put out."""
+"""The score of a prediction, log p(label), and its gradient with respect to the probe's output."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ class Scores:
     """The score of each position of some rows, by draw.
 
     With p = softmax(logits) and the head's weight W, the gradient of log p(y) is onehot(y) - p with respect to the
-    logits, and W[y] - p W with respect to the body's output: drawing and differentiating share one softmax,
+    logits, and W[y] - p W with respect to the body's output. Drawing and differentiating share one softmax,
     and all draws share p W.
     """
 
@@ -25,9 +25,9 @@ class Scores:
     chunk: Reading
     output: torch.Tensor
     is_minibatch: bool
-    """One square for all rows, whose weights then sum to 1."""
+    """True for one square over all rows; their weights then sum to 1."""
     counts: torch.Tensor
-    """(draws,): what the squares of this pass count for, positions or one minibatch."""
+    """(draws,): the count by which the squares of this pass are averaged: positions, or one minibatch."""
     at: torch.Tensor
     """(scored,): scored positions, counted along rows and columns."""
     target: torch.Tensor
@@ -37,7 +37,7 @@ class Scores:
     probabilities: torch.Tensor | None
     """(scored, vocabulary), for the gradient of a tied head; otherwise None, because they are the largest numbers."""
     expected: torch.Tensor
-    """(scored, width): p W, or p where the output is the logits."""
+    """(scored, width): p W, or p if the output is the logits."""
 
     @torch.no_grad()
     def gradient(self, draw: int) -> torch.Tensor:
@@ -48,14 +48,14 @@ class Scores:
         else:
             score = -self.expected
             score[torch.arange(len(target), device=target.device), target] += 1
-        # Contiguous, because its flattened form has to be a view of it.
+        # Contiguous, because flattening must give a view.
         gradient = torch.zeros_like(self.output, memory_format=torch.contiguous_format)
         gradient.flatten(0, 1)[self.at] = (score * self.weight[draw]).to(gradient.dtype)
         return gradient
 
     @torch.no_grad()
     def head_gradient(self, draw: int) -> HeadGradient | None:
-        """Gradient with respect to a tied head's weight, per group: (onehot - p)' h. None where it is not needed."""
+        """Gradient with respect to a tied head's weight, per group: (onehot - p)' h. None if it is not needed."""
         if self.probabilities is None:
             return None
         scored_in_rows = self.chunk.is_scored.sum(1).tolist()
@@ -75,7 +75,7 @@ class Scores:
 
 @torch.no_grad()
 def score(probe: Probe, chunk: Reading, output: torch.Tensor, estimator: Estimator, seed: int) -> Scores:
-    """Draw the labels of some rows, or take those given, and prepare the gradients of their scores."""
+    """Draw the labels of some rows, or use the given ones, and prepare the gradients of their scores."""
     device, head, is_direct = probe.device, probe.head, probe.route.is_direct
     scored = chunk.is_scored
     drawn = drawn_positions(scored, estimator) if chunk.labels is None else scored
@@ -115,7 +115,7 @@ def score(probe: Probe, chunk: Reading, output: torch.Tensor, estimator: Estimat
 
 
 def drawn_positions(scored: torch.Tensor, estimator: Estimator) -> torch.Tensor:
-    """(rows, length) bool: where a prediction is needed, either to be scored or to draw a label from."""
+    """(rows, length) bool: positions whose prediction is needed, for scoring or for drawing a label."""
     return scored | scored.roll(1, dims=1) if estimator.label_shift else scored
 
 
@@ -129,8 +129,8 @@ def score_weights(
 ) -> torch.Tensor:
     """(draws, rows, length): 1 where a label is scored, else 0, for targets of that shape.
 
-    As released, padding is recognised by the value of the label and not by its place, so that a drawn label
-    that happens to be the padding token is left out.
+    As released, padding is recognised by the value of the label, not by its position. A drawn label that happens
+    to be the padding token is therefore left out.
     """
     weights = scored.expand_as(target)
     if estimator.score_padding and padding_token is not None:

@@ -1,4 +1,4 @@
-"""Every variant of `fisher/switches.py` embedded, and its alignments between train and eval sides."""
+"""Embeds sets with every variant of `fisher/switches.py`, and aligns train with eval sides."""
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ MICROBATCH = 8
 
 @dataclass(frozen=True)
 class Drawing:
-    """What all variants have in common beside the rows."""
+    """Parameters that all variants share."""
 
     head_epochs: int
     seed: int
@@ -36,13 +36,13 @@ def embedded_sets(
     drawing: Drawing,
     store: ContentStore,
 ) -> tuple[dict[Embedded, dict[str, np.ndarray]], dict[Embedded, float]]:
-    """Embeddings (batches, coordinates) of every set, and the seconds they took, for all that is to be embedded."""
+    """Embeddings (batches, coordinates) of every set and their seconds, for everything that must be embedded."""
     wanted = list(dict.fromkeys(variant.embedded for variant in variants()))
     rows, settings = [], []
     for embedded in wanted:
         for name in names:
             for number, batch in enumerate(drawn[embedded.layout, name]):
-                # Batches of the same rows still differ in their label draws, as released.
+                # As released, batches of the same rows still differ in their label draws.
                 again = embedded.same_batches
                 rows.append(drawn[embedded.layout, name][0] if again else batch)
                 seed = drawing.seed + (number if again else 0)

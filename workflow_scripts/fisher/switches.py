@@ -1,10 +1,10 @@
-"""The released estimator and the corrected one, and each of them with one decision taken as the other takes it.
+"""The released and the corrected estimator, and variants of each with one decision taken from the other.
 
-Two ends: `published` is the released estimator on one padded document a row, with an absolute epsilon in the
-distance; `corrected` is the corrected estimator on packed rows, with the relative distance. A variant is an end, or
-an end with one switch flipped to how the other end has it. Both ends fit the head and compare disjoint batches; the
-switch `same_batches` gives every batch the rows of the first one, as released. Where dropout is active its rate is
-0.1, as in GPT-2, whatever rate the probe was trained with.
+There are two ends. `published` is the released estimator on one padded document per row, with an absolute epsilon in
+the distance. `corrected` is the corrected estimator on packed rows, with the relative distance. A variant is an end,
+or an end with one switch set as in the other end. Both ends fit the head and compare disjoint batches; the switch
+`same_batches` gives every batch the rows of the first one, as released. Active dropout has the rate 0.1, as in GPT-2,
+whatever rate the probe was trained with.
 """
 
 import copy
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Layout = Literal["packed", "documents"]
 End = Literal["published", "corrected"]
 
-# How many rows share a square says nothing where both ends take as many.
+# A field with the same value at both ends is no switch.
 OF_THE_ESTIMATOR = tuple(
     field.name
     for field in dataclasses.fields(Estimator)
@@ -32,7 +32,7 @@ RELEASED_DROPOUT = 0.1
 
 @dataclass(frozen=True)
 class Embedded:
-    """What decides the embeddings of a variant, besides the probe and the draw of batches."""
+    """Everything that a variant's embeddings depend on, except the probe and the draw of batches."""
 
     estimator: Estimator
     layout: Layout
@@ -50,7 +50,7 @@ class Variant:
 
     @property
     def is_corrected(self) -> bool:
-        """Whether the switch is as the corrected end has it; both ends have disjoint batches."""
+        """Whether the switch has the corrected end's value; both ends have disjoint batches."""
         if self.switch == "same_batches":
             return False
         return (self.end == "published") == (self.switch is not None)
@@ -81,7 +81,7 @@ def variants() -> list[Variant]:
 
 
 def with_released_dropout(probe: "PreTrainedModel") -> "PreTrainedModel":
-    """The probe with the dropout of GPT-2 as released, which is active only where the estimator asks for it."""
+    """The probe with GPT-2's dropout, as released; it is active only if the estimator asks for it."""
     from transformers import AutoModelForCausalLM
 
     config = copy.deepcopy(probe.config)
@@ -94,7 +94,7 @@ def with_released_dropout(probe: "PreTrainedModel") -> "PreTrainedModel":
 
 
 def notes(model: "PreTrainedModel", rows_per_batch: int) -> dict[tuple[str | None, Layout], str]:
-    """What a reader must know about a switch on rows of a layout."""
+    """Notes for the reader about a switch on rows of a layout."""
     from torch import nn
 
     found: dict[tuple[str | None, Layout], str] = {

@@ -1,4 +1,4 @@
-"""How far an embedding would move with other label draws, and with other rows, for each kind of coordinate."""
+"""Variance of an embedding over label draws and over rows, for each kind of coordinate."""
 
 from collections.abc import Sequence
 
@@ -17,8 +17,8 @@ def variance_by_kind(
         draws = mean over batches of sum_C Var_draws / sum_C e^2
         rows  = sum_C Var_batches / sum_C e^2 - draws, not below zero.
 
-    Batches of different rows vary by both, which is why the first is taken from the second. One draw leaves
-    `draws` (and hence `rows`) unknown, one batch leaves `rows` unknown: null.
+    Batches of different rows vary by both, so the first is subtracted. With one draw, `draws` and `rows` are
+    unknown (null); with one batch, `rows` is.
     """
     mean = embeddings.mean(0, dtype=np.float64)
     between = (

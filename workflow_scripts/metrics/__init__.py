@@ -1,5 +1,5 @@
-"""Measures of alignment, one file each, their intervals and their scale.
+"""Measures of alignment, one per file, with their intervals and their scale.
 
-A metric is a module of this package that defines a subclass of `base.Metric` named as the module is:
-adding one is adding one file (docs/method/metrics.md).
+A metric is a module of this package that defines a subclass of `base.Metric` with the module's name. To add a
+metric, add a file (docs/method/metrics.md).
 """

@@ -1,4 +1,4 @@
-"""What a measure of alignment is: features of a batch, and a number for two batches."""
+"""The interface of a measure of alignment: features of a batch, and a number for two batches."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -17,9 +17,9 @@ MIXTURES_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch of a set: what a metric may see of it, as far as its `needs` ask for it.
+    """One batch of a set, with the fields that a metric's `needs` request.
 
-    Of pairs, either whole rows are compared or only the tokens of the answers; then prompts are there to be read.
+    For pairs, either whole rows are compared or only the tokens of the answers. Prompts are present in both cases.
     """
 
     n_rows: int
@@ -27,12 +27,12 @@ class Batch:
     rows: Rows | None = None
     texts: tuple[str, ...] | None = None  # the decoded rows, or the answers in them
     embedding: np.ndarray | None = None  # diagonal of the Fisher information
-    whole: Path | None = None  # the file of a whole set, which is read in portions
+    whole: Path | None = None  # file of a whole set, read in portions
     answers: bool = False  # only tokens of answers are compared, and `n_tokens` counts them
 
     @property
     def content(self) -> dict[str, Any]:
-        """All that features can depend on, to name them by; ids of rows and documents are no part of it."""
+        """Everything that features can depend on, used as their key; without ids of rows and documents."""
         if self.whole is not None:
             return {"whole": portions_key(self.whole, self.answers)}
         if self.embedding is not None:
@@ -40,7 +40,7 @@ class Batch:
         if self.texts is not None:
             return {"texts": list(self.texts)}
         assert self.rows is not None
-        # Rows without prompts are named alike for both parts, so that nothing is computed twice.
+        # Rows without prompts have the same key for both parts, so nothing is computed twice.
         marked = {"answers": self.rows.loss_mask} if self.answers else {}
         return {"input_ids": self.rows.input_ids, "n_tokens": self.rows.n_tokens, **marked}
 
@@ -52,7 +52,7 @@ class Batch:
 
     @property
     def length(self) -> int:
-        """Numbers of the embedding, or tokens of a row."""
+        """Coordinates of the embedding, or tokens of a row."""
         if self.embedding is not None:
             return len(self.embedding)
         assert self.rows is not None
@@ -75,7 +75,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Resources:
-    """What metrics use besides batches; each takes what its `needs` name."""
+    """What metrics use besides batches; each uses those that its `needs` name."""
 
     vocabulary_size: int = 0
     probe: Path | None = None
@@ -87,18 +87,18 @@ class Metric(ABC):
     """One measure of alignment; higher always means more alike.
 
     `needs` holds one source of batches, "rows", "text" or "embeddings:<estimator>", and may add "vocabulary",
-    "probe" or "encoder", or "whole": then the source is one batch of all rows of a set. `version` is raised
-    whenever features or comparisons change their value, because finished pieces are kept under it.
+    "probe" or "encoder", or "whole": then the source is one batch of all rows of a set. Raise `version`
+    whenever features or comparisons change their value, because stored pieces are named by it.
 
-    `mixes` says how the alignment of a mixture follows from its parts: "exact" where the features of a batch
-    follow from those of its rows, so that `mix` gives the features of a mixed batch; "mean", the mean of the
-    parts' alignments, where they do not; "experts" where the metric is a language model, and the mixture's is
-    the weighted mean of the parts' probabilities. `mixes_by` says how: features are means over "tokens", or they are
-    added up over "rows".
+    `mixes` says how the alignment of a mixture follows from its parts:
+    - "exact": `mix` computes the features of a mixed batch from those of its rows;
+    - "mean": the mean of the parts' alignments;
+    - "experts": the metric is a language model, and the mixture's probabilities are the weighted mean of the parts'.
+    `mixes_by` says how features combine: as means over "tokens", or as sums over "rows".
 
-    `answers` says that it can compare only the answers of pairs: a metric of rows then goes by `Batch.compared`.
-    `has_scale` is False where real texts can be less alike than random tokens are to either, so that these mark no
-    lower end (docs/method/metrics.md).
+    `answers` says that it can compare only the answers of pairs: a metric of rows then uses `Batch.compared`.
+    `has_scale` is False if two real texts can be less alike than either is to random tokens. Random tokens are then
+    no lower end of a scale (docs/method/metrics.md).
     """
 
     name: ClassVar[str]
@@ -115,16 +115,16 @@ class Metric(ABC):
 
     @classmethod
     def missing(cls, encoder: str | None) -> str | None:
-        """An optional package that is not installed, and how to install it; None where nothing is missing."""
+        """An optional package that is not installed, and how to install it; None if nothing is missing."""
         return None
 
     def parameters(self) -> dict[str, Any]:
-        """What values depend on besides the batches, as JSON: part of the name of finished pieces."""
+        """Parameters other than the batches on which values depend, as JSON; part of the key of stored pieces."""
         return {}
 
     @abstractmethod
     def features(self, batch: Batch) -> Features:
-        """What comparisons need of one batch."""
+        """Features of one batch, the input of comparisons."""
 
     @abstractmethod
     def compare(self, source: Features, target: Features) -> float:
@@ -137,7 +137,7 @@ class Metric(ABC):
     def mix(self, units: Sequence[Features], weights: np.ndarray) -> Features:
         """Features of a batch made of smaller ones, as `compare` takes them for a source.
 
-        Weights are shares of the batch's tokens, or, where the metric mixes by rows, 1 for each unit of the batch.
+        Weights are shares of the batch's tokens; if the metric mixes by rows, 1 for each unit of the batch.
         """
         raise NotImplementedError(f"metric {self.name} has no features of mixtures")
 
@@ -151,7 +151,7 @@ class Metric(ABC):
         )
 
     def without(self, whole: Features, batch: Features) -> Features:
-        """Features of a whole set but for one of its batches, so that a set does not read what it was made of."""
+        """Features of a whole set without one of its batches: the set's model then has not seen this batch."""
         raise NotImplementedError(f"metric {self.name} has no features of whole sets")
 
     def expert(self, source: Features, target: Features) -> np.ndarray:
@@ -159,12 +159,12 @@ class Metric(ABC):
         raise NotImplementedError(f"metric {self.name} has no probabilities")
 
     def score(self, expected: np.ndarray, target: Features) -> np.ndarray:
-        """Alignment with the target of the models that give its n-grams these probabilities, one model per row."""
+        """Alignment of models with the target, from their probabilities of its n-grams; one model per row."""
         raise NotImplementedError(f"metric {self.name} has no probabilities")
 
     @classmethod
     def reads_whole_sets(cls) -> bool:
-        """Whether a source is all rows of a set instead of its batches."""
+        """Whether a source is a whole set instead of batches."""
         return "whole" in cls.needs
 
     @classmethod

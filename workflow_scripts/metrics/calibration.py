@@ -1,7 +1,7 @@
-"""A scale that belongs only to the target, so that the order of sources is kept.
+"""A scale that depends only on the target, so it keeps the order of sources.
 
-0 is what uniform random tokens reach, the floor; 1 is what disjoint batches of the target reach with each
-other, the ceiling.
+0 is the floor: the alignment of uniform random tokens. 1 is the ceiling: the alignment of disjoint batches of the
+target with each other.
 """
 
 import pandas as pd
@@ -13,13 +13,13 @@ CALIBRATED = {"calibrated": "alignment", "calibrated_low": "ci_low", "calibrated
 def calibrate(
     alignments: pd.DataFrame, floors: dict[str, float], floor_set: str, has_scale: bool
 ) -> pd.DataFrame:
-    """Add floor, ceiling, calibrated values and the reason where there are none.
+    """Add floor, ceiling, calibrated values, and the reason if there are none.
 
     `alignments` holds source, target, alignment, ci_low, ci_high of one metric for all pairs of sets;
-    `floors` the alignment of `floor_set` to each target. Where the floor is not below every other source,
-    itself included, the scale would rank real text below noise, and the calibrated columns stay empty. So they do
-    for every target of a measure without a scale. The interval is moved along with the point: that floor and ceiling
-    are estimates too is not in it.
+    `floors` the alignment of `floor_set` to each target. If the floor is not below every other source, including
+    the target, the scale would rank real text below noise, so the calibrated columns stay empty. They also stay
+    empty for a measure without a scale. The interval is rescaled like the value; it does not include the
+    uncertainty of floor and ceiling.
     """
     parts = []
     for target, part in alignments.groupby("target", sort=True):

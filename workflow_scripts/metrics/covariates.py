@@ -1,4 +1,4 @@
-"""What could explain a loss besides alignment: simple facts of a source, a target, or both."""
+"""Simple facts of a source, a target, or both, which could explain a loss instead of alignment."""
 
 import logging
 from collections.abc import Mapping
@@ -33,9 +33,9 @@ COVARIATE_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class SetFacts:
-    """What the covariates need of one set."""
+    """The facts of one set from which covariates are computed."""
 
-    token_ids: np.ndarray  # the different ones in the compared rows
+    token_ids: np.ndarray  # distinct ids in the compared rows
     entropy: float
     document_length: float | None
     tokens: int
@@ -43,13 +43,13 @@ class SetFacts:
 
 
 def document_length(rows: Rows) -> float | None:
-    """Mean tokens of a document, the end-of-text token counted; None where rows name no documents."""
+    """Mean tokens of a document, including the end-of-text token; None if rows name no documents."""
     documents = {doc_id for doc_ids in rows.doc_ids for doc_id in doc_ids}
     return float(rows.n_tokens.sum() / len(documents)) if documents else None
 
 
 def facts_of(whole: Rows, compared: Rows, loss: float) -> SetFacts:
-    """Length and amount are those of the whole set, the rest is of the rows that the metrics compare."""
+    """Document length and size come from the whole set, the rest from the rows that the metrics compare."""
     ids, counts = np.unique(real_tokens(compared.input_ids, compared.n_tokens), return_counts=True)
     p = counts / counts.sum()
     return SetFacts(
@@ -58,7 +58,7 @@ def facts_of(whole: Rows, compared: Rows, loss: float) -> SetFacts:
 
 
 def probe_losses(compared: Mapping[str, Rows], probe: Path, store: ContentStore) -> dict[str, float]:
-    """The probe's loss on the compared rows of each set, kept by content."""
+    """The probe's loss on the compared rows of each set, stored under a hash of its inputs."""
     weights = model_digest(probe)
     losses, model = {}, None
     for name, rows in compared.items():
@@ -93,6 +93,6 @@ def covariate_table(facts: Mapping[str, SetFacts]) -> pa.Table:
 
 
 def jaccard(first: np.ndarray, second: np.ndarray) -> float:
-    """Different ids on both sides over different ids on either."""
+    """Distinct ids on both sides, divided by distinct ids on either side."""
     both = len(np.intersect1d(first, second, assume_unique=True))
     return both / (len(first) + len(second) - both)

@@ -11,21 +11,19 @@ from workflow_scripts.metrics.base import Batch, Features, Metric
 MOST_DOCUMENTS = 64  # of a batch
 PARTNERS = 4  # rows of the other batch that each row is paired with
 LEVEL = 9  # the default of Python's gzip
-GZIP_FORMAT = 16  # added to the window's bits: with gzip's header and trailer, 18 bytes
+GZIP_FORMAT = 16  # added to the window's bits; selects gzip's header and trailer, 18 bytes
 LARGEST_WINDOW = 15
-LOOKAHEAD = 262  # zlib never looks back by more than the window less this
+LOOKAHEAD = 262  # zlib looks back at most by the window minus this
 
 
 class GzipPairs(Metric):
-    """Mean of 1 - NCD(s, t), NCD(s, t) = (C(st) - min(C(s), C(t))) / max(C(s), C(t)), C the length gzip
-    gives.
+    """Mean of 1 - NCD(s, t), NCD(s, t) = (C(st) - min(C(s), C(t))) / max(C(s), C(t)), C being the gzipped length.
 
-    Rows are compared one by one and not as whole batches, because deflate looks back 32 kB at most: beyond
-    that, a text does not even recognise itself. Of a batch's rows the first 64 are taken, and row i is paired
-    with the rows i + k n / 4, k = 0..3, of the other batch (modulo their number n): every row takes part equally
-    often, and the choice is the same from both sides. The two texts are joined in alphabetical order, so that
-    the measure is symmetric. Reference: Cilibrasi and Vitanyi, "Clustering by compression", IEEE Transactions
-    on Information Theory 51 (2005).
+    Rows are compared in pairs, not as whole batches, because deflate looks back at most 32 kB: beyond that, it does
+    not even recognise a copy of a text. The first 64 rows of a batch are used. Row i is paired with the rows
+    i + k n / 4, k = 0..3, of the other batch (modulo their number n). So every row is used equally often, and both
+    sides give the same pairs. The two texts are joined in alphabetical order, which makes the measure symmetric.
+    Reference: Cilibrasi and Vitanyi, "Clustering by compression", IEEE Transactions on Information Theory 51 (2005).
     """
 
     name = "gzip_pairs"
@@ -52,19 +50,19 @@ class GzipPairs(Metric):
             texts = _texts(source)
             return [_alignment(texts, source["lengths"], *target) for target in split_targets]
 
-        with ThreadPoolExecutor(self.resources.threads) as pool:  # zlib lets go of the interpreter's lock
+        with ThreadPoolExecutor(self.resources.threads) as pool:  # zlib releases the interpreter's lock
             return np.array(list(pool.map(one_row, sources)))
 
 
 def compressed_length(text: bytes) -> int:
-    """len(gzip.compress(text)), with no larger a window than the text can use: the same stream, sooner."""
+    """len(gzip.compress(text)), faster: the window is no larger than the text can use, which gives the same stream."""
     window = min(LARGEST_WINDOW, max(9, (len(text) + LOOKAHEAD).bit_length()))
     compressor = zlib.compressobj(LEVEL, zlib.DEFLATED, window + GZIP_FORMAT)
     return len(compressor.compress(text)) + len(compressor.flush())
 
 
 def partner_offsets(n: int) -> list[int]:
-    """How far apart paired rows stand, the same whichever batch one counts from."""
+    """Differences of the indices of paired rows; the same pairs from either batch."""
     forward = {k * n // PARTNERS for k in range(PARTNERS // 2 + 1)}
     return sorted(forward | {-offset % n for offset in forward})
 

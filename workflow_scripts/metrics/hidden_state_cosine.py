@@ -1,4 +1,4 @@
-"""Where the probe's states lie: cosine of the mean hidden states of two batches."""
+"""Cosine of the probe's mean hidden states on two batches."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class HiddenStateCosine(Metric):
-    """cos(mean state of a, mean state of b), the state being the one that the probe's output head reads.
+    """cos(mean state of a, mean state of b), where the state is the input of the probe's output head.
 
-    Of answers the mean is over their tokens; the probe reads the prompts before them.
+    For answers the mean is over their tokens; the probe also reads the prompts before them.
     """
 
     name = "hidden_state_cosine"

@@ -17,13 +17,13 @@ FEWEST_BATCHES = 4
 
 
 def check_batches(batches: int) -> None:
-    """An interval from fewer batches than four would be too wide to say anything."""
+    """With fewer than four batches, an interval would be too wide to be useful."""
     if batches < FEWEST_BATCHES:
-        raise UserError(f"--batches is {batches}: at least {FEWEST_BATCHES} are needed for an interval")
+        raise UserError(f"{batches} batches: at least {FEWEST_BATCHES} are needed for an interval")
 
 
 def rows_that_all_have(paths: Iterable[Path], batches: int, rows_per_batch: int) -> int:
-    """Rows of a batch, if every set is to fill its batches: those asked for, or what the smallest set allows."""
+    """Rows of a batch such that every set can fill its batches: as many as requested, or as the smallest set allows."""
     for path in paths:
         n_rows = _count_rows(path)
         if n_rows < batches:
@@ -44,7 +44,7 @@ def _count_rows(path: Path) -> int:
 def compared_indices(
     path: str | Path, n_rows: int, batches: int, rows_per_batch: int, seed: int
 ) -> list[np.ndarray]:
-    """Which rows of the set at `path` make up its batches."""
+    """Indices of the rows in each batch of the set at `path`."""
     try:
         return batch_indices(n_rows, batches, rows_per_batch, seed)
     except ValueError as error:
@@ -61,7 +61,7 @@ def row_batches(
 ) -> list[Batch]:
     """Draw the batches of a set from its rows; with a tokenizer, decode them too.
 
-    For the part of answers the rows are the same. Text without prompts is an answer as a whole.
+    Answers use the same rows. Text without prompts is all answer.
     """
     rows = read_set_rows(path)
     indices = compared_indices(path, len(rows), batches, rows_per_batch, seed)
@@ -73,8 +73,8 @@ def _batch(path: str | Path, rows: Rows, tokenizer: TextTokenizer | None, part: 
         texts = decoded_answers(rows, tokenizer) if tokenizer else None
         if not rows.loss_mask.any() or texts == ():
             raise UserError(
-                f"{path}: none of the {len(rows)} rows of a batch holds an answer, so answers cannot be compared; "
-                "give batches more rows, or leave measures out of alignment.answers"
+                f"{path}: none of the {len(rows)} rows of a batch contains an answer, so answers cannot be compared; "
+                "give batches more rows, or remove measures from alignment.answers"
             )
         return Batch(len(rows), int(rows.loss_mask.sum()), rows=rows, texts=texts, answers=True)
     texts = decoded(rows, tokenizer) if tokenizer else None
@@ -82,7 +82,7 @@ def _batch(path: str | Path, rows: Rows, tokenizer: TextTokenizer | None, part: 
 
 
 def whole_set(path: str | Path, part: str = WHOLE) -> Batch:
-    """All rows of a set as one batch, which is read in portions."""
+    """All rows of a set as one batch, read in portions."""
     n_rows = n_tokens = 0
     for input_ids, real in token_portions(path):
         n_rows += len(input_ids)
@@ -95,7 +95,7 @@ def whole_set(path: str | Path, part: str = WHOLE) -> Batch:
 
 
 def read_set_rows(path: str | Path) -> Rows:
-    """Rows of a set, with one clear line when there is no such file."""
+    """Rows of a set; a UserError names a missing file."""
     if not Path(path).is_file():
         raise UserError(f"no file of rows at {path}")
     return read_rows(path)
@@ -108,7 +108,7 @@ def decoded(rows: Rows, tokenizer: TextTokenizer) -> tuple[str, ...]:
 
 
 def decoded_answers(rows: Rows, tokenizer: TextTokenizer) -> tuple[str, ...]:
-    """The answers of each row that has some, each on a line of its own."""
+    """The answers of each row that has any, one per line."""
     spans, owners = [], []
     for number, (row, is_answer) in enumerate(zip(rows.input_ids, rows.loss_mask, strict=True)):
         borders = np.flatnonzero(np.diff(is_answer, prepend=False, append=False)).reshape(-1, 2)
@@ -129,8 +129,8 @@ def embedding_batches(
 ) -> list[Batch]:
     """The first batches of a file of Fisher embeddings, drawn with the same seed as those of rows.
 
-    With `fewer_rows` they may be smaller than asked for, where the set was. Of answers only scored positions count as
-    tokens.
+    With `fewer_rows` they may be smaller than requested, if the set was too small. For answers only scored positions
+    count as tokens.
     """
     if not Path(path).is_file():
         raise UserError(f"no file of embeddings at {path}")
@@ -138,26 +138,24 @@ def embedding_batches(
     if not len(table):
         raise TooFewRows(f"{path} is empty: its set has too few rows for the batches of this estimator")
     if len(table) < batches:
-        raise UserError(f"{path} holds {len(table)} batches, and --batches asks for {batches}")
+        raise UserError(f"{path} has {len(table)} batches, but {batches} are requested")
     embeddings = table.column("embedding").combine_chunks().flatten().to_numpy().reshape(batches, -1)
     if not np.isfinite(embeddings).all():
-        raise ValueError(f"{path} holds values that are not finite")
+        raise ValueError(f"{path} contains values that are not finite")
     found = []
     for row_ids, n_scored, embedding in zip(
         table.column("row_ids").to_pylist(), table.column("n_scored").to_pylist(), embeddings, strict=True
     ):
         if len(row_ids) > rows_per_batch or (len(row_ids) < rows_per_batch and not fewer_rows):
-            raise UserError(
-                f"{path} has batches of {len(row_ids)} rows, and --rows-per-batch asks for {rows_per_batch}"
-            )
-        # The last token of a row is read but not scored: one token more than scored positions.
+            raise UserError(f"{path} has batches of {len(row_ids)} rows, but {rows_per_batch} are requested")
+        # A row has one token more than scored positions: one token is read but not scored.
         only_read = len(row_ids) if part == WHOLE else 0
         found.append(Batch(len(row_ids), int(n_scored) + only_read, embedding=embedding))
     return found
 
 
 def check_same_length(sets: Mapping[str, Sequence[Batch]]) -> None:
-    """Rows, or embeddings, of different lengths cannot be compared on one footing."""
+    """Refuse rows or embeddings of different lengths, because they cannot be compared."""
     lengths: dict[int, str] = {}
     for name, batches in sets.items():
         lengths.setdefault(batches[0].length, name)

@@ -1,8 +1,7 @@
-"""Intervals for the mean of a table of batch pairs, with batches as the thing that was drawn at random.
+"""Intervals for the mean of a table of batch pairs; batches are the random draws.
 
-The estimand is the expected alignment of two batches of this size, fresh ones of both sets.
-Pairs that share a batch are not independent, so the number of pairs is not the sample size: the number of
-batches is.
+The estimand is the expected alignment of two new batches of this size, one from each set. Pairs that share a batch
+are not independent, so the sample size is the number of batches, not of pairs.
 """
 
 from dataclasses import dataclass
@@ -23,10 +22,10 @@ class Estimate:
 
 
 def between_sets(table: np.ndarray) -> Estimate:
-    """Source batches as rows, target batches as columns, no batch on both sides.
+    """A table with source batches as rows and target batches as columns; no batch is on both sides.
 
-    SE^2 = var(row means) / N + var(column means) / M, with Welch-Satterthwaite degrees of freedom; the
-    noise of single pairs is in both terms, so it is counted twice, which is conservative.
+    SE^2 = var(row means) / N + var(column means) / M, with Welch-Satterthwaite degrees of freedom. The noise of
+    single pairs is in both terms, so it is counted twice; this is conservative.
     """
     rows, columns = table.mean(axis=1), table.mean(axis=0)
     parts = np.array([rows.var(ddof=1) / len(rows), columns.var(ddof=1) / len(columns)])
@@ -38,7 +37,7 @@ def between_sets(table: np.ndarray) -> Estimate:
 
 
 def given_source(table: np.ndarray) -> Estimate:
-    """One source, a whole set, as the only row, target batches as columns: only the target was drawn at random."""
+    """One row, a whole set as the source, and target batches as columns: only the target was drawn at random."""
     columns = table[0]
     return _interval(columns.mean(), np.sqrt(columns.var(ddof=1) / len(columns)), len(columns) - 1)
 

@@ -30,7 +30,7 @@ ALIGNMENT_SCHEMA = pa.schema(
         ("calibrated_low", pa.float64()),
         ("calibrated_high", pa.float64()),
         ("rows", pa.int64()),  # of one batch
-        ("tokens", pa.int64()),  # real ones of one batch, the mean of both sides
+        ("tokens", pa.int64()),  # real tokens of one batch, mean of both sides
         ("n_source_batches", pa.int64()),
         ("n_target_batches", pa.int64()),
         ("why_not_calibrated", pa.string()),
@@ -53,12 +53,12 @@ def align_all(
     whole_sets: Mapping[str, Batch],
     part: str = WHOLE,
 ) -> tuple[pa.Table, pa.Table]:
-    """The alignment table and the cost table of one metric for one part, of which the batches are.
+    """The alignment table and the cost table of one metric, for the part from which the batches come.
 
-    The seconds of a set are those of its features and half of those of each of its comparisons, so that
-    they add up to the cost of the whole matrix; pieces that were kept count with what they cost when they
-    were computed, and `seconds_before` adds what a set's batches cost before they came here. `whole_sets` has all
-    rows of each set, the floor included, for a metric that reads them; otherwise nothing.
+    The seconds of a set are those of its features plus half of each of its comparisons, so sets add up to the cost
+    of the whole matrix. Stored pieces count with their seconds when they were computed, and `seconds_before` adds
+    the cost of making a set's batches. `whole_sets` has all rows of each set, including the floor, for a metric
+    that reads them; otherwise it is empty.
     """
     pieces = Pieces(metric, store)
     everything = {**sets, floor_set: floor_batches}
@@ -84,7 +84,7 @@ def align_all(
         if metric.reads_whole_sets():
             estimates[source.name, target.name] = given_source(table)
             continue
-        # The same batches: no pair of a batch with itself.
+        # Source and target batches are the same, so a batch is not paired with itself.
         interval = within_set if source.key == target.key else between_sets
         estimates[source.name, target.name] = interval(table)
         if metric.symmetric:
@@ -124,7 +124,7 @@ def align_all(
 
 
 def joined(tables: Sequence[pa.Table], order: list[str]) -> pa.Table:
-    """Several tables as one, sorted by the columns that name a row; no row may come twice."""
+    """Several tables as one, sorted by the columns that identify a row; no row may occur twice."""
     table = pa.concat_tables(tables).sort_by([(column, "ascending") for column in order])
     repeated = table.select(order).to_pandas().duplicated()
     if repeated.any():

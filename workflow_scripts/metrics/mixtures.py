@@ -1,4 +1,4 @@
-"""Alignment of mixtures with targets from the parts that they are mixed of, without mixing them."""
+"""Alignment of mixtures with targets, computed from their parts without mixing any text."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ MEAN_OF_PARTS = "mean of parts"  # of their alignments
 EXPERTS = "mixture of experts"  # one model per part, their probabilities weighted: not a model of mixed text
 
 LARGEST_ROUNDING = 0.01
-"""What shares may be off one in sum, because published ones are rounded; they are divided by their sum."""
+"""Tolerance of the sum of shares, because published ones are rounded; shares are then divided by their sum."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ class Mixtures:
 
 
 def read_mixtures(paths: Sequence[str | Path], parts: Sequence[str]) -> Mixtures:
-    """Parquet tables with columns train_set, corpus and share; corpora that a mixture leaves out have share 0.
+    """Parquet tables with columns train_set, corpus and share; corpora missing from a mixture have share 0.
 
-    Several tables may hold the same mixture, which then has the same shares in each.
+    Several tables may contain the same mixture, with the same shares.
     """
     path = " and ".join(map(str, paths))
     tables = [read_frame(one, ["train_set", "corpus", "share"]) for one in paths]
-    # A mixture is taken from the first table that has it; a repetition within one is a mistake.
+    # The first table with a mixture is used; a repetition within one table is a mistake.
     named: set[str] = set()
     for i, one in enumerate(tables):
         tables[i] = one[~one["train_set"].isin(named)]
@@ -57,7 +57,9 @@ def read_mixtures(paths: Sequence[str | Path], parts: Sequence[str]) -> Mixtures
     table = pd.concat(tables, ignore_index=True)
     unknown = sorted(set(table["corpus"]) - set(parts))
     if unknown:
-        raise UserError(f"{path} mixes {unknown[0]}, which is none of the parts: {', '.join(sorted(parts))}")
+        raise UserError(
+            f"{path} mixes {unknown[0]}, which is not among the parts ({', '.join(sorted(parts))})"
+        )
     repeated = table[table.duplicated(["train_set", "corpus"])]
     if len(repeated):
         first = repeated.iloc[0]
@@ -71,17 +73,17 @@ def read_mixtures(paths: Sequence[str | Path], parts: Sequence[str]) -> Mixtures
     for name, row in zip(wide.index, shares, strict=True):
         if row.min() < 0 or abs(row.sum() - 1) > LARGEST_ROUNDING:
             raise UserError(
-                f"{path}: the shares of {name} add up to {row.sum():.4f}; none may be negative, and their sum must be 1"
+                f"{path}: the shares of {name} add up to {row.sum():.4f}; they must not be negative and must sum to 1"
             )
     return Mixtures([str(name) for name in wide.index], shares / shares.sum(axis=1, keepdims=True))
 
 
 def mixed_units(shares: np.ndarray, tokens: np.ndarray) -> np.ndarray:
-    """Which units each batch of each mixture holds: true or false, (mixtures, batches, parts, units).
+    """Whether each batch of each mixture contains a unit: bool, (mixtures, batches, parts, units).
 
-    `tokens` (parts, batches, units) are the real ones of each unit. As in `tokens.mixture.mix`, the part that is
-    furthest below its share of the tokens so far gives the next unit, so that rounding evens out over the batches.
-    A batch of a mixture takes units of the same batch of its parts, in their order.
+    `tokens` (parts, batches, units) counts the real tokens of each unit. As in `tokens.mixture.mix`, the part that is
+    furthest below its share of the tokens so far gives the next unit, so rounding evens out over the batches.
+    A mixture's batch takes units of the same batch of its parts, in their order.
     """
     n_parts, batches, units = tokens.shape
     mixtures = np.arange(len(shares))
@@ -107,9 +109,9 @@ def align_mixtures(
 ) -> pa.Table:
     """Alignment of every mixture with every target.
 
-    Parts come in the order of the columns of `shares`. Of a metric that mixes exactly, a part has as many units
-    as fit into a batch for each batch of a target: single rows, or embeddings of some rows; of any other,
-    it has the batches that the metric compares, or one of the whole set for a metric that reads whole sets.
+    Parts are in the order of the columns of `shares`. If the metric mixes exactly, a part has, for each batch of a
+    target, as many units as fit into a batch: single rows, or embeddings of some rows. Otherwise it has the batches
+    that the metric compares, or one batch of the whole set if the metric reads whole sets.
     """
     featured = {name: pieces.featured(name, batches) for name, batches in targets.items()}
     if pieces.metric.mixes == "exact":
@@ -140,7 +142,7 @@ def _from_units(
     targets: Sequence[FeaturedSet],
     n_batches: int,
 ) -> tuple[list[np.ndarray], str]:
-    """For each target, pairs (mixtures, source batches, target batches) of batches put together from units."""
+    """For each target, alignments (mixtures, source batches, target batches) of batches assembled from units."""
     features = [pieces.unit_features(units) for units in parts.values()]
     tokens = np.array([[unit.n_tokens for unit in units] for units in parts.values()], dtype=float)
     tokens = tokens.reshape(len(parts), n_batches, -1)

@@ -1,4 +1,4 @@
-"""A small language model of the source reads the target: minus the cross-entropy of a trigram model."""
+"""Minus the cross-entropy of the target under a trigram model of the source."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ ORDER = 3
 class _SourceOrder:
     """The n-grams of one order and their histories in some sources, sorted; counts have a row per source.
 
-    The last column of each is that of what no source holds: nothing.
+    The last column of each is zero, for n-grams and histories that occur in no source.
     """
 
     grams: np.ndarray
@@ -54,11 +54,11 @@ class _SourceOrder:
 
 
 class NgramCrossEntropy(Metric):
-    """Mean over the target's tokens of log p(w | h), in nats, p a trigram model of the source batch.
+    """Mean over the target's tokens of log p(w | h), in nats, where p is a trigram model of the source batch.
 
-    Interpolated Witten-Bell smoothing: with c counts and t(h) the number of different tokens that follow h,
+    Interpolated Witten-Bell smoothing: with counts c and t(h) the number of different tokens that follow h,
     p(w | h) = (c(h w) + t(h) p(w | h')) / (c(h) + t(h)), h' being h without its oldest token, down to the
-    uniform distribution over the vocabulary. It is the one measure with a direction. References: Witten and
+    uniform distribution over the vocabulary. It is the only asymmetric measure of batches. References: Witten and
     Bell, "The zero-frequency problem", IEEE Transactions on Information Theory 37 (1991); Chen and Goodman,
     "An empirical study of smoothing techniques for language modeling", Computer Speech and Language 13
     (1999).
@@ -75,7 +75,7 @@ class NgramCrossEntropy(Metric):
 
     def __init__(self, resources: Resources):
         super().__init__(resources)
-        # The sources that were compared last: one set is compared with many.
+        # Keeps the sources of the last comparison, because one set is compared with many others.
         self._read: tuple[Sequence[Features], list[_SourceOrder]] = ((), [])
 
     def parameters(self) -> dict[str, Any]:
@@ -84,10 +84,10 @@ class NgramCrossEntropy(Metric):
     def features(self, batch: Batch) -> Features:
         """For each order: the different n-grams, sorted, with their counts; their histories; their endings.
 
-        An n-gram is one integer, its tokens the digits to the base of vocabulary + 1; the last digit value stands
-        for the places before the first token of a row. N-grams of one history stand together, `followers` of
-        them. `endings` says where in the next lower order an n-gram without its oldest token stands. Of answers,
-        n-grams count that end within one: the prompt is history.
+        An n-gram is one integer, its tokens the digits to the base of vocabulary + 1; the largest digit means a
+        position before the first token of a row. N-grams with the same history are adjacent, `followers` of them.
+        `endings` is the index, in the next lower order, of an n-gram without its oldest token. For answers, n-grams
+        count if they end within one; the prompt is history.
         """
         assert batch.rows is not None
         base = self.resources.vocabulary_size + 1
@@ -130,7 +130,7 @@ class NgramCrossEntropy(Metric):
         return float((counts * np.log(p)).sum() / counts.sum())
 
     def table(self, sources: Sequence[Features], targets: Sequence[Features]) -> np.ndarray:
-        """What `compare` gives; where the targets' n-grams stand among the sources' is looked up once for all pairs."""
+        """As `compare`, but the targets' n-grams are looked up among the sources' only once for all pairs."""
         if self._read[0] is not sources:
             self._read = (sources, [_SourceOrder.of(sources, order) for order in range(1, ORDER + 1)])
         ends = {

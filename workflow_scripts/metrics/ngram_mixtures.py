@@ -1,4 +1,4 @@
-"""Witten-Bell models of many mixtures read many targets; what does not depend on the weights is computed once."""
+"""Scores many targets with Witten-Bell models of many mixtures; computes what does not depend on the weights once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,30 +13,30 @@ from workflow_scripts.metrics.token_counts import shared_vocabulary, sparse_coun
 
 @dataclass(frozen=True)
 class _Order:
-    """The targets' n-grams of one order, and what the units know of them.
+    """The targets' n-grams of one order, and their counts in the units.
 
-    An n-gram is read at this order if some unit holds its history. Counts are sparse matrices with one row per unit.
+    An n-gram is scored at this order if some unit contains its history. Counts are sparse matrices, one row per unit.
     """
 
-    lower: np.ndarray  # place of each n-gram, without its oldest token, in the next lower order
-    read: np.ndarray  # places of the n-grams that are read at this order
-    history: np.ndarray  # place of the history of each of those
-    found: np.ndarray  # places among `read` of the n-grams that some unit holds
+    lower: np.ndarray  # index of each n-gram, without its oldest token, in the next lower order
+    read: np.ndarray  # indices of the n-grams that are scored at this order
+    history: np.ndarray  # index of the history of each of those
+    found: np.ndarray  # indices within `read` of the n-grams that occur in some unit
     counts: sparse.csr_matrix  # of `found`
     followers: sparse.csr_matrix  # counts of every n-gram that follows one of the histories
     by_history: sparse.csr_matrix  # n-grams x histories: adds up what follows one history
     totals: sparse.csr_matrix  # of the histories
     counted: (
         np.ndarray
-    )  # places among `read` of the n-grams that some target reads at this order, and not above
-    weights: sparse.csr_matrix  # targets x `counted`: how often a target reads each of them
+    )  # indices within `read` of the n-grams that some target scores at this order, and not at a higher one
+    weights: sparse.csr_matrix  # targets x `counted`: how often each occurs in a target
 
 
 class MixtureReader:
-    """Reads batches of the targets with the model of any mixture of some units.
+    """Scores batches of the targets with the model of any mixture of some units.
 
-    Gives what `compare` gives for mixed features. Where no unit holds the history of an n-gram, its
-    probability is that of the n-gram without the oldest token, so it is counted at the lower order.
+    Gives the same values as `compare` with mixed features. If no unit contains the history of an n-gram, its
+    probability equals that of the n-gram without the oldest token, so it is counted at the lower order.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class MixtureReader:
     def _known(
         self, units: Sequence[Features], n: int, known: np.ndarray, histories: np.ndarray, read: np.ndarray
     ) -> dict[str, Any]:
-        """What the units hold of some histories, and of the n-grams that are read after them."""
+        """Counts in the units of some histories, and of the n-grams that are scored after them."""
         known = known[np.isin(known // self.base, histories)]
         followers = sparse_counts(units, f"counts{n}", known, f"grams{n}")
         owner = np.searchsorted(histories, known // self.base)
@@ -99,7 +99,7 @@ class MixtureReader:
         return np.concatenate([self._portion(sparse.csr_matrix(portion)) for portion in portions])
 
     def _portion(self, weights: sparse.csr_matrix) -> np.ndarray:
-        """A mixture holds few of the units, so that what it knows is summed over only these."""
+        """Scores of some mixtures; each contains few of the units, so sums run over only these."""
         known = [
             [
                 (weights @ order.totals).toarray(),
@@ -116,7 +116,7 @@ class MixtureReader:
         )
 
     def _score(self, known: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
-        """Of one mixture, from totals and followers of histories and counts of n-grams for each order."""
+        """Scores of one mixture, from totals and followers of histories and counts of n-grams for each order."""
         p, summed = np.array([self.uniform]), np.zeros(len(self.tokens))
         for order, (totals, followers, counts) in zip(self.orders, known, strict=True):
             is_seen = totals > 0

@@ -1,4 +1,4 @@
-"""A language model of the whole training set reads the target: minus the cross-entropy of a Kneser-Ney bigram model."""
+"""Minus the cross-entropy of the target under a Kneser-Ney bigram model of the whole training set."""
 
 from typing import Any, ClassVar
 
@@ -9,10 +9,10 @@ from workflow_scripts.ngrams.kneser_ney import counted, fit, ngrams_at, probabil
 
 
 class NgramWhole(Metric):
-    """Mean over the target's tokens of log p(w | h), in nats, p a Kneser-Ney model of all rows of the source.
+    """Mean over the target's tokens of log p(w | h), in nats, where p is a Kneser-Ney model of all rows of the source.
 
-    A set reads its own batches with a model of all rows but those of the batch. Of answers, n-grams count that end
-    within one: the prompt is history.
+    A set's own batches are scored with a model of all rows except those of the batch. For answers, n-grams count if
+    they end within one; the prompt is history.
     """
 
     name = "ngram_whole"

@@ -1,4 +1,4 @@
-"""As `ngram_whole`, with one token more of history."""
+"""As `ngram_whole`, with one more token of history."""
 
 from workflow_scripts.metrics.ngram_whole import NgramWhole
 

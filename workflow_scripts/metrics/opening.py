@@ -1,4 +1,4 @@
-"""What the programs that run one metric share: their options, the metric that these name, and how it reads sets."""
+"""Opens the metric that a program's options name, and the reader of its sets."""
 
 import argparse
 from pathlib import Path
@@ -21,7 +21,7 @@ class ReadBatches(Protocol):
 
 
 def open_metric(arguments: argparse.Namespace) -> tuple[Metric, ReadBatches]:
-    """The metric that `command_line.add_metric_options` asked for, and the reader of its sets."""
+    """The metric named by `command_line.add_metric_options`, and the reader of its sets."""
     check_batches(arguments.batches)
     metric, decoder = named_metric(arguments)
 
@@ -34,7 +34,7 @@ def open_metric(arguments: argparse.Namespace) -> tuple[Metric, ReadBatches]:
 
 
 def named_metric(arguments: argparse.Namespace) -> tuple[Metric, TextTokenizer | None]:
-    """The metric that `command_line.add_metric_name_options` asked for, and what decodes rows if it reads text."""
+    """The metric named by `command_line.add_metric_name_options`; also the tokenizer, if the metric reads text."""
     metric_type = metric_class(arguments.metric)
     for option, value, needs in (
         ("tokenizer", arguments.tokenizer, {"text", "vocabulary"}),

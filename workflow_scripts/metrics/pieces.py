@@ -1,4 +1,4 @@
-"""Features of batches and tables of batch pairs, each computed once and kept by content."""
+"""Features of batches and tables of batch pairs, each computed once and stored under a hash of its inputs."""
 
 import logging
 import time
@@ -12,7 +12,7 @@ from workflow_scripts.storage.content_store import ContentStore, content_key
 
 logger = logging.getLogger(__name__)
 
-SECONDS = "seconds"  # stored beside the arrays of a piece: what it cost when it was computed
+SECONDS = "seconds"  # stored with the arrays of a piece: how long it took to compute
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class FeaturedSet:
 
 @dataclass
 class Pieces:
-    """Computes what is not in the store yet, and counts what was and what was not."""
+    """Computes pieces that are not in the store yet, and counts computed and reused ones."""
 
     metric: Metric
     store: ContentStore
@@ -57,16 +57,16 @@ class Pieces:
         return FeaturedSet(name, content_key(batches=keys), features, seconds, whole, whole_key)
 
     def unit_features(self, units: Sequence[Batch]) -> list[Features]:
-        """Features of what batches are put together from, often thousands of single rows.
+        """Features of the units from which batches are assembled, often thousands of single rows.
 
-        Counts of so little text are made sooner than they are read from a file, so only what a model read is kept.
+        Counting so little text is faster than reading counts from a file, so only features from a model are stored.
         """
         if {"probe", "encoder"} & set(self.metric.needs):
             return self.featured("units", units).features
         return [self.metric.features(unit) for unit in units]
 
     def whole_features(self, source: FeaturedSet) -> Features:
-        """Features of all rows of a set: large and soon made again, so only those of the last set are kept."""
+        """Features of all rows of a set. Only those of the last set are kept: they are large and quickly recomputed."""
         assert source.whole is not None and source.whole_key is not None
         if self._last_whole[0] != source.whole_key:
             self._last_whole = (None, {})  # memory holds one set at a time
@@ -77,7 +77,7 @@ class Pieces:
         return self._last_whole[1]
 
     def whole_seconds(self, source: FeaturedSet) -> float:
-        """What the features of all rows of a set cost."""
+        """Seconds that the features of all rows of a set took."""
         if source.whole_key is None:
             return 0.0
         kept = self.store.get(source.whole_key)
@@ -88,7 +88,7 @@ class Pieces:
         return float(kept[SECONDS][0])
 
     def _features(self, key: str, batch: Batch) -> tuple[Features, float]:
-        if batch.embedding is not None:  # the embedding is the expensive part, and its file keeps it
+        if batch.embedding is not None:  # the expensive part is the embedding, which has its own file
             self.counts["features_reused"] += 1
             return self.metric.features(batch), 0.0
         kept = self.store.get(key)
@@ -105,8 +105,7 @@ class Pieces:
     def table(self, source: FeaturedSet, target: FeaturedSet) -> tuple[np.ndarray, float]:
         """Alignment of every source batch with every target batch, and the seconds it cost.
 
-        A symmetric metric is computed for one order of the two sets, the one that does not depend on their
-        names.
+        A symmetric metric is computed for only one order of the two sets, which does not depend on their names.
         """
         if self.metric.symmetric and source.key > target.key:
             table, seconds = self.table(target, source)
@@ -114,7 +113,7 @@ class Pieces:
         source_key = {"source": source.key}
         if (
             source.whole_key is not None
-        ):  # whether the target is part of the source is in the key of its batches
+        ):  # equal keys of the batches say that the target is part of the source
             source_key["whole"] = source.whole_key
         key = content_key(**self._name, piece="pairs", target=target.key, **source_key)
         kept = self.store.get(key)

@@ -1,4 +1,4 @@
-"""The metrics there are, found by listing the modules of this package."""
+"""All metrics, found by listing the modules of this package."""
 
 import importlib
 import pkgutil
@@ -31,8 +31,8 @@ def metric_names() -> list[str]:
 
 
 def metric_class(name: str) -> type[Metric]:
-    """The metric called `name`; no other is imported."""
+    """The metric called `name`; imports only its module."""
     metric = _metric_of(name) if name in _module_names() else None
     if metric is None:
-        raise UserError(f"metric {name!r} does not exist; there are {', '.join(metric_names())}")
+        raise UserError(f"metric {name!r} is unknown; known are {', '.join(metric_names())}")
     return metric

@@ -1,7 +1,7 @@
-"""Alignment as a function of rows: every training set with every evaluation set, from more and more of their rows.
+"""Alignment as a function of rows: every training set with every evaluation set, at increasing numbers of rows.
 
-A number of rows is one batch of a set, the first so many in the seeded order, so that sizes are nested. Fisher
-embeddings of whole batches are pooled instead: more rows need more batches, and compute none again.
+Each number of rows is one batch: the first rows in the seeded order, so smaller batches are part of larger ones.
+Fisher embeddings are pooled over whole batches instead: more rows need more batches, and none is computed again.
 """
 
 import logging
@@ -29,7 +29,7 @@ ALIGNMENT_TYPES = {
 COST_TYPES = {"metric": "str", "set": "str", "rows": "int64", "seconds": "float64"}
 
 Take = Callable[[str, int], tuple[Batch, float]]
-"""A set and a number of rows: the batch of so many rows, or of all where it has fewer, and what it cost so far."""
+"""Takes a set and a number of rows; returns a batch of so many rows (of all if the set has fewer) and its seconds."""
 
 
 def first_rows(paths: Mapping[str, Path], seed: int, decoder: TextTokenizer | None) -> Take:
@@ -44,7 +44,7 @@ def first_rows(paths: Mapping[str, Path], seed: int, decoder: TextTokenizer | No
 
 
 def pooled_batches(paths: Mapping[str, Path], seconds: Mapping[str, Sequence[float]]) -> Take:
-    """Batches that are the Fisher information of several embedded batches together; `seconds` of each of them."""
+    """Batches that pool the Fisher information of several embedded batches; `seconds` are those of each of them."""
 
     def take(name: str, rows: int) -> tuple[Batch, float]:
         path = paths[name]
@@ -52,7 +52,9 @@ def pooled_batches(paths: Mapping[str, Path], seconds: Mapping[str, Sequence[flo
         sizes = np.array([len(ids) for ids in table.column("row_ids").to_pylist()])
         count = int((sizes.cumsum() <= rows).sum())
         if count == 0:
-            raise UserError(f"{path}: its batches have {sizes[0]} rows, so {rows} rows are no whole batch")
+            raise UserError(
+                f"{path}: its batches have {sizes[0]} rows, so {rows} rows are no whole number of batches"
+            )
         table = table.slice(0, count)
         scored = table.column("n_scored").to_numpy()
         embeddings = table.column("embedding").combine_chunks().flatten().to_numpy().reshape(count, -1)
@@ -64,7 +66,7 @@ def pooled_batches(paths: Mapping[str, Path], seconds: Mapping[str, Sequence[flo
 
 
 def pooled(embeddings: np.ndarray, scored: np.ndarray) -> np.ndarray:
-    """The embedding of all batches together: information is a mean over scored positions."""
+    """The embedding of all batches together: the mean over scored positions."""
     return (scored / scored.sum() @ embeddings.astype(np.float64)).astype(np.float32)
 
 
@@ -78,8 +80,8 @@ def align_by_rows(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Alignment of every source with every target at each number of rows, and the seconds of each set.
 
-    Seconds are counted as for whole matrices: a set's own, and half of those of each of its comparisons. Pieces that
-    were kept count with what they cost when they were computed.
+    Seconds are counted as for whole matrices: a set's own, plus half of each of its comparisons. Stored pieces count
+    with their seconds when they were computed.
     """
     pieces = Pieces(metric, store)
     alignments, costs = [], []

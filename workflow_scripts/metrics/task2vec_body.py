@@ -1,4 +1,4 @@
-"""The corrected measure without vocabulary: coordinates of token and position embeddings left out."""
+"""The corrected measure without the coordinates of token and position embeddings."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ LEFT_OUT = frozenset({"token", "position"})
 class Task2VecBody(Task2Vec):
     """As `task2vec`, on the coordinates of the probe's linear and norm modules.
 
-    With token rows in, the distance mostly says which tokens occur, which `unigram_js` says at a fraction
-    of the cost; the body says what the probe would change about how it combines them.
+    With token rows, the distance mostly reflects which tokens occur, and `unigram_js` measures that at a fraction of
+    the cost. The body reflects how the probe combines tokens.
     """
 
     name = "task2vec_body"
@@ -39,7 +39,7 @@ class Task2VecBody(Task2Vec):
         assert batch.embedding is not None
         if len(batch.embedding) != self.length:
             raise UserError(
-                f"the embeddings have {len(batch.embedding)} coordinates, and the probe at "
+                f"the embeddings have {len(batch.embedding)} coordinates, but the probe at "
                 f"{self.resources.probe} has {self.length}: they were made with another probe"
             )
         return {"embedding": np.concatenate([batch.embedding[piece] for piece in self.kept])}

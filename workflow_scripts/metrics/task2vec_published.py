@@ -7,7 +7,7 @@ class Task2VecPublished(Task2Vec):
     """1 - d(a, b), d(a, b) = 1 - cos(a / (a + b + 1e-8), b / (a + b + 1e-8)), over all coordinates.
 
     The constant acts as a threshold that depends on the scale of the Fisher information: coordinates well
-    below it count for nothing.
+    below it have no influence.
     """
 
     name = "task2vec_published"
@@ -15,4 +15,4 @@ class Task2VecPublished(Task2Vec):
     answers = False  # as released
     has_scale = False
     epsilon = 1e-8
-    mixes = "mean"  # squares of means over minibatches, of rows that a mixture would put together
+    mixes = "mean"  # it squares the means of minibatches, and a mixture would have other minibatches

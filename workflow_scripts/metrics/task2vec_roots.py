@@ -1,4 +1,4 @@
-"""The corrected embeddings compared by their square roots, so that small batches suffice."""
+"""Compares the square roots of the corrected embeddings, so small batches suffice."""
 
 from collections.abc import Sequence
 
@@ -11,8 +11,8 @@ from workflow_scripts.metrics.task2vec import Task2Vec
 class Task2VecRoots(Task2Vec):
     """cos(sqrt(a), sqrt(b)), the overlap of two diagonals of Fisher information scaled to sum one.
 
-    The quotients of `task2vec` give every coordinate the same weight, a token that occurred once in either batch as
-    much as any other; roots weigh a coordinate by how much information it holds. Reference: Bhattacharyya, "On a
+    The quotients of `task2vec` give every coordinate the same weight, even that of a token that occurs only once.
+    Roots weigh a coordinate by its information. Reference: Bhattacharyya, "On a
     measure of divergence between two statistical populations", Bulletin of the Calcutta Mathematical Society 35
     (1943).
     """

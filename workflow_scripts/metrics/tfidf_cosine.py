@@ -1,4 +1,4 @@
-"""Words weighted by how rare they are: cosine of the batches' TF-IDF vectors."""
+"""Cosine of the batches' TF-IDF vectors, which give rare words more weight."""
 
 from collections.abc import Sequence
 
@@ -8,17 +8,18 @@ from workflow_scripts.metrics.base import MIXTURES_AT_ONCE, Batch, Features, Met
 from workflow_scripts.metrics.token_counts import dense_counts, shared_vocabulary, sparse_counts
 
 BUCKETS = 2**20
-WORD_OR_SIGN = r"\w+|[^\w\s]"  # signs count, since formal languages are made of them
+WORD_OR_SIGN = r"\w+|[^\w\s]"  # signs count, because formal languages consist of them
 
 
 class TfidfCosine(Metric):
-    """cos(f_a * idf, f_b * idf), f the counts of lower-case words and signs in a batch.
+    """cos(f_a * idf, f_b * idf), where f counts the lower-case words and signs in a batch.
 
-    idf(w) = ln((1 + n) / (1 + df(w))) + 1, with df the rows that hold w among the n rows of the two
-    batches: taken only from the pair, because weights from a whole collection would change with every
-    corpus that joins it. Reference: Salton and Buckley, "Term-weighting approaches in automatic text
-    retrieval", Information Processing and Management 24 (1988); smoothing as in scikit-learn's
-    TfidfTransformer.
+    idf(w) = ln((1 + n) / (1 + df(w))) + 1, where df(w) of the n rows of the two batches contain w. Only the pair
+    is used, because weights from a whole collection would change with every new corpus. Smoothing as in
+    scikit-learn's TfidfTransformer.
+
+    Reference: Salton and Buckley, "Term-weighting approaches in automatic text retrieval", Information Processing and
+    Management 24 (1988).
     """
 
     name = "tfidf_cosine"
@@ -70,7 +71,7 @@ class TfidfCosine(Metric):
     def mixture_table(
         self, units: Sequence[Features], weights: np.ndarray, targets: Sequence[Features]
     ) -> np.ndarray:
-        """Words that the target does not hold weigh the same for all targets with as many rows."""
+        """Words that are not in the target have the same weight for all targets with as many rows."""
         vocabulary = shared_vocabulary([*units, *targets])
         counts, rows_with = (sparse_counts(units, key, vocabulary).T for key in ("counts", "rows_with"))
         places = [np.searchsorted(vocabulary, target["ids"]) for target in targets]
@@ -79,7 +80,7 @@ class TfidfCosine(Metric):
             portion = slice(start, start + MIXTURES_AT_ONCE)
             a, df = counts @ weights[portion].T, rows_with @ weights[portion].T
             rows = weights[portion] @ np.concatenate([unit["rows"] for unit in units])
-            # Squares of the weighted counts where the target does not hold the word, and their sums.
+            # Squares of the weighted counts of words that are not in the target, and their sums.
             squares: dict[int, tuple[np.ndarray, np.ndarray]] = {}
             for j, (target, its) in enumerate(zip(targets, places, strict=True)):
                 target_rows = int(target["rows"][0])

@@ -1,4 +1,4 @@
-"""Sparse counts of one batch and dense counts of several, which word and token metrics share."""
+"""Sparse counts of one batch and dense counts of several, for word and token metrics."""
 
 from collections.abc import Sequence
 
@@ -9,12 +9,12 @@ from workflow_scripts.metrics.base import Features
 
 
 def real_tokens(input_ids: np.ndarray, n_tokens: np.ndarray) -> np.ndarray:
-    """The ids of all rows in one line, padding left out."""
+    """The ids of all rows in one array, without padding."""
     return input_ids[np.arange(input_ids.shape[1])[None, :] < n_tokens[:, None]]
 
 
 def dense_counts(batches: Sequence[Features], values: str, vocabulary: np.ndarray) -> np.ndarray:
-    """Batches as rows, `vocabulary` (sorted, holding every id of theirs) as columns."""
+    """Batches as rows, `vocabulary` (sorted, with all ids of the batches) as columns."""
     counts = np.zeros((len(batches), len(vocabulary)))
     for row, batch in zip(counts, batches, strict=True):
         row[np.searchsorted(vocabulary, batch["ids"])] = batch[values]
@@ -24,7 +24,7 @@ def dense_counts(batches: Sequence[Features], values: str, vocabulary: np.ndarra
 def sparse_counts(
     batches: Sequence[Features], values: str, vocabulary: np.ndarray, ids: str = "ids"
 ) -> sparse.csr_matrix:
-    """As `dense_counts`, for many small batches; ids that `vocabulary` does not hold are left out."""
+    """As `dense_counts`, for many small batches; ids missing from `vocabulary` are left out."""
     all_ids = np.concatenate([batch[ids] for batch in batches])
     columns = np.searchsorted(vocabulary, all_ids)
     is_held = np.append(vocabulary, -1)[columns] == all_ids

@@ -1,4 +1,4 @@
-"""Only word frequencies: one minus the Jensen-Shannon divergence of the batches' token distributions."""
+"""One minus the Jensen-Shannon divergence of the batches' token distributions."""
 
 from collections.abc import Sequence
 
@@ -50,7 +50,7 @@ class UnigramJS(Metric):
     def mixture_table(
         self, units: Sequence[Features], weights: np.ndarray, targets: Sequence[Features]
     ) -> np.ndarray:
-        """Only the target's own tokens are visited pair by pair: elsewhere the mixture's half is all there is."""
+        """Visits only the target's tokens for each pair: elsewhere only the mixture's term is nonzero."""
         vocabulary = shared_vocabulary([*units, *targets])
         p = sparse_counts(units, "frequencies", vocabulary).T @ weights.T
         alone = xlogy(p / 2, p / 2)

@@ -1,1 +1,1 @@
-"""N-gram models over token ids: the measure of whole training sets, and what a trained model has to be better than."""
+"""N-gram models over token ids. They measure whole training sets, and are the baseline for trained models."""

@@ -1,19 +1,19 @@
 """Interpolated modified Kneser-Ney models over token ids, estimated in two ways that share their smoothing.
 
-- Coded: an n-gram is one integer, its tokens the digits to the base of vocabulary + 1, the newest last. The digit that
-  is no token stands for the places before the first token of a row. Counts of portions can be added and subtracted,
-  which the measures of whole sets do. 63 bits hold 5 tokens of a vocabulary of 6,000, or 4 of one of 55,000.
-- Numbered: an n-gram is the number of its history and its newest token, so that any order and vocabulary fits. Numbers
-  are those of one text, whose counts cannot be joined to those of another.
+- Coded: an n-gram is one integer. Its tokens are the digits to the base of vocabulary + 1, the newest last. The extra
+  digit means a position before the first token of a row. Counts of portions can be added and subtracted, as the
+  measures of whole sets do. 63 bits hold 5 tokens of a vocabulary of 6,000, or 4 of one of 55,000.
+- Numbered: an n-gram is the number of its history and its newest token, so any order and vocabulary fits. The numbers
+  depend on the text, so counts of two texts cannot be combined.
 
-They differ in one detail, kept because recorded numbers depend on it. An n-gram that occurs at the start of rows only
-counts for the next lower order in the numbered way, as the definition says. In the coded way it does not, since each
-order is made from what the next higher one kept. Otherwise both say the same.
+They differ in one detail, kept because recorded numbers depend on it. An n-gram that occurs only at the start of rows
+counts for the next lower order in the numbered way, as defined. In the coded way it does not, because each order is
+made from the n-grams that the next higher one kept. Otherwise both give the same probabilities.
 
 References: Kneser and Ney, "Improved backing-off for m-gram language modeling", ICASSP 1995; Chen and Goodman, "An
 empirical study of smoothing techniques for language modeling", Computer Speech and Language 13 (1999), sections 3 and
-4.1.6. The Python packages for it do less: `kenlm` reads models that another program has estimated, and `nltk` has one
-discount and takes minutes for each million tokens.
+4.1.6. The Python packages do not suffice: `kenlm` only reads models that another program has estimated. `nltk` has one
+discount and needs minutes for each million tokens.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,11 +25,11 @@ from numpy.typing import NDArray
 from workflow_scripts.ngrams.lookup import looked_up
 
 Model = dict[str, np.ndarray]
-"""Of each order n, sorted: n-grams with what is left of their probability after the discount (`grams<n>`, `kept<n>`),
-and histories with the weight of the next lower order (`histories<n>`, `backoff<n>`)."""
+"""For each order n, sorted: n-grams with their probability after the discount (`grams<n>`, `kept<n>`), and histories
+with the weight of the next lower order (`histories<n>`, `backoff<n>`)."""
 
 USUAL_DISCOUNTS = np.array([0.5, 1.0, 1.5])
-"""Of n-grams seen once, twice, and more often, where there are too few rare ones to estimate them from."""
+"""Discounts of n-grams seen once, twice, and more often, used if there are too few rare n-grams to estimate them."""
 UNSEEN = -1
 EMPTY_HISTORY = 0
 
@@ -65,7 +65,7 @@ def counted(portions: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fit(grams: np.ndarray, counts: np.ndarray, order: int, vocabulary_size: int) -> Model:
-    """A model of the n-grams that lie within a row.
+    """A model of the n-grams within rows.
 
     The highest order discounts counts; each lower one discounts the number of different tokens before an n-gram.
     The lowest is interpolated with the uniform distribution.
@@ -85,7 +85,7 @@ def fit(grams: np.ndarray, counts: np.ndarray, order: int, vocabulary_size: int)
 
 
 def probabilities(model: Model, wanted: np.ndarray, order: int, vocabulary_size: int) -> np.ndarray:
-    """p(newest token | the others) of n-grams; tokens before the row's start are no history."""
+    """p(newest token | the others) of n-grams; positions before the row's start do not count as history."""
     base = vocabulary_size + 1
     p = np.full(len(wanted), 1 / vocabulary_size)
     for n in range(1, order + 1):
@@ -106,9 +106,9 @@ class _Order:
 
 
 class KneserNey:
-    """p(token | up to `order` - 1 tokens before it), estimated from rows that are not joined.
+    """p(token | up to `order` - 1 tokens before it), estimated from separate rows.
 
-    Orders that no row is long enough for are left out. Memory: about 200 bytes a token while it is estimated.
+    Orders longer than every row are left out. Memory: about 200 bytes per token during estimation.
     """
 
     def __init__(self, rows: Sequence[np.ndarray], vocabulary_size: int, order: int):
@@ -130,7 +130,7 @@ class KneserNey:
                 return_inverse=True,
             )
             if n > 1:
-                # Of each n-gram one position tells the shorter one that it ends with: it has one more token before it.
+                # One position per n-gram is enough: it counts once for the shorter n-gram that it ends with.
                 before = np.bincount(numbers[ends[first]], minlength=len(keys))
                 self._orders.append(self._smoothed_order(keys, before, histories))
                 histories = len(keys)
@@ -148,7 +148,7 @@ class KneserNey:
         return _Order(keys, kept, by_history)
 
     def log_probabilities(self, rows: Sequence[np.ndarray]) -> list[NDArray[np.float64]]:
-        """By row: natural logarithm of the probability of each token given those before it in the row."""
+        """For each row: natural logarithm of the probability of each token given those before it in the row."""
         tokens, place = _joined(rows)
         p = np.full(len(tokens), 1 / self.vocabulary_size)
         numbers = np.full(len(tokens), EMPTY_HISTORY)
@@ -170,10 +170,10 @@ def _joined(rows: Sequence[np.ndarray]) -> tuple[NDArray[np.int64], NDArray[np.i
 
 
 def _smoothed(counts: np.ndarray, first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of each n-gram what is left of its probability after the discount, of each history the weight of lower orders.
+    """For each n-gram its probability after the discount, for each history the weight of lower orders.
 
-    N-grams stand in the order of their histories; `first` is where each history's begin. One that no longer n-gram
-    ends with has a count of 0: it was seen at the start of rows only.
+    N-grams are sorted by history; `first` is where those of each history begin. An n-gram that no longer n-gram
+    ends with has a count of 0: it was seen only at the start of rows.
     """
     taken = np.minimum(np.append(0, _discounts(counts))[np.minimum(counts, 3)], counts)
     per_history = np.diff(np.append(first, len(counts)))
@@ -184,7 +184,7 @@ def _smoothed(counts: np.ndarray, first: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def _discounts(counts: np.ndarray) -> np.ndarray:
-    """Chen and Goodman's three, from how many n-grams have counts of 1 to 4."""
+    """Chen and Goodman's three discounts, from how many n-grams have counts of 1 to 4."""
     n1, n2, n3, n4 = (np.count_nonzero(counts == count) for count in (1, 2, 3, 4))
     if 0 in (n1, n2, n3):
         return USUAL_DISCOUNTS

@@ -1,1 +1,1 @@
-"""The config: what it may say, which files it asks for, what they cost, which code each rule depends on."""
+"""Checks the config, and derives from it the files of a run, their cost and the code that each rule depends on."""

@@ -13,9 +13,9 @@ from workflow_scripts.plan.surroundings import as_overlay
 
 
 def command_for_what_exists(plan: RunPlan, snakefile: str, given: Sequence[str]) -> str:
-    """The shell command that makes the page from what a failed run left, with the same config, where it ran.
+    """The shell command that renders a partial page from what a failed run left, with the same config.
 
-    `given` are the arguments of the failed run: a run on a cluster makes its page there, too.
+    `given` are the arguments of the failed run. A run on a cluster also renders its page on the cluster.
     """
     overlay = Path(plan.root) / "store" / "only_existing.json"
     overlay.parent.mkdir(parents=True, exist_ok=True)
@@ -26,7 +26,7 @@ def command_for_what_exists(plan: RunPlan, snakefile: str, given: Sequence[str])
 
 
 def execution_options(given: Sequence[str]) -> list[str]:
-    """Of the arguments of a snakemake call, those that say where and how many jobs run."""
+    """The arguments of a snakemake call that set where and how many jobs run."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     for names in (
         ("--profile",),

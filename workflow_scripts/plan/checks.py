@@ -1,4 +1,4 @@
-"""Mistakes in a config that its schema cannot see, each told in one line before any job starts."""
+"""Reports mistakes in a config that its schema cannot see, each in one line, before any job starts."""
 
 import difflib
 from collections.abc import Iterable
@@ -38,7 +38,7 @@ def checked(config: dict[str, Any]) -> dict[str, Any]:
     _check_recorded(config)
     check_questions(config, _one_of, WITHOUT_DOCUMENTS)
     _check_switches(config)
-    if not config["only_existing"]:  # the text itself need not be there any more
+    if not config["only_existing"]:  # the text itself may have been deleted
         _check_files(config)
         _check_disjoint(config)
         _check_sizes(config)
@@ -50,9 +50,7 @@ def _one_of(value: str, allowed: Iterable[str], key: str) -> None:
     if value not in allowed:
         near = difflib.get_close_matches(value, allowed, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
-        raise UserError(
-            f"{key} = {value}: there is none of this name; {hint}(there are: {', '.join(allowed)})"
-        )
+        raise UserError(f"{key} = {value}: unknown name; {hint}known are {', '.join(allowed)}")
 
 
 def _check_metrics(config: dict[str, Any]) -> None:
@@ -71,7 +69,7 @@ def _check_metrics(config: dict[str, Any]) -> None:
 
 
 def _check_curve(config: dict[str, Any], metric: str, rows: int) -> None:
-    """A Fisher embedding of so many rows is pooled from whole batches of different rows."""
+    """The curve pools Fisher embeddings of whole batches, and the batches must have different rows."""
     estimator = metric_class(metric).estimator()
     if estimator is None:
         return
@@ -126,7 +124,7 @@ def _check_corpora(config: dict[str, Any]) -> None:
                     raise UserError(f"corpora.{name}.{key} = {name}: a corpus cannot be made from itself")
                 if key != "fractions" and specs[other]["source"] in WITHOUT_DOCUMENTS:
                     raise UserError(
-                        f"corpora.{name}.{key} = {other}: a {specs[other]['source']} corpus has no documents of its own"
+                        f"corpora.{name}.{key} = {other}: a {specs[other]['source']} corpus has no documents"
                     )
         if spec["source"] == "mixture":
             total = sum(spec["fractions"].values())
@@ -141,7 +139,7 @@ def _check_acyclic(graph: CorpusGraph) -> None:
         while waiting:
             for parent in graph.parents(waiting.pop()):
                 if parent == start:
-                    raise UserError(f"corpora.{start}: it is made from itself by way of other corpora")
+                    raise UserError(f"corpora.{start}: it is made from itself through other corpora")
                 if parent not in seen:
                     seen.add(parent)
                     waiting.append(parent)
@@ -218,7 +216,7 @@ def _check_sides_exist(config: dict[str, Any], experiment: dict[str, Any], here:
 
 
 def _check_recorded(config: dict[str, Any]) -> None:
-    """The tables themselves are read, so that a gap in them is known before the first job."""
+    """Reads the tables themselves, so a gap in them is reported before the first job."""
     experiments = {experiment["name"]: experiment for experiment in recorded(config)}
     for name, experiment in experiments.items():
         here = f"experiments.{name}"
@@ -228,7 +226,9 @@ def _check_recorded(config: dict[str, Any]) -> None:
             _one_of(other, set(experiments) - {name}, f"{here}.{key}")
             for sets in ("parts", "eval_sets"):
                 if set(experiment[sets]) != set(experiments[other][sets]):
-                    raise UserError(f"{here}.{sets}: they must be those of {other}, which it names in {key}")
+                    raise UserError(
+                        f"{here}.{sets}: they must be the same as those of {other}, which {key} names"
+                    )
         sized = [name, *experiment["sharpen_from"]] if experiment["sharpen_from"] else []
         for other in sized:
             if experiments[other]["parameters"] is None:
@@ -243,31 +243,29 @@ def _check_recorded(config: dict[str, Any]) -> None:
             models = len(losses[["train_set", "tokens"]].drop_duplicates())
             if models < FEWEST_RECORDED:
                 raise UserError(
-                    f"{here}.losses: {models} models are in the table; "
+                    f"{here}.losses: the table has {models} models; "
                     f"at least {FEWEST_RECORDED} are needed to rank them"
                 )
 
 
 def _check_grid(experiment: dict[str, Any], here: str) -> None:
     if experiment["target"] is None:
-        raise UserError(
-            f"{here}.target is missing: an intervention needs the evaluation corpus that it is about"
-        )
+        raise UserError(f"{here}.target is missing: an intervention needs an evaluation corpus")
     unknown = [name for name in experiment["train_sets"] if name not in (experiment["fractions"] or {})]
     if unknown:
         raise UserError(f"{here}.fractions: the share of the target in {unknown[0]} is missing")
 
 
 def _check_switches(config: dict[str, Any]) -> None:
-    """Alignments of the switch table are correlated with the losses of one experiment."""
+    """The switch table correlates alignments with the losses of one experiment, so that experiment must exist."""
     if config["switches"] is None:
         return
     experiments = {experiment["name"]: experiment for experiment in trained(config)}
     name = config["switches"]["experiment"]
     if name not in experiments:
         raise UserError(
-            f"switches.experiment = {name}: there is no such experiment; name one of {', '.join(experiments)}, "
-            "or say `switches: null` to leave their table out"
+            f"switches.experiment = {name}: unknown experiment; name one of {', '.join(experiments)}, "
+            "or set `switches: null` to leave out the table of switches"
         )
     experiment = experiments[name]
     for key in ("train_sets", "eval_sets"):
@@ -287,7 +285,7 @@ def _check_files(config: dict[str, Any]) -> None:
 
 
 def _check_disjoint(config: dict[str, Any]) -> None:
-    """No text on a train side may be on an eval side, and the probe may know neither."""
+    """No text may be on both a train side and an eval side, and the probe must have seen neither."""
     graph = CorpusGraph(config)
     sides, used = [], set()
     verifying = {question["verified_by"] for question in of_kind(config, "rank")}
@@ -295,7 +293,7 @@ def _check_disjoint(config: dict[str, Any]) -> None:
         train = {origin for name in training_corpora(experiment) for origin in _origins(graph, name)}
         evaluated = {origin for name in experiment["eval_sets"] for origin in _origins(graph, name)}
         sides.append((train, evaluated))
-        # Short runs compare candidates with each other; a tokenizer that knows all of them favours none.
+        # Short runs compare candidates with each other. A tokenizer trained on all of them favours none.
         used |= set() if experiment["name"] in verifying else train | evaluated
     for key, names in (("tokenizer.corpora", graph.of_tokenizer), ("probe.corpora", graph.of_probe)):
         for name in names:
@@ -313,18 +311,18 @@ def _check_disjoint(config: dict[str, Any]) -> None:
 
 
 def _check_sides(graph: CorpusGraph, trained: str, evaluated: str) -> None:
-    """Sides are drawn by a hash of the source object: with equal shares two corpora draw the same side."""
+    """A hash of the source object decides its side, so corpora that share text agree only if `held_out` is equal."""
     shared = shared_text(graph.specs[trained], graph.specs[evaluated])
     if shared and graph.held_out(trained) != graph.held_out(evaluated):
         raise UserError(
             f"corpora.{evaluated}.held_out = {graph.held_out(evaluated):g}: it is evaluated and shares {shared} with "
-            f"{trained}, which is trained on; give both the same held_out (that of {trained} is "
+            f"{trained}, which is trained on; give both the same held_out ({trained} has "
             f"{graph.held_out(trained):g}) or different sources"
         )
 
 
 def _origins(graph: CorpusGraph, name: str) -> set[str]:
-    """The corpora with documents of their own that a corpus is made from; none for random tokens."""
+    """The corpora whose documents a corpus is made from; none for random tokens."""
     if graph.specs[name]["source"] == "mixture":
         return {origin for parent in graph.parents(name) for origin in _origins(graph, parent)}
     origin = graph.origin(name)
@@ -332,7 +330,7 @@ def _origins(graph: CorpusGraph, name: str) -> set[str]:
 
 
 def _check_sizes(config: dict[str, Any]) -> None:
-    """A token is at least a byte, so a corpus of fewer bytes than a stage needs tokens is refused at once."""
+    """A token is at least one byte, so a corpus with fewer bytes than the tokens that a stage needs is refused."""
     graph = CorpusGraph(config)
     length, settings = config["rows"]["length"], config["alignment"]
     batches = settings["batches"]
@@ -348,7 +346,7 @@ def _check_sizes(config: dict[str, Any]) -> None:
         if most is not None and most < for_batches:
             raise UserError(
                 f"alignment.batches x alignment.rows x rows.length = {batches} x {rows} x {length}"
-                f": that many tokens are not in corpora.{standing}, which has at most {most} {unit}"
+                f": this needs more tokens than corpora.{standing} has (at most {most} {unit})"
             )
     for experiment in trained(config):
         budget = _largest_budget(config, experiment)
@@ -362,7 +360,7 @@ def _check_sizes(config: dict[str, Any]) -> None:
 
 
 def _at_most(spec: dict[str, Any], length: int) -> tuple[int | None, str]:
-    """More than this is not in a corpus; None when that takes reading it."""
+    """An upper bound on the size of a corpus, and its unit; None where only reading the corpus would give one."""
     if spec["source"] == "random_tokens":
         return spec["rows"] * length, "tokens"
     return largest_bytes(spec), "bytes"

@@ -1,6 +1,6 @@
-"""A fingerprint of the code behind a rule, so that an edit reruns exactly what it can affect.
+"""A fingerprint of the code behind a rule: an edit then reruns exactly what it can affect.
 
-Snakemake sees a change of a rule's text and of its parameters, and nothing of a program that the rule starts.
+Snakemake notices changes of a rule's text and parameters, but not of a program that the rule starts.
 So each rule passes `code_hash("workflow_scripts.x")` as a parameter: a hash over the syntax trees, without
 comments and docstrings, of the program and of every module of the package that it imports, together with the
 installed versions of the packages that those modules import.
@@ -24,8 +24,8 @@ _DISTRIBUTIONS = {"sklearn": ("scikit-learn",), "yaml": ("pyyaml",), "vl_convert
 def code_hash(*modules: str, packages: Iterable[str] = ()) -> str:
     """Fingerprint of modules of the package and of all that they import.
 
-    A module that is found by name at run time (a metric, a source of corpora) is named beside the program;
-    so are `packages` that a program reads without importing them.
+    Pass modules that are found by name at run time (a metric, a source of corpora) together with the program.
+    Pass as `packages` those that a program reads without importing them.
     """
     digest = hashlib.sha256()
     third_party = set(packages)
@@ -39,7 +39,7 @@ def code_hash(*modules: str, packages: Iterable[str] = ()) -> str:
 
 
 def text_hash(folder: str, *patterns: str) -> str:
-    """Fingerprint of files that are no Python: templates and styles."""
+    """Fingerprint of files other than Python: templates and styles."""
     digest = hashlib.sha256()
     for path in sorted(path for pattern in patterns for path in (_ROOT / folder).rglob(pattern)):
         digest.update(path.relative_to(_ROOT).as_posix().encode() + b"\0" + path.read_bytes())
@@ -48,7 +48,7 @@ def text_hash(folder: str, *patterns: str) -> str:
 
 @functools.cache
 def installed_version(package: str) -> str:
-    """Version of what is installed under an import name, "absent" when nothing is."""
+    """Version of the package installed under an import name, or "absent"."""
     for name in _DISTRIBUTIONS.get(package, (package,)):
         try:
             return importlib.metadata.version(name)
@@ -62,7 +62,7 @@ def installed_version(package: str) -> str:
 
 @functools.cache
 def _providers() -> Mapping[str, list[str]]:
-    """Import names and the distributions that provide them; slow, so asked only for a name that is no distribution."""
+    """Import names and the distributions that provide them. Slow, so called only for names that are no distribution."""
     return importlib.metadata.packages_distributions()
 
 
@@ -88,7 +88,7 @@ def _path(module: str) -> Path | None:
 
 @functools.cache
 def _read(module: str) -> tuple[str, frozenset[str], frozenset[str]]:
-    """Hash of a module's syntax tree, what it imports from the package, and from which other packages."""
+    """Hash of a module's syntax tree, its imports from the package, and the other packages that it imports."""
     path = _path(module)
     if path is None:
         raise ModuleNotFoundError(f"no module {module} in {_ROOT}")

@@ -1,4 +1,4 @@
-"""Which corpora a run needs, what they are made from, and on which sides their documents lie."""
+"""Which corpora a run needs, what they are made from, and how their documents are split into sides."""
 
 import json
 from functools import cached_property
@@ -39,7 +39,7 @@ class CorpusGraph:
         return name
 
     def held_out(self, name: str) -> float:
-        """Share of a corpus' source objects on its eval side; a derived corpus has that of its origin."""
+        """Share of a corpus' source objects on its eval side; a derived corpus uses its origin's share."""
         return float(self.specs[self.origin(name)].get("held_out", 0))
 
     def is_paired(self, name: str) -> bool:
@@ -57,7 +57,7 @@ class CorpusGraph:
 
     @cached_property
     def needed(self) -> list[str]:
-        """Every corpus that something names, and the corpora that those are made of."""
+        """Every corpus that the config uses, and the corpora that these are made of."""
         names = {self.config["alignment"]["floor"], *self.reserved}
         for experiment in self.config["experiments"]:
             names |= {*training_corpora(experiment), *experiment["eval_sets"]}
@@ -92,7 +92,7 @@ class CorpusGraph:
         return [] if "pretrained" in probe["model"] else sorted(probe["corpora"])
 
     def disjoint_from(self, name: str) -> list[str]:
-        """Corpora whose train sides must hold no near-duplicate of this one's eval side."""
+        """Corpora whose train sides must contain no near-duplicate of this one's eval side."""
         return sorted(self.specs[name].get("disjoint_from", []))
 
     def fractions(self, name: str) -> list[float]:
@@ -101,7 +101,7 @@ class CorpusGraph:
         return [shares[parent] for parent in self.parents(name)]
 
     def mixed_of(self, name: str) -> dict[str, float]:
-        """Shares of the corpora that a mixture is made of, mixtures of mixtures split up; any other is all itself."""
+        """Shares of the corpora in a mixture, with nested mixtures split up; any other corpus has share 1 of itself."""
         if self.specs[name]["source"] != "mixture":
             return {name: 1.0}
         shares: dict[str, float] = {}
@@ -111,7 +111,7 @@ class CorpusGraph:
         return shares
 
     def spec_json(self, name: str) -> str:
-        """What the source of a corpus gets; names and sides of other corpora are passed apart."""
+        """The spec that is passed to a corpus' source; names and sides of other corpora are passed separately."""
         spec = self.specs[name]
         return json.dumps(
             {
@@ -122,7 +122,7 @@ class CorpusGraph:
         )
 
     def files_read(self, name: str) -> list[str]:
-        """Files of the user that a corpus is read from; under `only_existing` none where they are gone."""
+        """The user's files that a corpus is read from; under `only_existing`, none if they were deleted."""
         try:
             return input_files(self.specs[name])
         except UserError:
@@ -137,7 +137,7 @@ class CorpusGraph:
         return ["workflow_scripts.build_corpus", *of_source]
 
     def packages_read(self, name: str) -> list[str]:
-        """Installed packages whose text a corpus is made of, so that a new version of one rebuilds it."""
+        """Installed packages whose text a corpus is made of; a new version of one rebuilds the corpus."""
         return [package for package in packages_of(self.specs[name]) if package != "stdlib"]
 
     @property

@@ -18,5 +18,5 @@ def recorded(config: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def training_corpora(experiment: Mapping[str, Any]) -> list[str]:
-    """Corpora whose train sides it reads: its training sets, or the parts of the mixtures that others trained on."""
+    """Corpora whose train sides it reads: its training sets, or the components of recorded mixtures."""
     return experiment["parts"] if is_recorded(experiment) else experiment["train_sets"]

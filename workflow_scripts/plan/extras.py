@@ -1,4 +1,4 @@
-"""Optional packages that the jobs of a run need, asked for before the first of them starts."""
+"""Checks for the optional packages that a run needs, before its first job starts."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,7 +8,7 @@ from workflow_scripts.metrics.registry import metric_class
 
 
 def demand_extras(jobs: Iterable[Any], encoder: str | None) -> None:
-    """Refuse a run whose jobs of comparison would fail for want of a package. A UserError says how to install it."""
+    """Refuse a run whose comparisons would fail because a package is missing. The UserError says how to install it."""
     metrics = {job.wildcards.get("metric") for job in jobs} - {None}
     for metric in sorted(metrics):
         missing = metric_class(metric).missing(encoder)

@@ -8,11 +8,11 @@ from workflow_scripts.plan.sources import packages_of
 
 
 def families(graph: CorpusGraph, train_sets: Iterable[str]) -> dict[str, str]:
-    """The family of each training set that is not alone in its own.
+    """The family of each training set, unless it has the name of the set itself.
 
-    Sets are related when they are made of, or from, a common corpus, when their corpora read a common file,
-    data set or package, and when the key `family` of their corpora says so; relation carries over. A family
-    is named after its corpora, or after the key.
+    Two sets are related if they are made from a common corpus, if their corpora read a common file, data set
+    or package, or if their corpora have the same `family` key. Relation is transitive. A family is named
+    after its corpora, or after the key.
     """
     train_sets = list(train_sets)
     groups: list[
@@ -35,7 +35,7 @@ def families(graph: CorpusGraph, train_sets: Iterable[str]) -> dict[str, str]:
 
 
 def _leaves(graph: CorpusGraph, name: str) -> set[str]:
-    """The corpora with text of their own that a corpus is made of, or from."""
+    """The corpora whose text a corpus is made of."""
     parents = graph.parents(name)
     return {leaf for parent in parents for leaf in _leaves(graph, parent)} if parents else {name}
 

@@ -1,8 +1,8 @@
-"""What a run will cost, said before it starts: jobs, hours of CPUs and GPUs by stage, disk, downloads.
+"""Forecasts a run's cost before it starts: jobs, CPU and GPU hours by stage, disk, downloads.
 
-Everything is reckoned from the config, nothing is measured but the speed of one core of this machine: floating-point
-operations over a speed, bytes of text over a speed, and a start-up time per job. It is meant to tell minutes from
-hours and days.
+The estimate comes from the config and from the measured speed of one core of this machine. It adds up
+floating-point operations over a speed, bytes of text over a speed, and a start-up time per job. It is
+precise enough to distinguish minutes from hours and days.
 """
 
 import math
@@ -32,7 +32,7 @@ _GPU_PEAK = {
 
 @dataclass
 class StageCost:
-    """What the jobs of one stage take."""
+    """The cost of one stage's jobs."""
 
     jobs: int = 0
     gpu_seconds: float = 0.0
@@ -41,7 +41,7 @@ class StageCost:
 
 
 def forecast(plan: RunPlan, jobs: Mapping[str, int] | None, cores: int) -> str:
-    """A few lines on what the jobs of a run will take; of all its jobs, where none are given."""
+    """A few lines on the cost of the given jobs; of all jobs of the run, if none are given."""
     counted = dict(planned_jobs(plan) if jobs is None else jobs)
     costs = stage_costs(plan, counted)
     cores = max(cores, 1)
@@ -77,7 +77,7 @@ def forecast(plan: RunPlan, jobs: Mapping[str, int] | None, cores: int) -> str:
 
 
 def stage_costs(plan: RunPlan, jobs: Mapping[str, int]) -> dict[str, StageCost]:
-    """What each stage takes; of a rule that is only partly to run, its share of the work."""
+    """The cost of each stage; if only some jobs of a rule will run, their share of its work."""
     core = matrix_speed() * _CPU_EFFICIENCY
     work, texts, planned = operations(plan), text_seconds(plan), planned_jobs(plan)
     on_gpu = gpu_rules(plan)
@@ -100,12 +100,12 @@ def stage_costs(plan: RunPlan, jobs: Mapping[str, int]) -> dict[str, StageCost]:
 
 
 def gpu_rules(plan: RunPlan) -> set[str]:
-    """Rules whose models run on a GPU; `auto` takes one where it is, which is not known beforehand."""
+    """Rules whose models run on a GPU; none with `auto`, because the forecast cannot know whether a job gets one."""
     return set(_GPU_PEAK) if plan.config["device"] == "cuda" else set()
 
 
 def download_bytes(plan: RunPlan) -> tuple[float, int]:
-    """Bytes of what the config says the size of, GPT-2 among it, and the number of data sets it says nothing of."""
+    """Bytes of the downloads whose size is known (GPT-2 is one), and the number of data sets of unknown size."""
     known, unknown = 0.0, 0
     sets: dict[tuple[str, ...], float] = {}
     for name in plan.corpora.needed:
@@ -154,7 +154,7 @@ def _cost(plan: RunPlan, gpu_seconds: float) -> str:
     price = plan.config["gpu_hour_price"]
     money = f", {hours * price:,.0f} at {price:g} an hour" if price else ""
     peaks = "312 TFLOP/s in bfloat16, 156 in TF32"
-    return f"about {hours:.1f} GPU hours{money}; reckoned, not measured: {_GPU_EFFICIENCY:.0%} of an A100 ({peaks})"
+    return f"about {hours:.1f} GPU hours{money}; estimated, not measured: {_GPU_EFFICIENCY:.0%} of an A100 ({peaks})"
 
 
 def _downloads(plan: RunPlan, known: float, unknown: int) -> str:

@@ -1,4 +1,4 @@
-"""Models of a config that could not be built: found before any job starts, without loading a model library."""
+"""Finds models of a config that cannot be built, before any job starts and without loading a model library."""
 
 import importlib.util
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 from workflow_scripts.errors import UserError
 
-# What transformers calls the same thing in different models; the first that is set counts.
+# Names that transformers uses for the same setting in different models; the first that is set counts.
 WIDTH = ("n_embd", "hidden_size", "d_model")
 HEADS = ("n_head", "num_attention_heads", "num_heads")
 POSITIONS = ("n_positions", "max_position_embeddings", "max_seq_len")
@@ -18,7 +18,7 @@ DEFAULTS = {"gpt2": {"n_embd": 768, "n_head": 12}}
 
 
 def check_models(config: dict[str, Any]) -> None:
-    """Every model that is made from random weights: its type, its shape, and that rows and tokens fit into it."""
+    """Check each model with random weights: its type, its shape, and that rows and tokens fit."""
     vocabulary = 0 if config["tokenizer"]["pretrained"] else config["tokenizer"]["vocabulary"]
     models = {"probe.model": (config["probe"]["model"], config["probe"]["training"]["context"])}
     for name, recipe in config["recipes"].items():
@@ -30,7 +30,7 @@ def check_models(config: dict[str, Any]) -> None:
 
 
 def _check_type(name: str, key: str) -> None:
-    """Most types are folders of transformers, which is imported only for others: that takes seconds."""
+    """Most types are folders of transformers. It is imported only for other types, because the import takes seconds."""
     found = importlib.util.find_spec("transformers")
     assert found is not None and found.origin is not None
     folder = name.replace("-", "_")
@@ -40,7 +40,7 @@ def _check_type(name: str, key: str) -> None:
 
     if name not in CONFIG_MAPPING_NAMES:
         raise UserError(
-            f"{key} = {name}: transformers has no model of this type; name one of its types, such as gpt2 or llama"
+            f"{key} = {name}: transformers does not know this type; name one that it knows, such as gpt2 or llama"
         )
 
 

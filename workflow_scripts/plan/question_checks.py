@@ -1,4 +1,4 @@
-"""What the questions of a config may ask, checked before any job starts."""
+"""Checks the questions of a config before any job starts."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -54,11 +54,11 @@ def check_questions(config: dict[str, Any], one_of: OneOf, without_documents: tu
 def _check_has_documents(graph: CorpusGraph, name: str, here: str, without: tuple[str, ...]) -> None:
     source = graph.specs[name]["source"]
     if source in without:
-        raise UserError(f"{here} = {name}: a {source} corpus has no documents of its own")
+        raise UserError(f"{here} = {name}: a {source} corpus has no documents")
 
 
 def _check_verified(config: dict[str, Any], question: dict[str, Any], one_of: OneOf) -> None:
-    """Runs that correct a ranking are on its candidates, at two budgets or more, and are tested on its target."""
+    """Runs that correct a ranking must train on its candidates, at two budgets or more, and be tested on its target."""
     here, name = f"questions.{question['name']}.verified_by", question["verified_by"]
     if name is None:
         return

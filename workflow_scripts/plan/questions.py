@@ -1,4 +1,4 @@
-"""The questions of a config: which of some corpora to train on, which rows of them, in which shares."""
+"""The questions of a config: which corpora to train on, which of their rows, in which shares."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ def of_kind(config: Mapping[str, Any], *kinds: str) -> list[Question]:
 
 
 def measured(config: Mapping[str, Any]) -> list[Question]:
-    """Those that are answered from alignments."""
+    """The questions that are answered from alignments."""
     return of_kind(config, "rank", "mix")
 
 
@@ -26,5 +26,5 @@ def candidates_of(question: Question) -> list[str]:
 
 
 def corpora_of(questions: Iterable[Question]) -> set[str]:
-    """Corpora that are built for some questions: a pool of rows is read where it is."""
+    """Corpora that must be built for the questions; a pool of rows is read in place."""
     return {name for one in questions for name in (*targets_of(one), *candidates_of(one))}

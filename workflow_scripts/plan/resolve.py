@@ -1,4 +1,4 @@
-"""A checked config with every value in the place where a rule reads it, so that no rule asks what null means."""
+"""Puts every value of a checked config where a rule reads it, so no rule has to interpret null."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ from workflow_scripts.plan.experiments import trained
 
 
 def resolved(config: dict[str, Any]) -> dict[str, Any]:
-    """The config, changed in place; once more changes nothing.
+    """The config, changed in place; a second call changes nothing.
 
-    A recipe's evaluation is the run's but for what the recipe says; a trained experiment has the budgets of its
-    recipe unless it names its own; an estimator has the batches and rows of the other metrics unless it names its
-    own. Where its batches are those of the other metrics, in the same order, they are no more than those.
+    A recipe gets the run's evaluation settings, except those it sets itself. A trained experiment gets the budgets
+    of its recipe, and an estimator the batches and rows of the other metrics, unless they name their own. If an
+    estimator reads the same batches as the other metrics, in the same order, it has at most as many.
     """
     for recipe in config["recipes"].values():
         recipe["evaluation"] = {**config["evaluation"], **recipe.get("evaluation", {})}

@@ -1,4 +1,4 @@
-"""What a job of each rule asks for, before the config overrides it."""
+"""The default resources of each rule's jobs, and what the config overrides."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from typing import Any
 from workflow_scripts.errors import UserError
 from workflow_scripts.plan.rules import RULES
 
-# What a killed training job loses at most.
+# A killed training job loses at most this much work.
 _CHECKPOINT_SECONDS = 300
 
 DEFAULTS: dict[str, dict[str, int]] = {
@@ -16,13 +16,13 @@ DEFAULTS: dict[str, dict[str, int]] = {
         "threads": rule.threads,
         "mem_mb": rule.mem_mb,
         "runtime": rule.runtime,
-        "gpu": 0,  # so that a cluster without cards never waits for one
+        "gpu": 0,  # a cluster without GPUs would wait for one forever
         **({"checkpoint_seconds": _CHECKPOINT_SECONDS} if rule.trains else {}),
     }
     for name, rule in RULES.items()
 }
 
-# Passed on as they stand; a rule that does not name one leaves it to the profile.
+# Passed on unchanged; a rule that does not name one leaves it to the profile.
 _OF_THE_SITE = ("gpu_model", "gres", "slurm_partition", "slurm_extra")
 
 
@@ -32,7 +32,7 @@ class RuleResources:
     def __init__(self, overrides: dict[str, dict[str, Any]], scratch: str | None = None):
         unknown = sorted(set(overrides) - set(DEFAULTS))
         if unknown:
-            raise UserError(f"resources.{unknown[0]}: there is no such rule; there are {', '.join(DEFAULTS)}")
+            raise UserError(f"resources.{unknown[0]}: unknown rule; known are {', '.join(DEFAULTS)}")
         for rule, asked in overrides.items():
             _check(rule, asked)
         self._of: dict[str, dict[str, Any]] = {
@@ -41,13 +41,13 @@ class RuleResources:
         self._scratch = scratch or ""
 
     def all(self, rule: str) -> dict[str, Any]:
-        """Everything that a job of the rule asks for beside its CPUs, as Snakemake's `resources` takes it."""
+        """Everything that a job of the rule requests except CPUs, in the form of Snakemake's `resources`."""
         settings = self._of[rule]
         asked = {"mem_mb": self._growing(settings["mem_mb"]), "runtime": settings["runtime"]}
         asked |= {key: settings[key] for key in (*_OF_THE_SITE, "checkpoint_seconds") if key in settings}
-        if "gres" not in settings:  # Slurm takes one or the other.
+        if "gres" not in settings:  # Slurm accepts only one of the two.
             asked["gpu"] = settings["gpu"]
-        asked["turn"] = 1  # There is one turn in a Slurm job, so that grouped jobs come one after the other.
+        asked["turn"] = 1  # A Slurm job has one turn to give, so grouped jobs run one after another.
         if self._scratch:
             asked["tmpdir"] = lambda wildcards: os.path.expandvars(self._scratch)
         return asked
@@ -57,11 +57,11 @@ class RuleResources:
         return self._of[rule]["threads"]
 
     def cpus(self, rule: str) -> int:
-        """CPUs of a job: a job of several GPUs has a process for each."""
+        """CPUs of a job; a job on several GPUs has one process for each."""
         return self.threads(rule) * max(self.gpus(rule), 1)
 
     def gpus(self, rule: str) -> int:
-        """GPUs of a job, however it asks for them."""
+        """GPUs of a job, whichever key requests them."""
         settings = self._of[rule]
         return _gpus_of_gres(settings["gres"]) if "gres" in settings else settings["gpu"]
 

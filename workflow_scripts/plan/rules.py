@@ -1,21 +1,21 @@
-"""The rules that run programs: the stage of each, what a job asks for unless the config says more, what it takes."""
+"""The rules that run programs: the stage of each, the default resources of its jobs, and their start-up time."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Minutes and MB of the default run, with room to spare."""
+    """Minutes and MB that are enough for the default run, with room to spare."""
 
     stage: str
     mem_mb: int = 2000
     runtime: int = 30
     threads: int = 1
     start_up: float = 2.0
-    """Seconds of a job beside the work that the forecast reckons, measured on a 2-core machine."""
+    """Seconds of a job in addition to the work that the forecast estimates, measured on a 2-core machine."""
     trains: bool = False
     once: bool = False
-    """One job a run: it puts other tables together, or reads all sets."""
+    """The rule has one job in a run: it combines other tables, or reads all sets."""
 
 
 def _of_model(stage: str, start_up: float, **more: bool) -> Rule:

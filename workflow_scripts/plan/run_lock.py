@@ -1,8 +1,8 @@
-"""One run at a time in the folder of a run, and no lock that a dead run left.
+"""Allows one run at a time in a run's folder, and removes the lock of a killed run.
 
-Snakemake's lock does not say whose it is, so after a kill it takes `--unlock` by hand. Each run therefore notes its
-process beside its results; where that process is provably dead, on this machine, its lock is removed. A process on
-another machine, in another container or on a system without /proc proves nothing, and keeps its lock.
+Snakemake's lock does not name its owner, so after a kill the user would have to run `--unlock`. Each run therefore
+writes a note about its process next to its results. If that process is provably dead, on this machine, its lock is
+removed. A process on another machine, in another container or on a system without /proc keeps its lock.
 """
 
 import atexit
@@ -26,7 +26,7 @@ State = Literal["alive", "dead", "unknown"]
 
 
 def take_run_before_execution(workflow: Any, root: str, snakemake_locks: Path) -> None:
-    """Have a workflow take its run just before its jobs: not for a dry run, a job of it, or a look at what is there.
+    """Have a workflow lock its run just before its first job; not for a dry run, a summary or a job of the run itself.
 
     Snakemake has no hook between reading the Snakefile and its own lock, so its method is wrapped.
     """
@@ -37,20 +37,20 @@ def take_run_before_execution(workflow: Any, root: str, snakemake_locks: Path) -
         is_main_process = workflow.exec_mode.name == "DEFAULT" and settings.lock
         if is_main_process and not how.dryrun_exec and not how.touch_exec:
             try:
-                told = take_run(root, snakemake_locks, how.local_exec)
+                message = take_run(root, snakemake_locks, how.local_exec)
             except UserError as refusal:
                 raise WorkflowError(str(refusal)) from None
-            if told:
-                print(told, flush=True)
+            if message:
+                print(message, flush=True)
         return execute(executor_plugin=executor_plugin, **others)
 
     workflow.execute = take_and_execute
 
 
 def take_run(root: str | Path, snakemake_locks: Path, runs_jobs_here: bool) -> str | None:
-    """Note that this process makes the run at `root`, until it ends; what to tell the user of a dead run before it.
+    """Note that this process makes the run at `root` until it ends. Returns a message if it removed a dead run's lock.
 
-    A UserError says whose run is in the way.
+    A UserError names the run that holds the folder.
     """
     root = Path(root)
     notes = root / "store" / "runs"
@@ -61,21 +61,21 @@ def take_run(root: str | Path, snakemake_locks: Path, runs_jobs_here: bool) -> s
         state, who = state_of(run), _words(run)
         if state == "alive":
             raise UserError(
-                f"{who} is at work on {root}: wait until it ends, or give this run another name (run: in the config)"
+                f"{who} is using {root}: wait until it ends, or give this run another name (run: in the config)"
             )
         jobs = jobs_of(note.stem) if state == "dead" else []
         if jobs:
             raise UserError(
-                f"{who} is dead, and its jobs are still at work on {root} (processes {', '.join(map(str, jobs))}): "
+                f"{who} is dead, but its jobs still write to {root} (processes {', '.join(map(str, jobs))}): "
                 "wait until they end, or end them"
             )
         if locks and (state == "unknown" or not run["runs_jobs_here"]):
             raise UserError(
-                f"{who} may still be at work on {root}: look there, and when nothing is, give `snakemake --unlock`"
+                f"{who} may still be at work on {root}: check that host, and if nothing runs, call `snakemake --unlock`"
             )
         if state == "dead":
             dead.append(who)
-        # Without a lock, a run that cannot be looked at has ended, or was unlocked by hand.
+        # Without a lock, a run that cannot be inspected has ended, or was unlocked by hand.
         note.unlink(missing_ok=True)
     if dead:
         for lock in locks:
@@ -83,11 +83,11 @@ def take_run(root: str | Path, snakemake_locks: Path, runs_jobs_here: bool) -> s
     _note_this_process(notes, runs_jobs_here)
     if not (dead and locks):
         return None
-    return f"{dead[-1]} was killed; its lock is removed, and this run goes on where it stopped"
+    return f"{dead[-1]} was killed; its lock is removed, and this run continues where it stopped"
 
 
 def state_of(run: dict[str, Any]) -> State:
-    """Whether the process of a note is there. Its start tells it from a later process with the same number."""
+    """Whether the process of a note still runs. Its start time rules out a later process with the same number."""
     here = this_machine()
     if not here or not run:
         return "unknown"
@@ -100,7 +100,7 @@ def state_of(run: dict[str, Any]) -> State:
 
 
 def this_machine() -> dict[str, str]:
-    """What tells machines, their starts and containers apart; empty on a system that does not say."""
+    """Identifies the machine, its boot and its container; empty on a system that does not provide this."""
     try:
         return {
             "machine": f"{socket.gethostname()}:{Path('/etc/machine-id').read_text(encoding='utf-8').strip()}",
@@ -112,17 +112,17 @@ def this_machine() -> dict[str, str]:
 
 
 def jobs_of(name: str) -> list[int]:
-    """Processes that a run started, by the mark in their environment."""
+    """Processes that a run started, found by the mark in their environment."""
     found = []
     for environment in PROC.glob("[0-9]*/environ"):
-        with contextlib.suppress(OSError):  # it has ended meanwhile, or is another user's
+        with contextlib.suppress(OSError):  # it has ended meanwhile, or belongs to another user
             if f"{MARK}={name}".encode() in environment.read_bytes().split(b"\0"):
                 found.append(int(environment.parent.name))
     return sorted(found)
 
 
 def _read(note: Path) -> dict[str, Any]:
-    """A note; empty where a power cut has emptied it, or its run has just ended."""
+    """A note; empty if a power cut has emptied it or its run has just ended."""
     try:
         return dict(json.loads(note.read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError):
@@ -156,7 +156,7 @@ def _note_this_process(notes: Path, runs_jobs_here: bool) -> None:
 
 
 def _start_of(process: int) -> int | None:
-    """Clock ticks from the machine's start to that of a process: no jump of the clock changes them."""
+    """Clock ticks from the machine's boot to a process's start. Changes of the system clock do not affect them."""
     try:
         stat = (PROC / str(process) / "stat").read_text(encoding="utf-8", errors="replace")
     except OSError:

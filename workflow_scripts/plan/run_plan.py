@@ -14,7 +14,7 @@ from workflow_scripts.plan.stages.probe import Probe
 from workflow_scripts.plan.stages.tokens import Tokens
 from workflow_scripts.plan.stages.training import Training
 
-# What differs from machine to machine, and is no part of what a run computed.
+# Keys that depend on the machine and do not change what a run computes.
 _OF_THE_MACHINE = (
     "results",
     "pathvars",
@@ -29,8 +29,7 @@ _OF_THE_MACHINE = (
 class RunPlan:
     """The stages of one run, each under the name of its rule file.
 
-    Every path begins with `root`. Nothing is read but the config, and, when it says `only_existing`, whether a
-    file is there.
+    Every path begins with `root`. Only the config is read, and, under `only_existing`, whether a file exists.
     """
 
     def __init__(self, config: dict[str, Any]):
@@ -50,7 +49,7 @@ class RunPlan:
 
     @property
     def uses_probe(self) -> bool:
-        """Whether anything reads with the probe; without it, a run of recorded losses need not train one."""
+        """Whether anything uses the probe; if not, a run of recorded losses does not train one."""
         by_metric = self.fisher.estimators or any(map(self.alignment.probe, self.alignment.metrics))
         return bool(by_metric or self.alignment.covariates or self.config["switches"])
 

@@ -1,4 +1,4 @@
-"""Check a config against its JSON schema, fill in the defaults, and put each mistake into one line."""
+"""Check a config against its JSON schema, fill in the defaults, and report each mistake in one line."""
 
 import copy
 import difflib
@@ -50,7 +50,7 @@ def _check_definition(value: Any, name: str, where: str) -> None:
 
 
 def _refuse_strange_values(value: Any, where: str) -> None:
-    """Values that YAML can hold and no key means: numbers that are none or fit no machine word, control characters."""
+    """Values that YAML allows but no key accepts: NaN, infinity, integers too large for JSON, control characters."""
     if isinstance(value, dict):
         for key, part in value.items():
             _refuse_strange_values(str(key), f"the key {str(key)!r}")
@@ -67,7 +67,7 @@ def _refuse_strange_values(value: Any, where: str) -> None:
 
 
 def _merged_parts(config: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Models and corpora, in which one key rules out another: an overlay cannot remove a key, so null does."""
+    """Models and corpora have keys that exclude each other. An overlay cannot remove a key, so null does it."""
     for name in ("corpora", "recipes"):
         entries = config.get(name)
         for entry in entries.values() if isinstance(entries, dict) else []:
@@ -98,13 +98,13 @@ def _fill_defaults(validator: Any, properties: dict[str, Any], instance: Any, pa
 
 
 def _match_whole(validator: Any, pattern: str, instance: Any, parent: dict[str, Any]) -> Any:
-    """In Python `$` admits a line break at the end, which is part of no name."""
+    """In Python `$` also matches before a final line break, which no name may have."""
     if isinstance(instance, str) and instance.endswith("\n"):
         yield ValidationError(f"{instance!r} ends in a line break")
     yield from Draft202012Validator.VALIDATORS["pattern"](validator, pattern, instance, parent)
 
 
-# To JSON schema 1e308 is an integer; no program that is given it would agree.
+# JSON schema counts 1e308 as an integer; the programs that read it would not.
 _TYPES = Draft202012Validator.TYPE_CHECKER.redefine(
     "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
 )

@@ -19,10 +19,10 @@ def folder_names(path: str, count: int) -> str:
 
 
 def one_of(names: Iterable[str]) -> str:
-    """A wildcard constraint that admits only these names (and nothing, where there are none)."""
+    """A wildcard constraint that matches only these names, and nothing if there are none."""
     return "|".join(names) or "(?!)"
 
 
 def experiment_of(path: str) -> str:
-    """The recorded experiment that a file of its losses or shares is of."""
+    """The recorded experiment that a file of losses or shares belongs to."""
     return Path(path).name.partition(".")[0]

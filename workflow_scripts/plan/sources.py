@@ -1,4 +1,4 @@
-"""What a corpus' entry says of its source before anything is read: its files, its size at most, what it shares."""
+"""What a corpus' config entry tells before anything is read: its files, its largest size, what it shares."""
 
 import gzip
 import os
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 # Kinds of environment text that are read from the same files; each of the others has files of its own.
 _OF_MODULES = ("docstrings", "code", "pairs_docstring_code", "pairs_doctest")
-# Kinds that say nothing of the domain of a package.
+# Kinds that do not depend on the domain of a package.
 _OF_NO_DOMAIN = ("licences", "metadata")
 
 
-# Compressed files up to this size are read to the end when the config is checked; of larger ones a bound will do.
+# Compressed files up to this size are read to the end when the config is checked; for larger ones a bound is enough.
 _DECOMPRESSED = 1 << 20
 _COMPRESSION = 3.0
 _MOST_DEFLATED = 1032  # bytes that deflate makes of one
@@ -53,13 +53,12 @@ def input_files(spec: dict[str, Any]) -> list[str]:
 
 
 def largest_bytes(spec: dict[str, Any]) -> int | None:
-    """More bytes of text than this are not in a corpus; None when that takes reading it.
+    """An upper bound on a corpus' bytes of text; None where only reading the corpus would give one.
 
-    A table's columns and a text's bytes are at most the bytes of the uncompressed file; Parquet compresses too
-    freely for that to say anything.
+    Text is never larger than its uncompressed file. Parquet files have no such bound: they compress too strongly.
     """
     if spec["source"] == "environment" or "limit_bytes" in spec:
-        # The last file read may exceed the limit by its own size, of which nothing is known: a file's cap is added.
+        # The last file may exceed the limit by its own size, which is unknown, so the largest size of a file is added.
         return None if "limit_bytes" not in spec else int(spec["limit_bytes"]) + 500_000
     if spec["source"] == "files" and not any(path.endswith(".parquet") for path in input_files(spec)):
         return sum(_uncompressed(Path(path)) for path in input_files(spec)) * (
@@ -88,7 +87,7 @@ def _uncompressed(path: Path) -> int:
 
 
 def shared_text(one: dict[str, Any], other: dict[str, Any]) -> str:
-    """Where the same text could stand in two sources, in words; empty when it cannot."""
+    """What two sources share that could give them the same text, in words; empty if nothing."""
     if one["source"] != other["source"]:
         return ""
     if one["source"] == "environment":
@@ -116,7 +115,7 @@ def _values(allowed: Any) -> set[str]:
 
 
 def shared_domain(one: dict[str, Any], other: dict[str, Any]) -> str:
-    """Where two sources share text or the package that it comes from, in words."""
+    """What text or package two sources share, in words."""
     kinds = {one.get("kind"), other.get("kind")}
     if one["source"] == other["source"] == "environment" and not kinds & set(_OF_NO_DOMAIN):
         return shared_packages(one, other)
@@ -128,7 +127,7 @@ def shared_packages(one: dict[str, Any], other: dict[str, Any]) -> str:
 
 
 def packages_of(spec: dict[str, Any]) -> list[str]:
-    """Packages of an environment corpus, as they are imported."""
+    """Packages of an environment corpus, by their import names."""
     packages = spec.get("packages", [])
     return [packages] if isinstance(packages, str) else list(packages)
 
@@ -138,7 +137,7 @@ def _listed(what: str, names: set[str]) -> str:
 
 
 def recorded_tables(experiment: Mapping[str, Any]) -> dict[str, str]:
-    """Files of an experiment whose losses were measured elsewhere; the shipped ones are found from any folder."""
+    """Files of an experiment whose losses were measured elsewhere; shipped files are found from any folder."""
     found = {}
     for key in ("losses", "mixtures"):
         named = Path(os.path.expandvars(experiment[key])).expanduser()
@@ -150,7 +149,7 @@ def recorded_tables(experiment: Mapping[str, Any]) -> dict[str, str]:
 
 
 def read_recorded(experiment: Mapping[str, Any]) -> "Recorded":
-    """Losses and mixtures of such an experiment; a UserError names what is wrong in them."""
+    """Losses and mixtures of such an experiment; a UserError says what is wrong in them."""
     from workflow_scripts.outside.tables import read
 
     files = recorded_tables(experiment)

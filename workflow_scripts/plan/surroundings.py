@@ -1,4 +1,4 @@
-"""What a run takes from where it runs: the default config below the user's, and how its jobs find their programs."""
+"""Prepares a run's environment: puts the user's config over the default one, and lets jobs find their programs."""
 
 import os
 import shlex
@@ -17,8 +17,8 @@ from workflow_scripts.workflow_files import IMPORTABLE, ROOT
 def over_default_run(config: dict[str, Any]) -> dict[str, Any]:
     """The config laid over config.yaml.
 
-    Not by the directive `configfile:`, which looks in the working directory, and is passed over where another workflow
-    uses this one as a module with a config of its own.
+    Not done with the directive `configfile:`: it looks in the working directory, and Snakemake ignores it when
+    another workflow uses this one as a module with its own config.
     """
     laid_over: dict[str, Any] = load_configfile(str(ROOT / "config.yaml"))
     update_config(laid_over, config)
@@ -26,7 +26,7 @@ def over_default_run(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def as_overlay(config: dict[str, Any]) -> dict[str, Any]:
-    """A whole config that is itself again once it is laid over the default run: null for keys that only that has."""
+    """A config that gives the same config when laid over the default run: null for keys that only the default has."""
     return _with_nulls(config, load_configfile(str(ROOT / "config.yaml")))
 
 
@@ -40,12 +40,12 @@ def _with_nulls(config: dict[str, Any], default: dict[str, Any]) -> dict[str, An
 
 
 def let_jobs_find_programs() -> None:
-    """Programs run with the Python of Snakemake, unless a rule's environment brings one, and can import the package."""
+    """Let programs import the package, and run them with Snakemake's Python unless a rule's environment has its own."""
     other = Path("workflow_scripts", "__init__.py")
     if other.is_file() and not other.samefile(IMPORTABLE.parent / "__init__.py"):
         raise WorkflowError(
-            f"the working directory {Path.cwd()} has another copy of Plumbline's programs, which jobs would run "
-            "instead of those of this Snakefile; use the Snakefile beside them, or another working directory"
+            f"the working directory {Path.cwd()} has another copy of Plumbline's programs, and jobs would run "
+            "that copy; use the Snakefile of that copy, or another working directory"
         )
     beside_python = str(Path(sys.executable).parent)
     if shutil.which("python") != str(Path(beside_python, "python")):
@@ -54,13 +54,13 @@ def let_jobs_find_programs() -> None:
 
 
 def set_hub_cache(folder: str | None) -> None:
-    """Where the programs that this process starts keep what they download."""
+    """Set the folder in which programs started by this process cache downloads."""
     if folder:
         os.environ["HF_HOME"] = os.path.expandvars(folder)
 
 
 def prefix_in_conda() -> str:
-    """What begins every command under `--sdm conda`, where Snakemake takes PYTHONPATH from the environment of jobs."""
+    """The start of every command under `--sdm conda`, because Snakemake then removes PYTHONPATH from jobs."""
     folder = shlex.quote(str(IMPORTABLE)).replace("{", "{{").replace("}", "}}")
     return f"set -euo pipefail; export PYTHONPATH={folder}; "
 

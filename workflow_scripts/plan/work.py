@@ -1,4 +1,4 @@
-"""How much work the stages of a run are, reckoned from its config: operations, text, bytes on disk, jobs."""
+"""Estimates the work of each stage from the config: operations, text, bytes on disk, jobs."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -13,21 +13,21 @@ from workflow_scripts.plan.stages.files import SetName
 from workflow_scripts.plan.stages.fisher import CURVE
 from workflow_scripts.tokens.parts import ANSWER
 
-# What one core reads: building hashes and compares texts, the tokenizer encodes them.
+# Speeds of one core: building a corpus hashes and compares texts, the tokenizer encodes them.
 _BUILT_PER_SECOND = 10e6
 _TOKENIZED_PER_SECOND = 2.5e6
 _SURVEYED_PER_SECOND = 20e6
 _COUNTED_PER_SECOND = 0.8e6  # tokens that an n-gram model is made of
 _BYTES_PER_TOKEN = 4.2  # GPT-2 on English prose
-_BYTES_ON_DISK = 5.0  # of a token: its id and its mask
-_UNKNOWN_TEXT = 5e6  # of a corpus that does not say how large it is
-_DOCUMENT = 2e3  # bytes of a document of a data set that says how many
-_SECONDS_PER_COORDINATE = 3e-10  # of a distance of two embeddings: 45 microseconds for 134,993
+_BYTES_ON_DISK = 5.0  # bytes of a token: its id and its mask
+_UNKNOWN_TEXT = 5e6  # bytes of a corpus of unknown size
+_DOCUMENT = 2e3  # bytes of a document, for a data set that says only how many documents it has
+_SECONDS_PER_COORDINATE = 3e-10  # for a distance of two embeddings: 45 microseconds for 134,993 coordinates
 # Both ends of the switch table are embedded as they are, and once for each switch but epsilon.
 SWITCH_EMBEDDINGS = 2 * (1 + len((*OF_THE_ESTIMATOR, "layout", "same_batches")))
 # Stages of rules that only the report needs.
 _OF_THE_REPORT = ("evaluation", "outside", "analysis", "published", "report")
-_UNTOLD_TOKENS = 1e6  # of an evaluation set that is taken whole
+_TOKENS_OF_WHOLE_SET = 1e6  # assumed for an evaluation set that is used whole
 
 
 def operations(plan: RunPlan) -> dict[str, float]:
@@ -42,7 +42,7 @@ def operations(plan: RunPlan) -> dict[str, float]:
         tokens = max(recipe["tokens"]) if one_run else sum(recipe["tokens"])
         trained += 6 * weights * tokens * recipe["epochs"] * n_seeds
         sets = sum(1 for name, _ in plan.training.evaluations if name == recipe_name)
-        windows = (recipe["evaluation"]["tokens"] or _UNTOLD_TOKENS) * 1.5
+        windows = (recipe["evaluation"]["tokens"] or _TOKENS_OF_WHOLE_SET) * 1.5
         evaluated += 2 * weights * windows * sets * n_seeds * len(recipe["tokens"])
     probe = model_weights(plan, config["probe"]["model"])
     settings = config["alignment"]
@@ -72,7 +72,7 @@ def operations(plan: RunPlan) -> dict[str, float]:
 
 
 def text_seconds(plan: RunPlan) -> dict[str, float]:
-    """Seconds of one core, per rule, that go to texts and to distances rather than to models."""
+    """Seconds of one core, per rule, spent on texts and distances rather than on models."""
     built = sum(read_bytes(plan, name) for name in plan.corpora.with_documents)
     surveyed = sum(
         read_bytes(plan, name)
@@ -106,7 +106,7 @@ def text_seconds(plan: RunPlan) -> dict[str, float]:
 
 
 def disk_bytes(plan: RunPlan) -> dict[str, float]:
-    """Bytes that each stage leaves behind: texts, tokens, weights in float32, embeddings in table and store."""
+    """Bytes that each stage leaves on disk: texts, tokens, weights in float32, embeddings in table and store."""
     of_text = {name: text_bytes(plan, name) for name in plan.corpora.with_documents}
     recipes = [(plan.training.recipe(name), seeds) for name, _, seeds in plan.training.jobs]
     embeddings = sum(
@@ -127,7 +127,7 @@ def disk_bytes(plan: RunPlan) -> dict[str, float]:
 
 
 def planned_jobs(plan: RunPlan) -> dict[str, int]:
-    """Jobs of the report by rule, when nothing has been made yet."""
+    """Jobs of the report by rule, if nothing has been made yet."""
     files = rows_files(plan)
     row_corpora = {*plan.corpora.needed_of("mixture"), *plan.corpora.needed_of("random_tokens")}
     kinds = Counter(
@@ -213,7 +213,7 @@ def text_bytes(plan: RunPlan, name: str) -> float:
 
 
 def read_bytes(plan: RunPlan, name: str) -> float:
-    """Bytes that building a corpus reads; of a mixture and of random tokens none."""
+    """Bytes that building a corpus reads; 0 for a mixture or random tokens."""
     spec = plan.corpora.specs[plan.corpora.origin(name)]
     if spec["source"] in ("mixture", "random_tokens"):
         return 0.0
@@ -227,7 +227,7 @@ def read_bytes(plan: RunPlan, name: str) -> float:
 
 
 def model_weights(plan: RunPlan, model: Mapping[str, Any]) -> float:
-    """Weights of a model from its settings; pretrained ones whose size the config does not say count as 124M."""
+    """Weights of a model from its settings; pretrained models without a size in the config count as 124M."""
     if "base" in model:
         return model_weights(plan, plan.config["probe"]["model"])
     if "pretrained" in model:
@@ -239,14 +239,14 @@ def model_weights(plan: RunPlan, model: Mapping[str, Any]) -> float:
 
 
 def coordinates(plan: RunPlan) -> float:
-    """Numbers of an embedding: a token each, and the rows of the body's matrices."""
+    """Coordinates of an embedding: one per token, plus the rows of the body's matrices."""
     return (
         plan.config["tokenizer"]["vocabulary"] + model_weights(plan, plan.config["probe"]["model"]) ** 0.5 * 8
     )
 
 
 def _passes(plan: RunPlan, estimator: str) -> float:
-    """Operations per weight and token: a pass forward, one backward per label draw, and the fit of the head."""
+    """Operations per weight and token: a forward pass, a backward pass per label draw, and the fit of the head."""
     settings = plan.fisher.settings(estimator)
     published = estimator == "published"
     tied = settings.get("tied_head", published)  # then the fit goes through the whole model
@@ -255,7 +255,7 @@ def _passes(plan: RunPlan, estimator: str) -> float:
 
 
 def _embedded_rows(plan: RunPlan, estimator: str) -> dict[str, int]:
-    """Rows that each embedding is of, all batches together; fewer where a set is known to have fewer."""
+    """Rows behind each embedding, over all batches; fewer if the set is known to have fewer."""
     found = {}
     settings = plan.fisher.settings(estimator)
     for name in plan.sets.names:
@@ -266,13 +266,13 @@ def _embedded_rows(plan: RunPlan, estimator: str) -> dict[str, int]:
             rows = min(rows, documents)
         found[measured] = rows * settings["batches"]
         if estimator in plan.fisher.of_answers and name in plan.sets.with_answers:
-            # The same under another name where pairs are scored by their answers, too.
+            # The same set has a second name if its pairs are also scored by their answers.
             found[plan.fisher.embedded(name, estimator, ANSWER)] = rows * settings["batches"]
     return found
 
 
 def _curve_rows(plan: RunPlan, estimator: str) -> dict[str, int]:
-    """Rows of each set that a curve embeds beyond those that are embedded anyway."""
+    """Rows of each set that a curve embeds in addition to those that are embedded anyway."""
     if not plan.alignment.curves():
         return {}
     settings = plan.fisher.settings(estimator)

@@ -1,9 +1,9 @@
-"""Recorded runs: keep the small tables of one, lay it out again for the workflow, write the tables of a document.
+"""Recorded runs: keep the small tables of a run, restore it for the workflow, write the tables of documents.
 
-keep     joins the tables to what an earlier part of the run (other seeds) left in the folder of records.
-restore  lays a recorded run out as the workflow would have left it, with a config to make its analysis and page from.
-write    writes the tables of documents anew, and copies the figures that they show to where they show them from.
-fill     writes a page from its template, every number of it looked up in the tables of the runs.
+keep     records the tables, merged with those of an earlier part of the run (other seeds).
+restore  restores a recorded run's files, and writes a config to make its analysis and page.
+write    regenerates the tables of documents, and copies the figures that they show.
+fill     writes a page from its template, with every number looked up in the tables of the runs.
 """
 
 import argparse
@@ -68,7 +68,7 @@ def write_documents(arguments: argparse.Namespace) -> None:
         for shown_at, name, figure in figures_named(text):
             source = arguments.runs / name / "report" / "figures" / figure
             if not source.is_file():
-                raise UserError(f"{document} shows {figure} of the run {name}, which it has not drawn")
+                raise UserError(f"{document} shows {figure}, which the run {name} has not drawn")
             target = document.parent / shown_at
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)

@@ -1,4 +1,4 @@
-"""Tables of docs/RESULTS.md about choosing training data and about predicting losses that were left out."""
+"""Tables of docs/RESULTS.md about choosing training data and about predicting left-out losses."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,11 +14,11 @@ Analysis = Callable[[str], pd.DataFrame]
 CANDIDATES = {"all": "", "out_of_domain": ", out of domain", "with_controls": ", with controls"}
 UNIT_NAMES = dict(zip(UNITS, ("training set", "family", "evaluation set"), strict=True))
 LEAST_R2 = -1.0
-"""A lower R² is shown as a bound: how far below zero it is says nothing."""
+"""A lower R² is shown as a bound, because values far below zero do not differ in meaning."""
 
 
 def choices(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
-    """What each measure, short runs and a blind draw choose, the least regret first; means over evaluation sets."""
+    """Choices by each measure, short runs and a blind draw, the least regret first; means over evaluation sets."""
     found = _with_seconds(table, options)
     means = found[found["eval_set"].isna()]
     groups = {name: means[means["candidates"] == name].set_index("metric") for name in CANDIDATES}
@@ -41,7 +41,7 @@ def choices(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
 
 
 def equal_cost(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
-    """Which measure is best for so many seconds; r is within evaluation sets, or over all pairs of the only one."""
+    """The best measure within a number of seconds; r is within evaluation sets, or over all pairs of a single set."""
     candidates = options.get("candidates", "all")
     found = _with_seconds(table, options)
     found = found[found["candidates"] == candidates]
@@ -73,7 +73,7 @@ def equal_cost(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
 
 
 def predictions(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
-    """Losses that were left out of the fit, the least error first: one measure, or two with `beside`."""
+    """Predictions of left-out losses, the least error first: by one measure, or by two with `beside`."""
     beside = options.get("beside", "")
     frame = of_panel(table("analysis/predictions"), options)
     frame = frame[
@@ -106,7 +106,7 @@ def predictions(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
                 own.iloc[0], "effect_beside", "effect_beside_low", "effect_beside_high"
             )
         rows.append(row)
-    # Columns in the order of the measures' rows: that of no measure has fewer.
+    # Columns in the order of the measures' rows, because the row without a measure has fewer.
     return pd.DataFrame(rows)[list(rows[-1])].fillna(NOTHING)
 
 

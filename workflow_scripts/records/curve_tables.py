@@ -13,14 +13,14 @@ FISHER = "task2vec"
 
 
 def rows_curve(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
-    """A measure and a number of rows a line."""
+    """One line per measure and number of rows."""
     curve = _with_seconds(table, options)
     keys = dict.fromkeys(zip(curve["metric"], curve["rows"], strict=True))
     return pd.DataFrame([_line(curve, metric, rows) for metric, rows in sorted(keys)])
 
 
 def best_fisher(table: Analysis, options: Mapping[str, str]) -> tuple[float, dict[str, Any]] | None:
-    """The best Fisher measure at its best size as a line of the league, and its double-centred r."""
+    """The best Fisher measure at its best number of rows: its line of the league, and its double-centred r."""
     curve = _with_seconds(table, options)
     fisher = [name for name in curve["metric"].unique() if name.startswith(FISHER)]
     best = best_size(curve, fisher, "double_centred")

@@ -1,6 +1,6 @@
 """The tables of docs/results/*.md, written between markers from the tables of a recorded run.
 
-A marker names the run, the table and what it is of; what stands between it and the end is replaced:
+A marker names the run, the table and its options; the text between it and the end is replaced:
 
     <!-- table real league experiment=formal part=answer -->
     <!-- end of table -->
@@ -47,7 +47,7 @@ class Analysis:
 
     def __call__(self, name: str) -> pd.DataFrame:
         if not self.has(name):
-            raise UserError(f"table {self.marker} needs {self._path(name)}, which is not there")
+            raise UserError(f"table {self.marker} needs {self._path(name)}, which is missing")
         return read_frame(self._path(name))
 
     def has(self, name: str) -> bool:
@@ -58,15 +58,13 @@ class Analysis:
 
 
 def written(text: str, runs: Path) -> str:
-    """The document with every table made anew; `runs` holds a folder per run."""
+    """The document with every table regenerated; `runs` contains a folder per run."""
 
     def replaced(match: re.Match[str]) -> str:
         options = dict(word.split("=", 1) for word in match["options"].split())
         maker = TABLES.get(match["name"])
         if maker is None:
-            raise UserError(
-                f"table {match['name']}: there is none of this name; there are {', '.join(TABLES)}"
-            )
+            raise UserError(f"table {match['name']}: unknown name; known are {', '.join(TABLES)}")
         table = Analysis(runs / match["run"], match["name"])
         text = markdown(maker(table, options))
         if match["name"] in NOTES and (note := NOTES[match["name"]](table, options)):
@@ -77,14 +75,14 @@ def written(text: str, runs: Path) -> str:
 
 
 def figures_named(text: str) -> list[tuple[str, str, str]]:
-    """(path, run, file name) of every figure of a recorded run that the document shows, the path seen from it."""
+    """(path, run, file name) of every figure of a recorded run that the document shows; the path as in the document."""
     return sorted({(match["path"], match["run"], match["figure"]) for match in FIGURE.finditer(text)})
 
 
 def league(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
     """How well each metric predicts loss, and how well it chooses training data, the best predictor first.
 
-    With more_rows=best, the best Fisher measure at the number of rows that suits it best stands among them.
+    With more_rows=best, the table includes the best Fisher measure at its best number of rows.
     """
     correlation = (
         of_panel(table("analysis/correlation"), options)
@@ -122,7 +120,7 @@ def league(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
 
 
 def views(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
-    """Correlation and regret of every metric from four sides; fragile is what changes with the side."""
+    """Correlation and regret of every metric in four views; a result that changes between views is fragile."""
     correlation = of_panel(table("analysis/correlation"), options)
     several = correlation.loc[correlation["scope"] == "within_eval", "n_eval"].max() > 1
     found = views_of(correlation, "within_eval" if several else "pooled")
@@ -165,11 +163,11 @@ def budgets(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
 
 
 def differences(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
-    """Difference of the correlations of two metrics on the same resamples; below zero the first goes closer."""
+    """Difference of two metrics' correlations on the same resamples; below zero, the first correlates more closely."""
     frame = of_panel(table("analysis/metric_differences"), options)
     frame = frame[frame["scope"] == options.get("scope", "double_centred")]
     ours = options["metric"].split(",")
-    # A pair is stored once; it is shown from the side of the metric that is asked for.
+    # A pair is stored once, so its sign may have to be flipped for the requested metric.
     turned = frame.rename(
         columns={"metric": "other", "other": "metric", "r_metric": "r_other", "r_other": "r_metric"}
     )
@@ -194,9 +192,9 @@ def differences(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
 
 
 def exchange(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
-    """Tokens needed over those of the target's own training set, for the loss that it has at each level.
+    """Tokens needed, relative to the target's own training set, for that set's loss at each level.
 
-    Of a grid every share of the target; of another experiment the training sets on one evaluation set.
+    Rows are the shares of the target in a grid, or the training sets of another experiment on one evaluation set.
     """
     frame = table("analysis/exchange_rate")
     frame = frame[
@@ -205,7 +203,9 @@ def exchange(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
     if "eval_set" in options:
         frame = frame[frame["eval_set"] == options["eval_set"]]
     if frame["eval_set"].nunique() > 1:
-        raise UserError(f"table exchange experiment={options['experiment']}: name one eval_set of several")
+        raise UserError(
+            f"table exchange experiment={options['experiment']}: set eval_set to one evaluation set"
+        )
     frame = frame.sort_values(["fraction", "train_set"], ascending=[False, True])
     rows = []
     for name, of_set in frame[frame["train_set"] != frame["reference"]].groupby("train_set", sort=False):
@@ -226,7 +226,7 @@ def exchange(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
 
 
 def _span(row: Mapping[str, Any]) -> str:
-    """Both ends, each with a sign where the budgets make it a bound; nothing for one run, or for a bound alone."""
+    """Both ends, each with a sign if the budgets make it a bound; empty for one run or if the value is a bound."""
     same = row["low_reached"] == row["high_reached"] != "within"
     if pd.isna(row["k_low"]) or same:
         return ""
@@ -242,7 +242,7 @@ def _times(factor: float) -> str:
 
 
 def switches(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
-    """What each defect of the released algorithm moves, corrected alone and brought back alone."""
+    """The effect of each defect of the released algorithm, corrected or brought back one at a time."""
     frame = table("analysis/switches")
     return pd.DataFrame(
         {
@@ -272,7 +272,7 @@ def switches(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
 def losses(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
     """Loss in nats per token, a row per training set, a column per evaluation set, means over seeds.
 
-    Behind each the loss of an n-gram model of the same tokens, where the run has them.
+    In parentheses the loss of an n-gram model of the same tokens, if the run has it.
     """
     frame = of_panel(table("losses/loss_summary"), options)
     wide = frame.pivot_table(index="train_set", columns="eval_set", values="loss", sort=False)
@@ -288,7 +288,7 @@ def losses(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
 
 
 def _note_on_ngrams(table: Analysis, options: Mapping[str, str]) -> str:
-    """What the numbers in parentheses are and how the models compare; nothing in a record without them."""
+    """Explains the numbers in parentheses and compares the models; empty for a record without n-gram losses."""
     gaps = _gaps(table, options)
     if gaps.empty:
         return ""
@@ -298,7 +298,7 @@ def _note_on_ngrams(table: Analysis, options: Mapping[str, str]) -> str:
 
 
 def _gaps(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
-    """Models beside n-gram models, for the panel of a table of losses."""
+    """Losses of models and of n-gram models, for the panel of a table of losses."""
     models = of_panel(table("losses/loss_summary"), options)
     if not table.has("losses/ngram_summary"):
         return models.head(0)
@@ -306,7 +306,7 @@ def _gaps(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
 
 
 def variants(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
-    """Skill on the half of the evaluation sets that did not choose: mean over splits, and where 95% of them lie."""
+    """Skill on the half of the evaluation sets not used to choose: mean over splits, and the range of 95% of them."""
     frame = table("analysis/fisher_variants")
     frame = frame[
         (frame["experiment"] == options["experiment"])
@@ -344,4 +344,4 @@ TABLES: dict[str, Callable[[Analysis, Mapping[str, str]], pd.DataFrame]] = {
     )
 }
 NOTES: dict[str, Callable[[Analysis, Mapping[str, str]], str]] = {"losses": _note_on_ngrams}
-"""Sentences below a table, made from the same run."""
+"""Sentences below a table, from the same run."""

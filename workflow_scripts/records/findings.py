@@ -1,9 +1,9 @@
-"""A page whose numbers are looked up: a Jinja template of Markdown, filled from the tables of recorded runs.
+"""Fills a Jinja template of Markdown with numbers from the tables of recorded runs.
 
     r = {{ number("real", "analysis/correlation", "value", experiment="formal", metric="task2vec", tokens=largest) }}
 
-A lookup names a run, a table, a column, and enough of other columns to leave one row; `largest` is the largest value
-that the rows left by the other columns have. `interval` writes the ends beside the number.
+A lookup names a run, a table, a column, and values of other columns that leave one row. `largest` is the largest value
+among the rows that match the other columns. `interval` adds the ends to the number.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ LARGEST = "largest"
 
 
 def filled(template: str, runs: Path) -> str:
-    """The page; `runs` holds a folder per run. A lookup that does not find one number is an error, not a gap."""
+    """The page; `runs` contains a folder per run. A lookup that does not find exactly one number is an error."""
     lookups = _Lookups(runs)
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     environment.globals |= {
@@ -46,7 +46,7 @@ class _Lookups:
         self._table = cache(self._read)
 
     def value(self, run: str, table: str, column: str, **where: Any) -> Any:
-        """To compute with: `{{ (value(...) ** 2) | prose }}`."""
+        """A number to compute with: `{{ (value(...) ** 2) | prose }}`."""
         return self._row(run, table, column, where)[column]
 
     def number(self, run: str, table: str, column: str, digits: int = 2, **where: Any) -> str:
@@ -61,7 +61,7 @@ class _Lookups:
         return f"{in_prose(row[column], digits)} ({low} to {high})"
 
     def r_on(self, run: str, **where: Any) -> float:
-        """Pearson's r of alignment and loss over the training sets that are no controls, on one evaluation set."""
+        """Pearson's r of alignment and loss on one evaluation set, over the training sets without controls."""
         points = self._table(run, "analysis/points")
         points = _chosen(points[~points["is_control"]], where, f"{run}/analysis/points")
         if points["eval_set"].nunique() != 1 or points["metric"].nunique() != 1:
@@ -75,21 +75,21 @@ class _Lookups:
         if column not in rows:
             raise UserError(f"{asked}: there is no column {column}; there are {', '.join(rows)}")
         if len(rows) != 1:
-            raise UserError(f"{asked}: {len(rows)} rows are left; name columns until one is")
+            raise UserError(f"{asked}: {len(rows)} rows match; name more columns until one row matches")
         row = rows.iloc[0]
         if pd.isna(row[column]):
-            raise UserError(f"{asked}: the table has no number there")
+            raise UserError(f"{asked}: this value is missing in the table")
         return row
 
     def _read(self, run: str, table: str) -> pd.DataFrame:
         path = self.runs / run / f"{table}.parquet"
         if not path.is_file():
-            raise UserError(f"a finding needs {path}, which is not there")
+            raise UserError(f"a finding needs {path}, which is missing")
         return read_frame(path)
 
 
 def _chosen(rows: pd.DataFrame, where: Mapping[str, Any], asked: str) -> pd.DataFrame:
-    """Rows with the wanted values; the largest of a column is that among rows that have the others."""
+    """Rows with the requested values; `largest` is taken among rows that match the other columns."""
     for name in where:
         if name not in rows:
             raise UserError(f"{asked}: there is no column {name}; there are {', '.join(rows)}")
@@ -102,6 +102,6 @@ def _chosen(rows: pd.DataFrame, where: Mapping[str, Any], asked: str) -> pd.Data
 
 
 def in_prose(value: float, digits: int = 2) -> str:
-    """As in a sentence: no zero before the point."""
+    """A number as in a sentence, without a zero before the point."""
     text = of_number(value, digits)
     return text.replace("0.", ".", 1) if abs(value) < 1 else text

@@ -1,8 +1,8 @@
-"""What of a run is kept, how a later part of the same run joins it, and how it is laid out again.
+"""Records the small tables of a run, merges later parts of the same run, and restores recorded runs.
 
-Kept is what the analysis starts from: alignments, covariates, losses averaged over documents, seconds. Rows of
-documents, weights and embeddings are not. A run may be made in parts, such as one seed at a time: rows that the
-new part has replace the recorded ones, the others stay.
+A record contains the inputs of the analysis: alignments, covariates, losses averaged over documents, seconds. It has
+no text, weights or embeddings. A run may be made in parts, such as one seed at a time: rows of the new part replace
+recorded rows with the same keys, and the others stay.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,7 +24,7 @@ from workflow_scripts.storage.tables import (
 )
 from workflow_scripts.tokens.parts import with_part
 
-# Each table with the columns that tell its rows apart.
+# Each table with the columns that identify its rows.
 TABLES = {
     "alignment/alignment.parquet": ["metric", "part", "source", "target"],
     "alignment/alignment_cost.parquet": ["metric", "part", "set"],
@@ -32,7 +32,7 @@ TABLES = {
 }
 # Only runs that train have it.
 COVARIATES = "alignment/covariates.parquet"
-# Tables that a run may lack, and that are one measurement as a whole. Those about recorded experiments take minutes.
+# Optional tables, each recorded as a whole. Those about recorded experiments take minutes to compute.
 OPTIONAL = (
     "losses/ngram_summary.parquet",
     "analysis/switch_alignments.parquet",
@@ -57,7 +57,7 @@ MODEL_KEYS = ("type", "settings", "pretrained", "revision", "base")
 
 
 def record(run: Path, recorded: Path) -> None:
-    """Keep the small tables of a run, joined to those that an earlier part of it left."""
+    """Keep the small tables of a run, merged with those of an earlier part of it."""
     _check_finished(run, [*TABLES, PROVENANCE, MISSING])
     config = read_json(run / PROVENANCE)["config"]
     trains = any(experiment["kind"] != "recorded" for experiment in config["experiments"])
@@ -97,21 +97,21 @@ def _of_other_probes(run: Path) -> list[Path]:
 def _check_finished(run: Path, names: Iterable[str]) -> None:
     for name in names:
         if not (run / name).is_file():
-            raise UserError(f"{run}/{name} is not there: finish the run before it is recorded")
+            raise UserError(f"{run}/{name} is missing: finish the run before you record it")
 
 
 def joined(kept: pd.DataFrame, new: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """The new rows, and the kept ones whose keys are not among them."""
+    """The new rows, plus the recorded rows with other keys."""
     is_new = pd.MultiIndex.from_frame(kept[keys]).isin(pd.MultiIndex.from_frame(new[keys]))
     whole = pd.concat([kept[~is_new], new], ignore_index=True) if not is_new.all() else new
     return whole.sort_values(keys, kind="stable", ignore_index=True)
 
 
 def restore(recorded: Path, run: Path) -> dict[str, Any]:
-    """Lay a recorded run out as the workflow would; the config with which the workflow goes on from there."""
+    """Restore a recorded run's files as the workflow would have written them; returns the config to continue with."""
     if not (recorded / CONFIG).is_file():
-        raise UserError(f"{recorded}: no run is recorded there ({CONFIG} is missing)")
-    # Mixtures before what is made of them: a table that is older than its inputs would be made again.
+        raise UserError(f"{recorded} is not a recorded run: {CONFIG} is missing")
+    # Write mixtures first: Snakemake would remake tables that are older than their inputs.
     mixtures = [str(path.relative_to(recorded)) for path in sorted((recorded / MIXTURES).glob("*.parquet"))]
     probes = [str(path.relative_to(recorded)) for path in _of_other_probes(recorded)]
     curves = [str(path.relative_to(recorded)) for path in sorted((recorded / CURVES).glob("*.parquet"))]
@@ -123,7 +123,7 @@ def restore(recorded: Path, run: Path) -> dict[str, Any]:
             write_json(read_plain_json(path), run / path.relative_to(recorded))
     config = read_plain_json(recorded / CONFIG)
     for part in (config["probe"], *config["recipes"].values()):
-        # The config is read over the default one, whose keys of a model would stay: null takes them away.
+        # The config is laid over the default one, so keys of the default model must be set to null to remove them.
         part["model"] = {**dict.fromkeys(MODEL_KEYS), **part["model"]}
     return {**config, "only_existing": True, "corpora_folder": None, "pathvars": {"results": str(run)}}
 
@@ -131,14 +131,14 @@ def restore(recorded: Path, run: Path) -> dict[str, Any]:
 def _joined_config(kept: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     """The config of both parts; they may differ only in the seeds of their recipes.
 
-    A key that is younger than what is recorded has its default there.
+    A key that is missing in an older record gets its default.
     """
     kept, new = with_defaults(dict(kept)), with_defaults(dict(new))
     for key in sorted({*kept, *new}):
         if key != "recipes" and kept.get(key) != new.get(key):
             raise UserError(
-                f"the run has another {key} than the recorded one, so their tables are not parts of one run; "
-                "record it in a folder of its own"
+                f"the key {key} of the config differs between the run and the record, so they are not one run; "
+                "record it in a separate folder"
             )
     recipes = {}
     for name in sorted({*kept["recipes"], *new["recipes"]}):
@@ -163,7 +163,7 @@ def _joined_missing(kept: Path, new: Path) -> dict[str, list[Any]]:
 
 
 def _recorded_table(path: Path) -> pd.DataFrame:
-    """A recorded table: git holds its checksum, and older ones carry none of their own."""
+    """A recorded table. Its checksum is not verified: git does that, and older records have none."""
     table = pq.ParquetFile(path).read().replace_schema_metadata(None).to_pandas()
     return with_part(table) if "part" in TABLES.get(str(path.relative_to(path.parents[1])), ()) else table
 

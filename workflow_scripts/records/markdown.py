@@ -1,4 +1,4 @@
-"""Tables and numbers as the Markdown of the results has them."""
+"""Formats tables and numbers as Markdown."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ NOTHING = "–"
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """Text columns to the left, what `of_number` wrote to the right."""
+    """A Markdown table; text columns are aligned left, columns from `of_number` right."""
     left = [i == 0 for i in range(table.shape[1])]
     lines = [list(table.columns), ["---" if to_left else "--:" for to_left in left]]
     lines += [list(map(str, row)) for row in table.itertuples(index=False)]
@@ -18,12 +18,12 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 def of_number(value: float, digits: int = 2) -> str:
-    """A number with a real minus sign, or a dash where there is none."""
+    """A number with a real minus sign, or a dash if it is missing."""
     return NOTHING if pd.isna(value) else f"{value:.{digits}f}".replace("-", "−")
 
 
 def with_interval(row: Mapping[str, float], value: str, low: str, high: str, digits: int = 2) -> str:
-    """0.81 (0.70 to 0.92), or only the number where it has no interval."""
+    """0.81 (0.70 to 0.92), or only the number if it has no interval."""
     if pd.isna(row[low]) or pd.isna(row[high]):
         return of_number(row[value], digits)
     return (
@@ -32,11 +32,11 @@ def with_interval(row: Mapping[str, float], value: str, low: str, high: str, dig
 
 
 def of_panel(frame: pd.DataFrame, options: Mapping[str, str]) -> pd.DataFrame:
-    """Rows of one experiment and part, at the asked or the largest budget."""
+    """Rows of one experiment and part, at the requested or the largest budget."""
     chosen = frame[
         (frame["experiment"] == options["experiment"]) & (frame["part"] == options.get("part", "whole"))
     ]
     if chosen.empty:
-        raise UserError(f"nothing is recorded of {' '.join(f'{k}={v}' for k, v in options.items())}")
+        raise UserError(f"no row is recorded for {' '.join(f'{k}={v}' for k, v in options.items())}")
     tokens = int(options.get("tokens", chosen["tokens"].max()))
     return chosen[chosen["tokens"] == tokens]

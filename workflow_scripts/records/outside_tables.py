@@ -12,7 +12,7 @@ HEADINGS = {MEAN: "mean over targets", ALL: "all at once"}
 
 
 def ranking(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
-    """Rank correlations of what needs no training run: baselines, and every measure by one predictor and kernel.
+    """Rank correlations of predictors without training runs: baselines, and every measure by one predictor and kernel.
 
     The difference to the own share is paired; the best of the first experiment comes first.
     """
@@ -49,7 +49,7 @@ def ranking(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
 
 
 def proxies(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
-    """Rank correlations against the number of runs that a predictor learned from."""
+    """Rank correlations by the number of runs that a predictor learned from."""
     rows = table("analysis/effective_tokens")
     rows = rows[
         (rows["experiment"] == options["experiment"])
@@ -71,7 +71,7 @@ def proxies(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
 
 
 def rivals(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
-    """Paired differences between one measure's prediction and every other's: rank correlation less theirs."""
+    """Paired differences: rank correlation of one measure's prediction minus that of each other predictor."""
     rows = table("analysis/effective_token_differences")
     rows = rows[
         (rows["experiment"] == options["experiment"])

@@ -1,4 +1,4 @@
-"""The table of docs/RESULTS.md about what the probe does to results."""
+"""The table of docs/RESULTS.md about the effect of the probe on results."""
 
 from collections.abc import Callable, Mapping
 
@@ -15,7 +15,7 @@ SHOWN = {
 
 
 def probes(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
-    """Every measure that depends on the probe: its value by the first probe, and the least and largest by any."""
+    """Every measure that depends on the probe: its value by the first probe, and the smallest and largest by any."""
     spread = of_panel(table("analysis/probe_spread"), options)
     rows = []
     for metric, of_metric in spread.groupby("metric", sort=False):

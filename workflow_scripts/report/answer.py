@@ -1,4 +1,4 @@
-"""The answer in three sentences, each made from the tables; and what must be borne in mind with it."""
+"""The answer in three sentences and its caveats, all made from the tables."""
 
 import math
 from typing import Any
@@ -42,7 +42,7 @@ RECORDED = "recorded"
 
 
 def answer(tables: Tables) -> list[str]:
-    """How recorded mixtures rank; does alignment predict loss; is it alignment or size; which data to choose."""
+    """Sentences on four questions: ranking recorded mixtures, predicting loss, alignment or size, choosing data."""
     size = [] if _recorded_alone(tables) else [_size(tables)]
     return [*ranking_sentences(tables), _prediction(tables), *size, _choice(tables)]
 
@@ -56,14 +56,14 @@ def headline_experiment(points: pd.DataFrame) -> str:
 
 
 def _recorded_alone(tables: Tables) -> bool:
-    """Whether nothing was trained here, so that there can be no grid of shares and budgets."""
+    """Whether nothing was trained here; there is then no grid of shares and budgets."""
     return _there(tables, "points") and bool((tables["points"]["kind"] == RECORDED).all())
 
 
 def _prediction(tables: Tables) -> str:
-    """The measure of the paper in the headline experiment, and the measure that does best there."""
+    """The measure of the paper in the headline experiment, and the best measure there."""
     if not _there(tables, "correlation", "points"):
-        return "Whether alignment predicts loss cannot be said: this run has no correlations."
+        return "Whether alignment predicts loss is unknown: this run has no correlations."
     correlation, points = tables["correlation"], tables["points"]
     experiment = headline_experiment(points)
     part = main_part(points, experiment)
@@ -83,11 +83,13 @@ def _prediction(tables: Tables) -> str:
     first = first_by_view(views_of(panel, scope))
     others = [f"{plain(name)} ({view})" for view, name in first.items() if name != best]
     views = f", which is fragile: in other views it is {', '.join(others)}" if others else ""
-    return f"{text}; of the {len(rows)} measures {plain(best)} is the closest to loss ({r}{paired}){views}."
+    return (
+        f"{text}; of the {len(rows)} measures, {plain(best)} correlates best with loss ({r}{paired}){views}."
+    )
 
 
 def _paired(tables: Tables, row: "pd.Series[Any]", best: str) -> str:
-    """Whether the paired difference of two measures leaves zero out."""
+    """Whether the interval of the paired difference of two measures excludes zero."""
     if not _there(tables, "metric_differences"):
         return ""
     differences = tables["metric_differences"]
@@ -102,12 +104,12 @@ def _paired(tables: Tables, row: "pd.Series[Any]", best: str) -> str:
         return ""
     low, high = same["ci_low"].iloc[0], same["ci_high"].iloc[0]
     if low > 0 or high < 0:
-        return ", a clear difference: its interval leaves zero out"
+        return ", a clear difference: its interval excludes zero"
     return ", no clear difference: its interval includes zero"
 
 
 def _size(tables: Tables) -> str:
-    """What dilution costs in tokens: the middle and the least share of the target, and whether it stays so."""
+    """The cost of dilution in tokens, for the middle and the smallest share of the target, at two levels."""
     rates = (
         tables["exchange_rate"]
         if _there(tables, "exchange_rate")
@@ -115,7 +117,9 @@ def _size(tables: Tables) -> str:
     )
     diluted = rates[rates["k"].notna() & (rates["fraction"] < 1)]
     if diluted.empty:
-        return "Whether alignment or size matters more cannot be said: this run has no grid of shares and budgets."
+        return (
+            "Whether alignment or size matters more is unknown: this run has no grid of shares and budgets."
+        )
     first = diluted.iloc[0]
     diluted = diluted[(diluted["experiment"] == first["experiment"]) & (diluted["part"] == first["part"])]
     levels = sorted(diluted["level_tokens"].unique())
@@ -137,17 +141,17 @@ def _size(tables: Tables) -> str:
 
 
 def _choice(tables: Tables) -> str:
-    """The measure whose choice costs least, what it costs, and what a blind draw and training all would."""
+    """The measure with the least regret, its regret and cost, and those of a blind draw and of training all."""
     means = choice_means(tables["choice"]) if _there(tables, "choice", "points") else pd.DataFrame()
     if means.empty:
-        return "Which data to choose cannot be said: this run has no choices to compare."
+        return "Which data to choose is unknown: this run has no choices to compare."
     points = tables["points"]
     experiment = headline_experiment(points)
     rows = means[(means["experiment"] == experiment) & (means["part"] == main_part(points, experiment))]
     rows = with_probe_range(rows.assign(scope="all", statistic="regret"), tables)
     measured = measures(rows)
     if measured.empty:
-        return f"Which data to choose cannot be said: no measure could choose in {plain(experiment)}."
+        return f"Which data to choose is unknown: no measure could choose in {plain(experiment)}."
     (best, equals), blind = best_chooser(measured), rows[rows["metric"] == BLIND]
     which = "the cheapest" if math.isfinite(best["cost_seconds"]) else "one"
     rank = "the measure that chose best" if equals == 1 else f"{which} of the {equals} that chose best"
@@ -169,14 +173,14 @@ def _choice(tables: Tables) -> str:
 
 
 def caveats(tables: Tables) -> list[str]:
-    """What limits the answer and can be read off the tables."""
+    """Caveats that the tables show."""
     found = []
     if _there(tables, "points") and tables["points"]["n_seeds"].max() == 1:
         found.append(
-            "Every model was trained with one seed, so no interval covers how much training itself varies."
+            "Every model was trained with one seed, so no interval includes the variation of training itself."
         )
     if _there(tables, "correlation", "points"):
-        # A grid is not about its correlation.
+        # A grid is not used for its correlation.
         grids = tables["points"].loc[tables["points"]["kind"] == "intervention", "experiment"]
         rows = tables["correlation"][~tables["correlation"]["experiment"].isin(grids)]
         sizes = rows.groupby("experiment", sort=False)[["n_train", "n_families"]].max()
@@ -188,7 +192,7 @@ def caveats(tables: Tables) -> list[str]:
             )
             found.append(
                 f"Fewer than {FEWEST_FAMILIES} independent families of training sets, so no interval and no p: "
-                f"{listed}. Sets that are made of, or from, one another count once."
+                f"{listed}. Sets made from each other count as one family."
             )
     if _there(tables, "ngram_summary", "loss_summary"):
         gaps = largest_budget(ngram_gaps(tables["loss_summary"], tables["ngram_summary"]))
@@ -199,7 +203,7 @@ def caveats(tables: Tables) -> list[str]:
                 beaten.append(f"{sentence(plain(str(experiment)))}: {own_part_sentence(own)}")
         if beaten:
             found.append(
-                "Where counting beats the models, it is partly built in that measures of n-grams predict their losses. "
+                "Where n-grams beat the models, measures of n-grams partly predict losses by construction. "
                 + " ".join(beaten)
             )
     return found

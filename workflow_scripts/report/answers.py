@@ -16,7 +16,7 @@ MOST_SHARES = 4
 
 @dataclass(frozen=True)
 class Bar:
-    """An interval on an axis from 0 to 100: its ends, the inner ends of 80%, the middle."""
+    """An interval on an axis from 0 to 100: its ends, the ends of the inner 80%, the middle."""
 
     low: float
     low_80: float
@@ -45,7 +45,7 @@ def ranking_page(ranking: pd.DataFrame, answer: Mapping[str, Any]) -> str:
 
 
 def selection_page(summary: Mapping[str, Any], target: str, labels: Mapping[str, str]) -> str:
-    """HTML of a selection: how much of what was chosen, and what was never chosen."""
+    """HTML of a selection: how many rows of each source were chosen, and which rows were left out."""
     sources = sorted(summary["sources"].items(), key=lambda item: -item[1]["chosen_tokens"])
     return _page(
         "selection.html.j2",
@@ -76,7 +76,7 @@ def mix_page(mix: pd.DataFrame, gains: pd.DataFrame) -> str:
 
 
 def mix_sentence(mix: pd.DataFrame, gains: pd.DataFrame) -> str:
-    """The largest shares in words, and what they gain."""
+    """The largest shares in words, and their gain."""
     return f"{_largest_shares(mix)}. {_gain(gains)}"
 
 
@@ -88,7 +88,7 @@ def _largest_shares(mix: pd.DataFrame) -> str:
 
 
 def _gain(gains: pd.DataFrame) -> str:
-    """Over equal shares; an interval that holds 1 may be no gain."""
+    """The gain over equal shares; if the interval includes 1, there may be no gain."""
     mean = gains[(gains["against"] == "uniform") & (gains["target"] == OF_ALL_TARGETS)].iloc[0]
     perhaps = "" if mean["low"] > 1 else ", so perhaps no gain"
     return (
@@ -105,7 +105,7 @@ def _page(template: str, **values: Any) -> str:
 
 
 def amount(value: float) -> str:
-    """Three figures, with k, M, G or T."""
+    """An amount with three figures and k, M, G or T."""
     for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if value >= 0.9995 * size:
             return f"{value / size:.3g}{unit}"
@@ -113,7 +113,7 @@ def amount(value: float) -> str:
 
 
 def share(value: float) -> str:
-    """A share in percent; what is rounded to all or nothing says so."""
+    """A share in percent; shares that would round to 0% or 100% are shown as bounds."""
     if 0 < value < 0.01:
         return "<1%"
     if 0.99 < value < 1:
@@ -128,13 +128,13 @@ def _bar(row: Mapping[str, Any], low: float, high: float) -> Bar:
 
 
 def _place(value: float, low: float, high: float) -> float:
-    """On a logarithmic axis, in percent of its length."""
+    """Position on a logarithmic axis, in percent of its length."""
     span = math.log(high / low)
     return 100 * math.log(value / low) / span if span else 50.0
 
 
 def _ticks(low: float, high: float) -> Sequence[tuple[float, str]]:
-    """Powers of ten on the axis, with what they are called."""
+    """Powers of ten on the axis, with labels."""
     powers = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
     every = max(1, len(powers) // 5)
     return [(_place(10.0**power, low, high), amount(10.0**power)) for power in list(powers)[::every]]

@@ -31,7 +31,7 @@ def draw_figures(tables: Tables) -> tuple[list[Section], list[str]]:
                 left_out.append(f"Figure {maker.name}: needs the table {needed}, which this run lacks.")
             elif not figures:
                 left_out.append(
-                    f"Figure {maker.name}: the tables of this run hold nothing of a kind and size that it could show."
+                    f"Figure {maker.name}: the tables of this run have no data that it could show."
                 )
             drawn += figures
         if drawn:

@@ -1,4 +1,4 @@
-"""What a figure is: data, panels drawn from it, legends, and what the reader needs to know about it."""
+"""A figure: data, panels drawn from the data, legends, and a summary for the reader."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ import altair as alt
 import pandas as pd
 
 Tables = Mapping[str, pd.DataFrame]
-# Altair's types of charts share no base that knows their sizes.
+# Altair's chart types have no common base class with sizes.
 AnyChart = Any
 
-# Charts name their data and leave its values out, so that page and files can each put them in once.
+# Charts refer to their data by name, so page and files can each insert the values once.
 DATA = "figure"
 
 
@@ -23,7 +23,7 @@ def chart() -> alt.Chart:
 
 @dataclass(frozen=True)
 class LegendEntry:
-    """One value of a field: how it is named, and how its marks look (neither colour nor shape: by name alone)."""
+    """One value of a field: its name, and the look of its marks (without colour and shape: only the name)."""
 
     value: str
     colour: str | None = None
@@ -39,14 +39,14 @@ class Legend:
     entries: tuple[LegendEntry, ...]
 
     def scale(self, channel: Literal["colour", "shape"]) -> alt.Scale:
-        """The scale that gives marks the look of the legend."""
+        """The scale that gives marks the colours or shapes of the legend."""
         looks = [getattr(entry, channel) for entry in self.entries]
         return alt.Scale(domain=[entry.value for entry in self.entries], range=looks)
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One view of a figure: a chart without size, a heading and a description for those who cannot see it."""
+    """One view of a figure: a chart without size, a heading, and a description for readers who cannot see it."""
 
     title: str
     subtitle: str
@@ -68,22 +68,22 @@ class Figure:
     """A figure of the page: every panel is drawn from `data`, which is also the table view and the CSV file."""
 
     name: str
-    """Of its files and its place in the page."""
+    """Used in the names of its files and as its id in the page."""
     title: str
     summary: str
-    """What the numbers say, in sentences made from them."""
+    """A summary in sentences made from the numbers."""
     data: pd.DataFrame
     panels: tuple[Panel, ...]
     legends: tuple[Legend, ...] = ()
     one_at_a_time: str = ""
     """Label of a selector that shows one panel at a time; empty shows all of them."""
     check: bool = False
-    """A check of another figure: folded up in the page until the reader opens it."""
+    """True for a check of another figure: collapsed in the page until the reader opens it."""
     columns: int = 3
-    """Panels in a row, in files."""
+    """Panels per row, in files."""
 
     def csv(self) -> str:
-        """The data with six significant digits; truth values as JavaScript spells them."""
+        """The data with six significant digits; booleans as in JavaScript."""
         truths = self.data.select_dtypes("bool").columns
         spelled = self.data.astype(dict.fromkeys(truths, str))
         for name in truths:
@@ -91,7 +91,7 @@ class Figure:
         return spelled.to_csv(index=False, float_format="%.6g", lineterminator="\n")
 
     def types(self) -> dict[str, str]:
-        """How a script is to read the columns of the CSV file."""
+        """The types with which a script reads the columns of the CSV file."""
         kinds = {"b": "boolean", "i": "number", "u": "number", "f": "number"}
         return {str(name): kinds.get(dtype.kind, "string") for name, dtype in self.data.dtypes.items()}
 
@@ -101,7 +101,7 @@ class Figure:
 
 
 def layered(*layers: AnyChart | None) -> AnyChart:
-    """Layers on top of each other; None for one that has nothing to draw, which Vega would warn of."""
+    """Layers on top of each other. None stands for a layer without data, about which Vega would warn."""
     return alt.layer(*(layer for layer in layers if layer is not None))
 
 
@@ -113,17 +113,17 @@ def parameter(field_name: str) -> str:
 def unless_isolated(*fields: str, shown: float = 0.9, faded: float = 0.06) -> Any:
     """Opacity of a mark: faded when a legend has isolated another value of one of the fields."""
     tests = [f"({parameter(name)} === '' || '' + datum['{name}'] === {parameter(name)})" for name in fields]
-    # As the class of the channel: to find it for an alt.condition, Altair hashes its whole schema, once for each mark.
+    # Uses the channel's class, because alt.condition would hash Altair's whole schema once for each mark.
     return alt.OpacityValue(faded, condition={"test": " && ".join(tests), "value": shown})
 
 
 @dataclass(frozen=True)
 class FigureMaker:
-    """A function that draws figures, the question they answer, and the tables without which it cannot."""
+    """A function that draws figures, the question that they answer, and the tables that it needs."""
 
     question: str
     name: str
     needs: tuple[str, ...]
     draw: Callable[[Tables], list[Figure]]
     unasked: bool = False
-    """A run without its tables never asked for it, and misses nothing."""
+    """True if a run without its tables did not request it; it is then not listed as missing."""

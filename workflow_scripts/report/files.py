@@ -1,4 +1,4 @@
-"""Figures as files beside the page: SVG and PNG for papers, CSV of the data."""
+"""Figures as files next to the page: SVG and PNG for papers, CSV of the data."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from workflow_scripts.report.figure import DATA, Figure
 from workflow_scripts.report.look import CONFIG, for_paper
 from workflow_scripts.storage.tables import replaced_whole
 
-# The Vega-Lite that Altair writes for.
+# The Vega-Lite version for which Altair writes.
 VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 PANEL_WIDTH = {False: 250, True: 520}
 PIXELS_PER_UNIT = 2
@@ -38,12 +38,12 @@ def paper_specification(figure: Figure) -> dict[str, Any]:
         }
         for panel in figure.panels
     ]
-    # Panels share one legend, unless the figure has one for each.
+    # Panels share one legend, unless each panel has its own.
     coloured = sum(any(entry.colour for entry in legend.entries) for legend in figure.legends)
     looks: Literal["shared", "independent"] = "shared" if coloured == 1 else "independent"
     apart = dict.fromkeys(("opacity", "xOffset", "yOffset"), "independent")
     datasets: dict[str, Any] = {}
-    for panel in figure.panels:  # Vega-Lite looks for them at the top alone
+    for panel in figure.panels:  # Vega-Lite reads them only at the top level
         datasets |= panel.specification.get("datasets", {})
     values = figure.data.astype(object).where(figure.data.notna(), None).to_dict("records")
     return for_paper(
@@ -52,7 +52,7 @@ def paper_specification(figure: Figure) -> dict[str, Any]:
             "concat": panels,
             "columns": figure.columns,
             "spacing": 32,
-            # A band of one panel is not as wide as that of another, and offsets are parts of it.
+            # Bands differ in width between panels, and offsets are fractions of a band.
             "resolve": {"scale": {"color": looks, "shape": looks, **apart}},
             "params": figure.parameters(),
             "config": {**CONFIG, "background": "white"},

@@ -1,4 +1,4 @@
-"""Which rows of the tables stand for the whole: the largest budget, the measure of the paper, whole documents."""
+"""Which rows of the tables the page shows first: the largest budget, the measure of the paper, whole documents."""
 
 import numpy as np
 import pandas as pd
@@ -9,20 +9,20 @@ from workflow_scripts.statistics.choice import BASELINES
 from workflow_scripts.tokens.parts import WHOLE
 
 PAPER_METRICS = ("task2vec", "task2vec_published", "task2vec_body")
-# A reader looks through as many names, in a legend or down an axis; recorded experiments may have hundreds.
+# A reader can look through this many names in a legend or axis; recorded experiments may have hundreds.
 MOST_TRAIN_SETS = 60
 PROBE_RANGE = ("probes_low", "probes_high")
 PART_NAMES = {"whole": "whole documents", "answer": "answers only"}
 SCOPE_NAMES = {
     "pooled": "pooled over everything",
     "within_eval": "within evaluation sets",
-    "double_centred": "both main effects out",
+    "double_centred": "both main effects removed",
     "out_of_domain_pooled": "out of domain, pooled",
     "out_of_domain_within": "out of domain, within evaluation sets",
     "without_in_domain": "without the target's own training side",
     "with_controls_pooled": "with controls, pooled",
     "with_controls_within": "with controls, within evaluation sets",
-    "with_controls_double_centred": "with controls, both main effects out",
+    "with_controls_double_centred": "with controls, both main effects removed",
 }
 
 PUBLISHED_NAMES = {
@@ -43,7 +43,7 @@ def is_fisher(metric: str) -> bool:
 
 
 def paper_metric(metrics: list[str]) -> str:
-    """The measure that the question is about, or the first in the alphabet where it was not computed."""
+    """The measure of the paper, or the first in the alphabet if it was not computed."""
     return next((name for name in PAPER_METRICS if name in metrics), min(metrics))
 
 
@@ -66,19 +66,19 @@ def correlation_rows(
 
 
 def informative_scope(correlation: pd.DataFrame, experiment: str, part: str) -> str:
-    """Within evaluation sets where there are several; with one, pooled says the same."""
+    """Within evaluation sets if there are several; with one set, pooled gives the same."""
     rows = correlation_rows(correlation, experiment, part, "within_eval")
     return "within_eval" if len(rows) and rows["n_eval"].max() > 1 else "pooled"
 
 
 def main_part(frame: pd.DataFrame, experiment: str) -> str:
-    """Whole documents where they were scored."""
+    """Whole documents, if they were scored."""
     parts = set(frame.loc[frame["experiment"] == experiment, "part"])
     return "whole" if "whole" in parts else min(parts)
 
 
 def experiments_and_parts(correlation: pd.DataFrame) -> list[tuple[str, str]]:
-    """In the order of the config, which is that of the correlation table; whole documents first."""
+    """In the order of the config, which the correlation table has; whole documents first."""
     parts = correlation.groupby("experiment", sort=False)["part"].unique()
     return [
         (str(experiment), part)
@@ -88,7 +88,7 @@ def experiments_and_parts(correlation: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def which_alignment(rows: pd.DataFrame) -> str:
-    """Of losses of answers, which alignment stands beside them; nothing where it is of whole rows by every measure."""
+    """For losses of answers, a sentence on the part of the alignments; empty if all are of whole rows."""
     metrics = rows.drop_duplicates("metric")
     of_whole = metrics[metrics["alignment_part"] == WHOLE]
     if len(of_whole) == len(metrics):
@@ -98,9 +98,9 @@ def which_alignment(rows: pd.DataFrame) -> str:
 
 
 def with_probe_range(rows: pd.DataFrame, tables: Tables) -> pd.DataFrame:
-    """Rows with the least and the largest value over probes beside them; as they are in a run with one probe.
+    """Rows with columns for the smallest and the largest value over probes; unchanged in a run with one probe.
 
-    A row says which statistic it has, and in which scope; of a choice the scope is the candidates.
+    A row names its statistic and its scope; the scope of a choice is the candidates.
     """
     if "probe_spread" not in tables:
         return rows
@@ -115,7 +115,7 @@ def has_probe_range(rows: pd.DataFrame) -> bool:
 
 
 def choice_means(choice: pd.DataFrame) -> pd.DataFrame:
-    """Means over evaluation sets at the largest budget, every training set a candidate; whole documents first."""
+    """Means over evaluation sets at the largest budget, with all training sets as candidates; whole documents first."""
     chosen = largest_budget(choice)
     chosen = chosen[(chosen["candidates"] == "all") & chosen["eval_set"].isna()]
     panels = [

@@ -1,7 +1,7 @@
 """How figures look: colours, shapes, and the settings of Vega-Lite.
 
-In the page colours of text and lines are CSS variables, so that figures follow light and dark without being drawn
-again; `for_paper` puts in the light values for files. Colours of data have a contrast of at least 3 : 1 to the page.
+In the page, colours of text and lines are CSS variables, so figures switch between light and dark without a redraw.
+`for_paper` inserts the light values for files. Colours of data have a contrast of at least 3 : 1 to the page.
 """
 
 import json
@@ -13,7 +13,7 @@ from workflow_scripts.report.figure import LegendEntry
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, 'DejaVu Sans', sans-serif"
 
-# Variables of page.css with their light and dark values; a test holds the two files equal.
+# Variables of page.css with their light and dark values; a test checks that the two files agree.
 VARIABLES = {
     "--page": ("#ffffff", "#14181b"),
     "--ink": ("#1b2024", "#e7eaec"),
@@ -25,7 +25,7 @@ VARIABLES = {
 ACCENT, INK, QUIET, RULE = "var(--accent)", "var(--ink)", "var(--quiet)", "var(--rule)"
 PALE = "var(--pale)"
 
-# Light and dark of one hue each.
+# A light and a dark colour of each hue.
 CATEGORIES = tuple(
     f"light-dark({light}, {dark})"
     for light, dark in (
@@ -87,7 +87,7 @@ CONFIG: dict[str, Any] = {
 
 
 def category_entries(values: Sequence[str]) -> tuple[LegendEntry, ...]:
-    """Every value with a colour and a shape; past ten the colours come round with other shapes."""
+    """Every value with a colour and a shape; after ten values the colours repeat with other shapes."""
     return tuple(
         LegendEntry(
             value,
@@ -99,7 +99,7 @@ def category_entries(values: Sequence[str]) -> tuple[LegendEntry, ...]:
 
 
 def ordered_entries(values: Sequence[str]) -> tuple[LegendEntry, ...]:
-    """Every value with a colour between the quiet one and the accent, in the order given."""
+    """Every value with a colour between the pale one and the accent, in the given order."""
     steps = max(1, len(values) - 1)
     return tuple(
         LegendEntry(value, f"color-mix(in srgb, {ACCENT} {100 * place / steps:.0f}%, {PALE})", "circle")

@@ -1,4 +1,4 @@
-"""An axis for correlations near 1: what they lack of 1, on a log scale, so that .95 and .97 stand apart."""
+"""An axis for correlations near 1: shows 1 minus r on a log scale, which separates .95 from .97."""
 
 from collections.abc import Iterable
 
@@ -9,22 +9,22 @@ from workflow_scripts.report.figure import AnyChart
 from workflow_scripts.report.look import QUIET
 from workflow_scripts.report.wording import number
 
-TITLE = "rank correlation with less loss (log)"
+TITLE = "rank correlation with lower loss (log)"
 COLUMNS = ("spearman", "ci_low", "ci_high")
 TICKS = (-0.5, 0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
-# A correlation of 1 would lie infinitely far away; whatever is nearer than this is drawn here.
+# A correlation of 1 would be infinitely far away, so anything closer to 1 is drawn at this distance.
 NEAREST = 0.005
 
 
 def lacking(base: AnyChart, columns: Iterable[str] = COLUMNS) -> AnyChart:
-    """The chart with a field `<column>_lacks` for each column: 1 less its value."""
+    """The chart with a field `<column>_lacks` for each column: 1 minus its value."""
     return base.transform_calculate(
         **{f"{column}_lacks": f"max(1 - datum.{column}, {NEAREST})" for column in columns}
     )
 
 
 def scale(rows: pd.DataFrame) -> alt.Scale:
-    """From the least to the greatest correlation in the rows, the greatest at the right or on top."""
+    """From the smallest to the largest correlation in the rows, with the largest at the right or on top."""
     least, greatest = rows[list(COLUMNS)].min().min(), rows[list(COLUMNS)].max().max()
     domain = [max(1 - greatest, NEAREST), 1 - least]
     return alt.Scale(type="log", domain=domain, reverse=True, nice=False, padding=6)
@@ -48,21 +48,21 @@ def told() -> list[alt.Tooltip]:
 
 
 def baseline(base: AnyChart, name: str, **place: alt.X | alt.Y) -> AnyChart:
-    """A dashed line at the correlation of the one row of `base`, whose field `name` says what it is."""
+    """A dashed line at the correlation of the single row of `base`, whose field `name` labels it."""
     line = base.mark_rule(color=QUIET, strokeDash=[3, 3], strokeWidth=1.5)
     return line.encode(**place, tooltip=[alt.Tooltip(f"{name}:N", title="baseline"), *told()])
 
 
 def own_share_line(correlations: pd.Series) -> str:
-    """What the dashed line is, of the own share's correlation or none."""
+    """Describes the dashed line, the correlation of the own share, if there is one."""
     if len(correlations):
         return f"dashed: own share, {number(correlations.iloc[0], 3)}"
-    return "no target is a part"
+    return "no target has its own part"
 
 
 def axis() -> alt.Axis:
     values = [1 - tick for tick in TICKS]
-    # Vega leaves out values beyond the count of ticks.
+    # Vega omits values beyond the count of ticks.
     return alt.Axis(
         values=values,
         tickCount=len(values),

@@ -1,4 +1,4 @@
-"""What the losses of n-gram models say of those of trained models, for the page and for docs/results."""
+"""Sentences that compare trained models with n-gram models, for the page and for docs/results."""
 
 import pandas as pd
 
@@ -6,7 +6,7 @@ from workflow_scripts.report.wording import number, plain, plural, sentence
 
 
 def ngram_sentences(gaps: pd.DataFrame) -> list[str]:
-    """Of one experiment, part and budget: models against n-gram models of the same tokens."""
+    """For one experiment, part and budget: models compared with n-gram models of the same tokens."""
     order = int(gaps["order"].iloc[0])
     found = [sentence(own_part_sentence(gaps))] if gaps["is_own"].any() else [_without_own_part(order)]
     better = int((gaps["better_by"] > 0).sum())
@@ -21,7 +21,7 @@ def ngram_sentences(gaps: pd.DataFrame) -> list[str]:
 
 
 def own_part_sentence(gaps: pd.DataFrame) -> str:
-    """How many training sets' models are better on their own held-out part, and by how much; for after a colon."""
+    """How many training sets' models are better on their own held-out part, and by how much; to follow a colon."""
     own = gaps[gaps["is_own"]].sort_values("better_by")
     better = int((own["better_by"] > 0).sum())
     text = (

@@ -1,4 +1,4 @@
-"""The page: one HTML file with figures, tables, styles and scripts in it."""
+"""The page: one HTML file that contains figures, tables, styles and scripts."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from workflow_scripts.report.look import CONFIG
 from workflow_scripts.report.provenance import missing_lines, provenance_view, unmeasured_lines
 from workflow_scripts.report.templates import HERE, environment
 
-# What page.js uses of the bundle.
+# The part of the bundle that page.js uses.
 EXPOSED = "window.vegaEmbed = vegaEmbed;"
 
 
@@ -52,7 +52,7 @@ def page(
 
 
 def figure_script(figure: Figure) -> dict[str, Any]:
-    """What the script of the page needs of a figure; the data are in the CSV link."""
+    """A figure as input of the page's script; the data are in the CSV link."""
     return {
         "types": figure.types(),
         "parameters": figure.parameters(),
@@ -89,6 +89,6 @@ def data_uri(csv: str) -> str:
 
 
 def script_json(value: Any) -> Markup:
-    """JSON that may stand in a script element, whatever the names of sets are."""
+    """JSON that is safe in a script element, whatever the names of sets are."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))

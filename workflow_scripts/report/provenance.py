@@ -1,4 +1,4 @@
-"""What the page says of where it comes from, and of what is missing."""
+"""The page's sections on provenance and on missing results."""
 
 from collections.abc import Iterable, Mapping
 from itertools import groupby
@@ -63,10 +63,10 @@ def _sides(value: Any) -> str:
 
 
 def missing_lines(missing: Mapping[str, Any]) -> list[str]:
-    """One line per experiment and training set that lacks a loss or has one that is no number."""
+    """One line per experiment and training set with a missing loss or a loss that is not a number."""
     return [
         *_lines(missing.get("missing") or [], "no loss"),
-        *_lines(missing.get("not_finite") or [], "a loss that is no number (the training diverged)"),
+        *_lines(missing.get("not_finite") or [], "a loss that is not a number (the training diverged)"),
     ]
 
 

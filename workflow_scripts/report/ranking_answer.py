@@ -1,4 +1,4 @@
-"""The sentences of the answer that recorded experiments give: how well text ranks mixtures, and what proxies add."""
+"""Sentences about recorded experiments: how well text ranks mixtures, and the gain from proxies."""
 
 from typing import Any, TypeAlias
 
@@ -24,9 +24,9 @@ NEEDED = ("effective_tokens", "effective_token_differences", "token_worth")
 
 
 def ranking_sentences(tables: Tables) -> list[str]:
-    """Text alone against the own share, and the law from few proxies.
+    """Text only compared with the own share, and the law from few proxies.
 
-    The last experiment, the largest by custom, has the sentence; the others that tau was not chosen on are added.
+    The sentence is about the last experiment, by custom the largest. Others on which tau was not chosen are added.
     """
     if any(name not in tables or tables[name].empty for name in NEEDED):
         return []
@@ -43,7 +43,7 @@ def ranking_sentences(tables: Tables) -> list[str]:
         at_once, own = _of(ranking, measure, last, ALL)
         sentence += f"; by their mean loss over all targets at {_with_ends(at_once)}{_against(at_once, own)}"
     if chosen_on_itself(tables, last):
-        sentence += "; the one constant that this takes, tau, was chosen on these very losses"
+        sentence += "; its only constant, tau, was chosen on these losses"
     elsewhere = [_elsewhere(*_of(ranking, measure, name, MEAN)) for name in reversed(others)]
     if elsewhere:
         sentence += f". It is {'; '.join(elsewhere)}"
@@ -51,7 +51,7 @@ def ranking_sentences(tables: Tables) -> list[str]:
 
 
 def _of(ranking: pd.DataFrame, measure: Measure, experiment: str, eval_set: str) -> "tuple[Row, Row | None]":
-    """The row of the measure, and that of the target's own share where targets are parts."""
+    """The row of the measure, and that of the target's own share if targets are parts."""
     rows = ranking[
         (ranking["experiment"] == experiment) & (ranking["proxies"] == 0) & (ranking["eval_set"] == eval_set)
     ]
@@ -60,15 +60,15 @@ def _of(ranking: pd.DataFrame, measure: Measure, experiment: str, eval_set: str)
 
 
 def _against(row: Row, own: "Row | None") -> str:
-    """The trivial baseline, and whether the paired difference to it leaves zero out."""
+    """The trivial baseline, and whether the interval of the paired difference to it excludes zero."""
     if own is None:
         return ""
     return f", against {number(own['spearman'], 3)} for the target's own share: {_difference(row)}"
 
 
 def _elsewhere(row: Row, own: "Row | None") -> str:
-    told = f"{number(row['spearman'], 3)} in {plain(row['experiment'])}"
-    return told if own is None else f"{told}, against {number(own['spearman'], 3)} ({_difference(row)})"
+    text = f"{number(row['spearman'], 3)} in {plain(row['experiment'])}"
+    return text if own is None else f"{text}, against {number(own['spearman'], 3)} ({_difference(row)})"
 
 
 def _difference(row: Row) -> str:
@@ -80,11 +80,11 @@ def _difference(row: Row) -> str:
 
 
 def _from_proxies(ranking: pd.DataFrame, measure: Measure, experiment: str) -> list[str]:
-    """What the law makes of the fewest proxies, beside a flat prior and boosting from as many."""
+    """The law with the fewest proxies, compared with a flat prior and boosting from as many."""
     rows = ranking[
         (ranking["experiment"] == experiment) & (ranking["proxies"] > 0) & (ranking["eval_set"] == MEAN)
     ]
-    # Where there are no proxies, each run is predicted from those of other folds: nearly all runs.
+    # If there are no proxies, each run is predicted from those of other folds, which are nearly all runs.
     law = measure.of(rows, LAW)
     law = law[law["note"] == ""]
     if law.empty:
@@ -99,7 +99,7 @@ def _from_proxies(ranking: pd.DataFrame, measure: Measure, experiment: str) -> l
         )
         if metric in others.index
     ]
-    beside = f", where the same runs give {' and '.join(known)}" if known else ""
+    beside = f"; the same runs give {' and '.join(known)}" if known else ""
     return [
         f"With the losses of {fewest['proxies']} proxy runs the law ranks them at {_with_ends(fewest)}{beside}."
     ]

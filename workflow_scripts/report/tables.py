@@ -1,4 +1,4 @@
-"""The tables that the page is drawn from."""
+"""The tables of the page."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from workflow_scripts.storage.tables import read_frame
 
 
 def read_tables(files: Mapping[str, Path]) -> dict[str, pd.DataFrame]:
-    """Tables by name; seconds that are kept in a file of their own are put beside what they are of."""
+    """Tables by name; seconds from separate files are merged into their tables."""
     tables = {name: read_frame(path) for name, path in files.items()}
     cost = tables.pop("choice_cost", None)
     if "choice" in tables:

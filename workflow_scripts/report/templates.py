@@ -8,7 +8,7 @@ HERE = Path(__file__).parent
 
 
 def environment() -> Environment:
-    """Texts are escaped, and a value that a template lacks is an error."""
+    """Texts are escaped, and a missing value is an error."""
     return Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,

@@ -14,7 +14,7 @@ SUMMARY_NAMES = {MEAN: "each target, mean", ALL: "all targets at once"}
 
 @dataclass(frozen=True)
 class Measure:
-    """The measure whose gaps say what tokens are worth, and the kernel that says how."""
+    """The measure whose gaps determine the worth of tokens, and the kernel that converts them."""
 
     metric: str
     kernel: str
@@ -33,7 +33,7 @@ class Measure:
 
 
 def best_measure(tables: Tables) -> Measure:
-    """The measure that ranks best from text alone in the experiment that tau was chosen on, with the law's kernel."""
+    """The measure that ranks best from text only in the experiment on which tau was chosen, with the law's kernel."""
     worth, ranking = tables["token_worth"], tables["effective_tokens"]
     kernel = str(worth.loc[worth["source"] == LAW, "kernel"].iloc[0])
     rows = overall(ranking)

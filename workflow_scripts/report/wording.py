@@ -11,7 +11,7 @@ SIGNIFICANT = 0.05
 
 
 def number(value: float, digits: int = 2) -> str:
-    """With a true minus sign; n/a where there is none."""
+    """A number with a real minus sign; n/a if it is missing."""
     if not math.isfinite(value):
         return "n/a"
     text = f"{value:.{digits}f}"
@@ -55,7 +55,7 @@ def plain(name: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """With a capital letter, the rest as it is."""
+    """The text with a capital first letter, otherwise unchanged."""
     return text[:1].upper() + text[1:]
 
 
@@ -64,7 +64,7 @@ def plural(n: int, noun: str) -> str:
 
 
 def found(row: "pd.Series[Any]") -> bool:
-    """Whether an association counts as found: its interval leaves zero out, and so does the test."""
+    """Whether an association counts as found: its interval excludes zero, and the test is significant."""
     p = row["p_holm"] if math.isfinite(row["p_holm"]) else row["p_permutation"]
     return excludes_zero(row) and p <= SIGNIFICANT
 
@@ -74,7 +74,7 @@ def excludes_zero(row: "pd.Series[Any]") -> bool:
 
 
 def verdict(row: "pd.Series[Any]") -> str:
-    """What a row of the correlation table says, as a clause that can follow a semicolon."""
+    """A row of the correlation table as a clause that can follow a semicolon."""
     if not math.isfinite(row["value"]):
         return f"no correlation could be computed ({row['note'] or 'not enough variation'})"
     r = f"r = {number(row['value'])}"
@@ -117,19 +117,19 @@ def exchange(row: "pd.Series[Any]") -> str:
 
 
 def end(row: "pd.Series[Any]", which: str) -> str:
-    """An end of the interval of an exchange rate, or the bound that the budgets give it."""
+    """An end of the interval of an exchange rate, or the bound set by the budgets."""
     sign = {"before": "below ", "never": "above "}.get(row[f"{which}_reached"], "")
     return f"{sign}{number(row[f'k_{which}'], 1)}"
 
 
 def over_probes(row: "pd.Series[Any]", digits: int = 2) -> str:
-    """What other probes gave, where there are others and the measure depends on them."""
+    """The range over other probes, if there are any and the measure depends on them."""
     low, high = row.get("probes_low", math.nan), row.get("probes_high", math.nan)
     return f", {interval(low, high, digits)} over probes" if math.isfinite(low) else ""
 
 
 def short_run(rows: pd.DataFrame) -> str:
-    """What short runs on every candidate lose and take, as a clause; empty where there are none."""
+    """Regret and cost of short runs on every candidate, as a clause; empty if there are none."""
     own = rows[rows["metric"] == SHORT_RUN]
     if own.empty:
         return ""
@@ -140,7 +140,7 @@ def short_run(rows: pd.DataFrame) -> str:
 
 
 def cost(row: "pd.Series[Any]") -> str:
-    """Seconds of a measure against those of training every candidate, as far as they are known."""
+    """Seconds of a measure compared with training every candidate, if known."""
     if not math.isfinite(row["cost_seconds"]):
         return ""
     spent = f"; it takes {seconds(row['cost_seconds'])}"

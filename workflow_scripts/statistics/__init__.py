@@ -1,1 +1,1 @@
-"""What the numbers can carry: correlation, permutation, intervals, power, choice of data, exchange rate."""
+"""Statistics of alignments and losses: correlation, permutation, intervals, power, choice of data, exchange rate."""

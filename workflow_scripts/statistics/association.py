@@ -1,4 +1,4 @@
-"""One association of alignment with loss, with everything that is said about it."""
+"""One association of alignment with loss: correlation, interval, tests and power."""
 
 import warnings
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ NAN = float("nan")
 
 @dataclass(frozen=True)
 class Association:
-    """A correlation, its interval, its tests, and the sizes it rests on. NaN is explained by `note`."""
+    """A correlation, its interval, its tests and its sample sizes. `note` explains NaN."""
 
     value: float = NAN
     ci_low: float = NAN
@@ -44,15 +44,15 @@ class Association:
     families_needed: float = NAN
     families_needed_half: float = NAN
     without_family: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
-    """Values without each family, in the order of their first sets; NaN for one that has no part in it.
+    """Values without each family, in the order of their first sets; NaN for a family without cells.
 
-    None where families are so many that they are left out in groups.
+    None if there are so many families that they are left out in groups.
     """
     without_eval: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     note: str = ""
 
     def row(self) -> dict[str, Any]:
-        """What goes into a table."""
+        """The columns of a table."""
         names = ("value", "ci_low", "ci_high", "p_permutation", "p_smallest")
         sizes = ("n_points", "n_train", "n_families", "n_eval")
         needed = ("families_needed", "families_needed_half", "note")
@@ -81,10 +81,10 @@ def associate(
 ) -> Association:
     """Correlation of two (training sets x evaluation sets) grids with NaN where a cell is missing.
 
-    rank: Spearman's, which is Pearson's of the ranks of the centred values. Covariates make it a partial
-    correlation. permutations: random arrangements of the test; None for no test. families: the number of each
-    training set's family, from 0, the independent units of the test and the interval; each set is its own without
-    it.
+    rank: Spearman's correlation, which is Pearson's of the ranks of the centred values. With covariates, the
+    correlation is partial. permutations: random arrangements of the test; None for no test. families: the number of
+    each training set's family, from 0. Families are the independent units of the test and the interval; without
+    them, each set is its own family.
     """
     of_sets = np.arange(len(loss)) if families is None else families
     kept_alignment, kept_loss = _usable(alignment, loss, scope, covariates)
@@ -101,7 +101,9 @@ def associate(
         return Association(**sizes, note="too few pairs of sets")
     degrees = _degrees(sizes, scope.centring, len(covariates))
     if degrees < 1:
-        return Association(**sizes, note="too few pairs of sets for the effects and covariates taken out")
+        return Association(
+            **sizes, note="too few pairs of sets for the effects and covariates that are removed"
+        )
     block = np.ix_(rows, columns)
     x_weights, y_weights = kept_alignment[block].astype(float), kept_loss[block].astype(float)
     x = np.where(x_weights > 0, alignment[block], 0.0)
@@ -136,7 +138,7 @@ def associate(
         return Association(**described, ci_low=low, ci_high=high, note=about_interval)
     orders = arrangements(len(seen), permutations, seed)
     with warnings.catch_warnings():
-        # An arrangement that leaves nothing to correlate is NaN on purpose and handled where p is counted.
+        # An arrangement without variation is NaN on purpose; `two_sided_p` handles it.
         warnings.simplefilter("ignore", RuntimeWarning)
         relabelled = _relabelled((x, x_weights), (y, y_weights), controls, own, centring, orders.orders, rank)
     needed, about_power = _needed(value, relabelled, scope, sizes)
@@ -153,7 +155,7 @@ def associate(
 
 
 def too_few(n_train: int, n_families: int) -> str:
-    """Why nothing but the correlation itself is said, and what it would take."""
+    """Why there is only a correlation, and how many sets an interval would need."""
     related = (
         ""
         if n_families == n_train
@@ -174,7 +176,7 @@ def _relabelled(
     orders: NDArray[np.intp],
     rank: bool,
 ) -> NDArray[np.float64]:
-    """Correlations of family means under every order of the families; each side with the weights of its cells."""
+    """Correlations of family means under every order of the families; each side has the weights of its own cells."""
     (x, x_weights), (y, y_weights) = (family_means(*side, own) for side in (alignment, loss))
     covariates = [family_means(control, alignment[1], own)[0] for control in controls]
     if rank:
@@ -186,11 +188,11 @@ def _relabelled(
 def _interval(
     value: float, by_family: NDArray[np.float64], by_eval: NDArray[np.float64], sizes: dict[str, Any]
 ) -> tuple[float, float, str]:
-    """Ends of the interval, and what a reader must know about it."""
+    """Ends of the interval, and a note about it."""
     low, high = (float(end) for end in correlation_interval(np.array(value), by_family, by_eval))
     if np.isnan(low):
         return NAN, NAN, "no interval: perfect or undefined once a set is left out"
-    return low, high, "interval for this evaluation set alone" if sizes["n_eval"] == 1 else ""
+    return low, high, "interval for this evaluation set only" if sizes["n_eval"] == 1 else ""
 
 
 def _needed(
@@ -198,7 +200,7 @@ def _needed(
 ) -> tuple[list[float], str]:
     """Families needed for the observed value and for .5.
 
-    Pooled over several evaluation sets, r is not what the test is about, so nor is the power to detect it.
+    The test does not test r pooled over several evaluation sets, so there is no power for it.
     """
     if scope.centring == "pooled" and sizes["n_eval"] > 1:
         return [NAN, NAN], "power is stated for the scopes within evaluation sets"
@@ -208,7 +210,7 @@ def _needed(
 def _usable(
     alignment: Grid, loss: Grid, scope: Scope, covariates: Sequence[Grid]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Cells of either side that take part: a set whose only cell is its own mean says nothing."""
+    """Cells of either side that are used: a set whose only cell is its own mean has no information."""
     kept_alignment = scope.cells & np.isfinite(alignment)
     for covariate in covariates:
         kept_alignment = kept_alignment & np.isfinite(covariate)
@@ -227,22 +229,22 @@ def _usable(
 
 
 def _why_undefined(x: Grid, y: Grid, weights: Grid, centring: Centring) -> str:
-    """Which side has no variation left: a grid is compared with itself."""
+    """Which side has no variation left, by correlating each grid with itself."""
     for name, grid in (("alignment", x), ("loss", y)):
         if np.isnan(correlation(grid, grid, weights, centring)):
             return f"{name} is constant in this scope"
-    return "nothing varies once the covariates are given"
+    return "nothing varies after the covariates are removed"
 
 
 def _degrees(sizes: dict[str, Any], centring: Centring, n_covariates: int) -> int:
-    """Degrees of freedom that the effects of the scope and the covariates leave, pairs taken as independent."""
+    """Degrees of freedom after the effects of the scope and the covariates, if pairs were independent."""
     n_train, n_eval = sizes["n_train"], sizes["n_eval"]
     effects = {"pooled": 1, "within_eval": n_eval, "double_centred": n_train + n_eval - 1}[centring]
     return int(sizes["n_points"] - effects - n_covariates - 1)
 
 
 def _naive_p(r: float, degrees: int) -> float:
-    """The textbook p that takes every pair of sets for an independent observation."""
+    """The textbook p, which treats every pair of sets as an independent observation."""
     return 0.0 if abs(r) >= 1 else float(2 * t.sf(abs(r) * np.sqrt(degrees / (1 - r * r)), degrees))
 
 

@@ -1,4 +1,4 @@
-"""Which data should I train on? Each metric's choice of training set against the best one, set by set."""
+"""Which data should I train on? Compares each metric's choice of training set with the best one, set by set."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from workflow_scripts.statistics.short_run import SHORT_RUNS, ShortRun
 
 BLIND = "random_choice"
 BASELINES = (*SHORT_RUNS, BLIND)
-"""Rows of the table that are no measure of alignment."""
+"""Rows of the table that are not a measure of alignment."""
 SCORES = ("regret", "regret_fraction", "kendall_tau")
 RANGES = {"regret": (0.0, np.inf), "regret_fraction": (0.0, 1.0), "kendall_tau": (-1.0, 1.0)}
 CHOICE_KEYS = ["experiment", "part", "tokens", "candidates", "metric", "eval_set"]
@@ -66,14 +66,14 @@ class Costs:
 
 @dataclass(frozen=True)
 class Chooser:
-    """What chooses the training set: the one of the highest value on an evaluation set."""
+    """Something that chooses a training set: the one with its highest value on an evaluation set."""
 
     name: str
     values: Grid
     seconds: Callable[[list[str], list[str]], float]
-    """What it takes on training sets and evaluation sets."""
+    """Its seconds on training sets and evaluation sets."""
     without_seed: Sequence[Grid] = ()
-    """Its values without each seed; empty where they do not depend on seeds."""
+    """Its values without each seed; empty if they do not depend on seeds."""
     run_tokens: float = NAN
     about: str = ""
 
@@ -108,8 +108,8 @@ def choosers(panel: Panel, costs: Costs, short: Sequence[ShortRun]) -> list[Choo
 def choices(panel: Panel, costs: Costs, short: Sequence[ShortRun] = ()) -> list[dict[str, Any]]:
     """Rows of the table for one panel: every metric, short runs and a blind draw, each evaluation set and their mean.
 
-    candidates: `all` training sets but controls; `out_of_domain`, those of them that are not in-domain for the
-    evaluation set; `with_controls`, all and the controls.
+    candidates: `all` training sets except controls; `out_of_domain`, those that are not in-domain for the evaluation
+    set; `with_controls`, all and the controls.
     """
     rows = []
     no_control = ~(panel.controls & np.ones_like(panel.in_domain))
@@ -133,7 +133,7 @@ def choice_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def with_seconds(choice: pd.DataFrame, cost: pd.DataFrame | None) -> pd.DataFrame:
-    """The choices with their seconds beside them, which are kept apart on disk; null where none are known."""
+    """The choices with columns of seconds, which have a separate file; null where unknown."""
     if cost is None:
         return choice.assign(**dict.fromkeys(SECONDS, NAN))
     return choice.merge(cost, on=CHOICE_KEYS, how="left", validate="one_to_one")
@@ -141,7 +141,7 @@ def with_seconds(choice: pd.DataFrame, cost: pd.DataFrame | None) -> pd.DataFram
 
 @dataclass(frozen=True)
 class Scored:
-    """What one metric's choice comes to on one evaluation set."""
+    """The result of one metric's choice on one evaluation set."""
 
     chosen: str | None
     best: str
@@ -152,10 +152,10 @@ class Scored:
 
 
 def score(alignment: NDArray[np.float64], loss: NDArray[np.float64], names: list[str]) -> Scored:
-    """Choose the training set of highest alignment; several with the same alignment are one blind draw.
+    """Choose the training set with the highest alignment; a tie is a blind draw.
 
-    regret: nats above the best; regret_fraction: the same over the range from best to worst; kendall_tau
-    (tau-b): of alignment with less loss, 0 when alignment does not tell the candidates apart.
+    regret: nats above the best; regret_fraction: regret divided by the range from best to worst; kendall_tau
+    (tau-b): of alignment with lower loss, 0 if all candidates have the same alignment.
     """
     chosen = alignment == alignment.max()
     best, worst = loss.min(), loss.max()
@@ -233,7 +233,7 @@ def _score_column(panel: Panel, alignment: Grid, loss: Grid, usable: NDArray[np.
 def _regrets(
     panel: Panel, alignment: Grid, usable: NDArray[np.bool_], columns: list[int]
 ) -> dict[str, Regrets]:
-    """What the intervals of the two regrets are made of, on the evaluation sets of `columns`."""
+    """Regrets on the evaluation sets of `columns`, the input of the intervals."""
     aligned = np.where(usable, alignment[:, columns], -np.inf)
     chosen = usable & (aligned == aligned.max(axis=0))
     shares = chosen / chosen.sum(axis=0)
@@ -248,8 +248,8 @@ def _means(
     """Means over evaluation sets with their intervals.
 
     Kendall's tau: evaluation sets and seeds are deleted one at a time (the two variances add up, as for
-    correlations). The share of right choices has Wilson's interval, which holds near 0 and 1; regrets have an
-    interval of their own (`regret.py`).
+    correlations). The share of right choices has Wilson's interval, which is valid near 0 and 1; regrets have their
+    own interval (`regret.py`).
     """
     n = len(found)
     right = [scored.top1 for scored in found]
@@ -280,7 +280,7 @@ def _note(n_eval: int, seeds: int) -> str:
     if n_eval == 1:
         notes.append("one evaluation set: no interval")
     if seeds == 1:
-        notes.append("one seed: the noise of training is not in the intervals")
+        notes.append("one seed: the intervals do not include training noise")
     return _joined(*notes)
 
 

@@ -1,8 +1,8 @@
-"""Do the losses of our own runs fall on one curve per target, once tokens are counted by what they are worth?
+"""Do the losses of our own runs fall on one curve per target, as a function of effective tokens?
 
-Every training set of an experiment at every budget is a run of the law in `token_law`: its N tokens, split over the
-corpora that it is mixed of. Where the law holds, the loss on a target is a straight line in the logarithm of its
-effective tokens, whatever the training set, the share of the target or the budget.
+Every training set at every budget is one run in the law of `token_law`, with its N tokens split over the corpora that
+it is mixed of. If the law holds, the loss on a target is a straight line in the logarithm of effective tokens,
+whatever the training set, the share of the target or the budget.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,9 +19,9 @@ from workflow_scripts.statistics.token_law import Law, Prior, fit_law
 Array = NDArray[np.float64]
 
 KERNEL = "root"
-# tau as a multiple of the run's median gap: what RegMix's 512 models of 1M parameters choose for counts of words.
+# tau as a multiple of the run's median gap, chosen on RegMix's 512 models of 1M parameters for counts of words.
 TAU = 2**-5.5
-# Our runs are short, and some start from a trained base: what a model knows may be worth more than what it reads.
+# Our runs are short, and some start from a trained base, so prior knowledge may outweigh the tokens read.
 PRIOR = Prior(base=0.03, base_spread=3.0, slope_spread=1.0)
 FEWEST_RUNS = 8
 FEWEST_TRAIN_SETS = 4
@@ -43,7 +43,7 @@ WORTH_TYPES = {**_KEY, "corpus": "str", **dict.fromkeys(("worth", "low", "high",
 def runs_of_experiment(
     experiment: Experiment, part: str, losses: pd.DataFrame, mixed_of: Mapping[str, Mapping[str, float]]
 ) -> Runs:
-    """Every training set at every budget as one run, its losses means over seeds; mixtures are split into corpora."""
+    """Every training set at every budget as one run, with mean losses over seeds; mixtures are split into corpora."""
     own = losses_of(experiment, losses)
     wide = own[own["part"] == part].pivot_table(
         index=["train_set", "tokens"], columns="eval_set", values="loss", aggfunc="mean", sort=True
@@ -67,8 +67,8 @@ def collapse(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of the three tables: how well the law holds for each target, its curve, its worths.
 
-    tau is taken from elsewhere, so that the worths are no fit to these losses. Left out is one training set at a time,
-    at all its budgets: its loss is then predicted from its alignment, the law being fitted to the others.
+    tau is not fitted to these losses. One training set at a time is left out, at all its budgets; its loss is then
+    predicted from its alignment by the law fitted to the others.
     """
     tau = median_gap * TAU
     prior = gaps.worth(KERNEL, tau)
@@ -109,7 +109,7 @@ def collapse(
 
 
 def large_enough(runs: Runs) -> bool:
-    """Whether there are runs enough for a law to be more than its parameters."""
+    """Whether there are more runs than the law has parameters."""
     return len(runs.losses) >= FEWEST_RUNS and len(set(runs.train_sets)) >= FEWEST_TRAIN_SETS
 
 
@@ -119,7 +119,7 @@ def _fit(runs: Runs, prior: Array, j: int, rows: NDArray[np.intp]) -> Law:
 
 
 def _left_out(runs: Runs, prior: Array, j: int) -> Array:
-    """Losses of each training set as the law of the others predicts them."""
+    """Losses of each training set, predicted by the law fitted to the others."""
     names = np.array(runs.train_sets)
     predicted = np.empty(len(names))
     for name in np.unique(names):
@@ -138,7 +138,7 @@ def _worths(key: Mapping[str, str], runs: Runs, law: Law, prior: Array) -> Itera
 
 
 def _r2(values: Array, predicted: Array) -> float:
-    """Share of the variance that is predicted; below 0 where the mean would do better."""
+    """Share of the variance that is predicted; below 0 if the mean predicts better."""
     return float(1 - np.sum((values - predicted) ** 2) / np.sum((values - values.mean()) ** 2))
 
 

@@ -1,8 +1,8 @@
-"""Weighted correlation of two grids (training sets x evaluation sets), main effects of a scope removed.
+"""Weighted correlation of two grids (training sets x evaluation sets), after removing main effects of a scope.
 
 Every function takes arrays of shape (..., S, E): S training sets, E evaluation sets, and any number of
-leading axes (permutations, resamples, simulations), so that one vectorised path serves the analysis, the
-tests and the benchmark. A weight of 0 marks a missing cell; a resample is a grid of integer weights.
+leading axes (permutations, resamples, simulations), so the analysis, the tests and the benchmark share one vectorised
+path. A weight of 0 marks a missing cell; a resample is a grid of integer weights.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ CONSTANT = 1e-9
 
 
 def centred(values: Grid, weights: Grid, centring: Centring) -> Grid:
-    """`values` less the weighted least-squares fit of the effects that `centring` removes.
+    """`values` minus the weighted least-squares fit of the effects that `centring` removes.
 
     pooled: the grand mean; within_eval: a mean per evaluation set; double_centred: a mean per training set
     and per evaluation set.
@@ -34,11 +34,11 @@ def centred(values: Grid, weights: Grid, centring: Centring) -> Grid:
     row_weights, column_weights = weights.sum(axis=-1), weights.sum(axis=-2)
     total = row_weights.sum(axis=-1)[..., None, None]
     if np.allclose(weights * total, row_weights[..., None] * column_weights[..., None, :]):
-        # Weights that are a product of set weights make the two effects orthogonal: means suffice.
+        # If weights are products of set weights, the two effects are orthogonal, so means suffice.
         row_means = _mean(values, weights, "...se,...se->...s")[..., None]
         return values - row_means - column_means + _mean(values, weights, "...se,...se->...")[..., None, None]
     # Missing cells: eliminate the evaluation sets from the normal equations, solve for the training sets. The
-    # matrix is a graph Laplacian, singular by one constant per connected part, hence the pseudo-inverse.
+    # matrix is a graph Laplacian, singular by one constant per connected part, so it needs the pseudo-inverse.
     shares = _ratio(weights, column_weights[..., None, :])
     laplacian = np.eye(values.shape[-2]) * row_weights[..., None] - shares @ np.swapaxes(weights, -1, -2)
     right = (weights * (values - column_means)).sum(axis=-1)[..., None]
@@ -52,7 +52,7 @@ def correlation(
 ) -> NDArray[np.float64]:
     """Pearson (or, given covariates, partial) correlation of two grids after centring; NaN where undefined.
 
-    Frisch, Waugh and Lovell: covariates are centred the same way and projected out of both sides.
+    Covariates are centred the same way and projected out of both sides (Frisch, Waugh and Lovell).
     """
     basis = covariate_basis(covariates, weights, centring)
     x = _projected(centred(first, weights, centring), basis, weights)
@@ -64,7 +64,7 @@ def correlation(
 
 
 def covariate_basis(covariates: Sequence[Grid], weights: Grid, centring: Centring) -> list[Grid]:
-    """Covariates after centring, orthonormal under the weights (Gram and Schmidt); zero where nothing is left."""
+    """Covariates after centring, orthonormal under the weights (Gram and Schmidt); zero if nothing is left."""
     basis: list[Grid] = []
     for covariate in covariates:
         column = _projected(centred(covariate, weights, centring), basis, weights)
@@ -75,12 +75,12 @@ def covariate_basis(covariates: Sequence[Grid], weights: Grid, centring: Centrin
 
 
 def residual(values: Grid, weights: Grid, centring: Centring, basis: Sequence[Grid]) -> Grid:
-    """What the effects of the scope and the covariates leave of `values`."""
+    """Residuals of `values` on the effects of the scope and the covariates."""
     return _projected(centred(values, weights, centring), basis, weights)
 
 
 def ranks(values: Grid, weights: Grid, centring: Centring) -> Grid:
-    """Ranks of the centred values over the cells that exist: their pooled Pearson correlation is Spearman's.
+    """Ranks of the centred values over existing cells: their pooled Pearson correlation is Spearman's.
 
     Rounding to ten digits first keeps ties that centring broke by rounding error.
     """
@@ -92,7 +92,7 @@ def ranks(values: Grid, weights: Grid, centring: Centring) -> Grid:
 
 
 def variance_between_eval(values: Grid, weights: Grid) -> NDArray[np.float64]:
-    """Share of the variance of `values` that lies between evaluation sets: 1 - within / total."""
+    """Share of the variance of `values` between evaluation sets: 1 - within / total."""
     within = _norm(centred(values, weights, "within_eval"), weights)
     total = _norm(centred(values, weights, "pooled"), weights)
     constant = total <= CONSTANT * _norm(values, weights)
@@ -116,6 +116,6 @@ def _mean(values: Grid, weights: Grid, over: str) -> NDArray[np.float64]:
 
 
 def _ratio(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> NDArray[np.float64]:
-    """numerator / denominator, and 0 where the denominator is 0 (nothing there to average)."""
+    """numerator / denominator, or 0 where the denominator is 0 (no values to average)."""
     shape = np.broadcast_shapes(np.shape(numerator), np.shape(denominator))
     return np.divide(numerator, denominator, out=np.zeros(shape), where=denominator != 0)

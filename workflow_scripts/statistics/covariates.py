@@ -1,4 +1,4 @@
-"""What else could explain the losses, and how much of it the data can carry."""
+"""Chooses the covariates of a partial correlation, as many as the data can support."""
 
 from collections.abc import Mapping
 
@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from workflow_scripts.statistics.association import Scope
 from workflow_scripts.statistics.correlation import Grid, centred
 
-# In the order in which they are taken up: shared words first, since vocabulary is the known confounder,
-# then the amount of data, since whether alignment beats it is the question.
+# In order of priority: shared words first, because vocabulary is the known confounder, then the amount of data,
+# because the question is whether alignment predicts better than size.
 COVARIATES = (
     "token_jaccard",
     "source_tokens",
@@ -24,11 +24,11 @@ FAMILIES_PER_COVARIATE = 3
 def chosen_covariates(
     covariates: Mapping[str, Grid], alignment: Grid, loss: Grid, scope: Scope, families: NDArray[np.intp]
 ) -> list[str]:
-    """Names of the covariates that a partial correlation is given, in the order of the mapping.
+    """Names of the covariates of a partial correlation, in the order of the mapping.
 
-    At most one for every three families of training sets after the first, because the family is the unit
-    that the test relabels; and only those that vary in the scope beyond the ones already taken (a property of the
-    target is constant within evaluation sets, a property of the source vanishes under double centring).
+    At most one for every three families of training sets after the first, because the test relabels families. Each
+    must vary in the scope beyond those already chosen: a property of the target is constant within evaluation sets,
+    a property of the source vanishes under double centring.
     """
     present = scope.cells & np.isfinite(alignment) & np.isfinite(loss)
     n_families = len(np.unique(families[present.any(axis=1)]))
@@ -46,7 +46,7 @@ def chosen_covariates(
         residual = np.where(cells, centred(values, weights, scope.centring), 0.0)
         for unit in taken:
             residual = residual - unit * (unit * residual).sum()
-        # 1e-6 of the variation left means that rounding or a near copy is all that it would add.
+        # With only 1e-6 of its variation left, it would add only rounding error or a near copy.
         if (residual**2).sum() > 1e-12 * (values**2).sum():
             names.append(name)
             taken.append(residual / np.sqrt((residual**2).sum()))

@@ -32,9 +32,9 @@ DIFFERENCE_TYPES = {
 
 
 def metric_differences(panel: Panel, scopes: Iterable[Scope]) -> list[dict[str, Any]]:
-    """r of a metric less r of another over the same pairs of sets, for every two metrics of a panel.
+    """r of a metric minus r of another over the same pairs of sets, for every two metrics of a panel.
 
-    Loss falls where alignment is high, so a negative difference means that `metric` predicts better.
+    r is negative for a good metric, so a negative difference means that `metric` predicts better.
     """
     return [
         {

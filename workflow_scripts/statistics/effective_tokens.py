@@ -1,13 +1,13 @@
-"""What the tokens of a training set are worth for a target, from alignment alone.
+"""Effective tokens of a training set for a target, from alignment only.
 
     E_j(m) = N_m sum_d share_md k_dj
 
-k_dj is the worth of a token of part d for target j, that of the target's own part being 1. It falls with the gap of
-alignment g_dj = s_jj - s_dj, s_dj being the alignment of part d with target j and s_jj that of the target's own part
-(or of the target with itself, where no part is its own):
+k_dj is the worth of a token of part d for target j; a token of the target's own part has worth 1. The worth falls with
+the gap of alignment g_dj = s_jj - s_dj. s_dj is the alignment of part d with target j, and s_jj that of the target's
+own part (or of the target with itself, if no part is its own):
 
     exponential:  k_dj = exp(-g_dj / tau)
-    root:         k_dj = exp(-sqrt(g_dj / tau)), which falls steeply at first: any other domain is worth much less
+    root:         k_dj = exp(-sqrt(g_dj / tau)), which falls steeply at first: all other domains are worth much less
 
 tau is one number per measure and kernel.
 """
@@ -24,13 +24,13 @@ Array = NDArray[np.float64]
 # Multiples of a measure's median gap between its own part and the others.
 TAU_GRID = tuple(float(2 ** (half / 2)) for half in range(-20, 5))
 KERNELS = ("exponential", "root")
-# Half of what published shares are rounded to: a share of 0 may be that much.
+# Half of the rounding unit of published shares: a share given as 0 may be this large.
 SHARE_FLOOR = 0.0005
 
 
 @dataclass(frozen=True)
 class Runs:
-    """Models of one size: the shares of their training sets, their tokens, their mean losses over seeds."""
+    """Models of one size: shares of their training sets, tokens, and mean losses over seeds."""
 
     train_sets: tuple[str, ...]
     parts: tuple[str, ...]
@@ -40,12 +40,12 @@ class Runs:
     losses: Array  # training sets x targets
 
     def own_part(self, target: str) -> int | None:
-        """The part that is of a target's own corpus."""
+        """Index of the part from a target's own corpus."""
         return self.parts.index(target) if target in self.parts else None
 
     @property
     def own_shares(self) -> Array:
-        """Share of each target's own part in each training set; NaN for a target that is no part."""
+        """Share of each target's own part in each training set; NaN for a target without its own part."""
         columns = [self.own_part(target) for target in self.targets]
         nothing = np.full(len(self.shares), np.nan)
         return np.column_stack([nothing if d is None else self.shares[:, d] for d in columns])
@@ -53,14 +53,14 @@ class Runs:
 
 @dataclass(frozen=True)
 class Gaps:
-    """How much less aligned each part is with each target than the target's own part: s_jj - s_dj, and its errors."""
+    """Gaps of alignment s_jj - s_dj of each part d to the own part of each target j, with errors."""
 
     values: Array  # parts x targets
     errors: Array
 
     @property
     def median(self) -> float:
-        """Of the parts that are not the target's own."""
+        """Median gap of parts other than the target's own."""
         return float(np.median(self.values[self.values != 0]))
 
     def worth(self, kernel: str, tau: float) -> Array:
@@ -68,7 +68,7 @@ class Gaps:
         return _kernel(self.values, kernel, tau)
 
     def worth_interval(self, kernel: str, tau: float, z: float = 1.96) -> tuple[Array, Array]:
-        """Ends of an interval of k from those of the alignments; tau is taken as known."""
+        """Ends of an interval of k from those of the alignments, for a known tau."""
         low, high = self.values + z * self.errors, self.values - z * self.errors
         return _kernel(low, kernel, tau), _kernel(high, kernel, tau)
 
@@ -76,7 +76,7 @@ class Gaps:
 def _kernel(gaps: Array, kernel: str, tau: float) -> Array:
     scaled = gaps / tau
     if kernel == "root":
-        # With its sign: a part that is more aligned than the own one is worth more, as with the other kernel.
+        # Keeps the sign: a part more aligned than the own one is worth more than 1, as with the other kernel.
         scaled = np.sign(scaled) * np.sqrt(np.abs(scaled))
     return np.exp(-scaled)
 
@@ -87,12 +87,12 @@ def effective_tokens(runs: Runs, worth: Array) -> Array:
 
 
 def score(runs: Runs, worth: Array) -> Array:
-    """log E, training sets x targets; where every share is of no worth at all, as low as it gets."""
+    """log E, training sets x targets; if every part is worth 0, the lowest possible score."""
     return np.log(np.maximum(effective_tokens(runs, worth), np.finfo(float).tiny))
 
 
 def own_share_score(runs: Runs) -> Array:
-    """The trivial baseline: log of the tokens of the target's own part."""
+    """Score of the trivial baseline: log of the tokens of the target's own part."""
     return np.log(runs.tokens[:, None] * (runs.own_shares + SHARE_FLOOR))
 
 
@@ -104,7 +104,7 @@ def choose_tau(runs: Runs, gaps: Gaps, kernel: str, grid: Sequence[float] = TAU_
 
 
 def flat_worth(runs: Runs, worth: float) -> Array:
-    """k that does not tell parts apart, but for the target's own."""
+    """The same k for all parts except the target's own."""
     flat = np.full((len(runs.parts), len(runs.targets)), worth)
     for j, target in enumerate(runs.targets):
         own = runs.own_part(target)
@@ -114,13 +114,13 @@ def flat_worth(runs: Runs, worth: float) -> Array:
 
 
 def extrapolated_tau(sizes: Sequence[float], taus: Sequence[float], size: float) -> float:
-    """tau at a model size, from a straight line in logarithms through those at other sizes."""
+    """tau at a model size, from a straight line in logarithms through other sizes."""
     slope, level = np.polyfit(np.log(sizes), np.log(taus), 1)
     return float(np.exp(level + slope * np.log(size)))
 
 
 def mean_spearman(scores: Array, losses: Array) -> float:
-    """Rank correlation of scores with less loss, mean over targets."""
+    """Rank correlation of scores with lower loss, mean over targets."""
     return float(weighted_spearman(ranks(scores), ranks(-losses), np.ones((1, len(scores))))[0].mean())
 
 
@@ -131,7 +131,7 @@ def ranks(values: Array) -> Array:
 def weighted_spearman(first: Array, second: Array, weights: Array) -> Array:
     """Correlation of ranks under each row of weights, column by column: (weights, columns).
 
-    For resamples: a training set counts as often as it was drawn, and keeps the rank that it has among all.
+    For resamples: a training set counts as often as it was drawn, and keeps its rank among all sets.
     """
     total = weights.sum(axis=1, keepdims=True)
 

@@ -1,9 +1,9 @@
-"""A league at equal cost: which measure chooses best, and which is closest to loss, for so many seconds.
+"""A league at equal cost: which measure chooses best, and which correlates best with loss, within a number of seconds.
 
-Seconds are those of all candidates and evaluation sets of a panel. At the upper end stands training one model on every
-candidate: it chooses by the losses themselves, so it has no regret. The measure of least regret is picked with the
-losses that its regret is of, which flatters it; `regret_elsewhere` is the regret on each evaluation set of the measure
-that is best on the others, where there are several.
+Seconds are those of all candidates and evaluation sets of a panel. The most expensive choice is to train one model on
+every candidate: it chooses by the losses themselves, so it has no regret. The measure of least regret is picked with
+the losses of the same sets, which flatters it. `regret_elsewhere` corrects this: on each evaluation set, it is the
+regret of the measure that is best on the others, if there are several.
 """
 
 from typing import Any
@@ -42,7 +42,7 @@ def league(choice: pd.DataFrame, correlations: "pd.Series[float]") -> pd.DataFra
 
 
 def frontier(means: pd.DataFrame, seconds: str = "cost_seconds", regret: str = "regret") -> "pd.Series[bool]":
-    """Rows that no cheaper or equally dear row beats or equals: more seconds must buy less regret."""
+    """Rows without an equal or better row at the same or lower cost: more seconds must buy less regret."""
     ordered = means.sort_values([seconds, regret], kind="stable")
     least_before = ordered[regret].cummin().shift(fill_value=np.inf)
     return (ordered[regret] < least_before).reindex(means.index)
@@ -51,7 +51,7 @@ def frontier(means: pd.DataFrame, seconds: str = "cost_seconds", regret: str = "
 def _best_within(
     seconds: float, means: pd.DataFrame, regrets: pd.DataFrame, correlations: "pd.Series[float]"
 ) -> dict[str, Any]:
-    """The affordable one of least regret, the cheapest of equals; a blind draw costs nothing."""
+    """The affordable row of least regret, the cheapest of equals; a blind draw costs nothing."""
     affordable = means[means["cost_seconds"] <= seconds].sort_values(
         ["regret", "cost_seconds"], kind="stable"
     )

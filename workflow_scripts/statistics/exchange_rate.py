@@ -1,8 +1,8 @@
 """Alignment or size: k, how many times more tokens another training set needs than the target's own.
 
-With L the loss of the target's own training set at a budget t (the level), and T the tokens at which another
-training set reaches L, k = T / t. A level is every budget but the largest. Loss against tokens is made monotone
-by isotonic regression and read by straight lines in log tokens.
+Let L be the loss of the target's own training set at a budget t (the level), and T the tokens at which another
+training set reaches L. Then k = T / t. Every budget except the largest is a level. Loss against tokens is made
+monotone by isotonic regression and interpolated by straight lines in log tokens.
 """
 
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True)
 class Crossing:
-    """Where a curve falls to a level; at the end of the grid that is a bound, not a place."""
+    """The tokens at which a curve falls to a level; at an end of the grid they are only a bound."""
 
     tokens: float
     reached: Reached
@@ -68,9 +68,9 @@ def crossing(tokens: NDArray[np.float64], losses: NDArray[np.float64], level: fl
 def exchange_rates(experiment: Experiment, losses: pd.DataFrame) -> list[dict[str, Any]]:
     """k of every training set on every evaluation set that has a training set of its own, at every level.
 
-    The interval holds every T at which the difference from L could be zero: the curve is moved up and down by t
-    standard errors of that difference and read again (as Fieller does). Runs are the units; each set has its own
-    variance between seeds, and degrees of freedom after Welch.
+    The interval contains every T at which the difference from L could be zero: the curve is moved up and down by t
+    standard errors of that difference, and crossings are found again (as Fieller does). Runs are the units; each set
+    has its own variance between seeds, and Welch's degrees of freedom.
     """
     if experiment.target is not None and experiment.target not in experiment.eval_sets:
         raise UserError(
@@ -87,10 +87,11 @@ def exchange_rates(experiment: Experiment, losses: pd.DataFrame) -> list[dict[st
 
 
 def own_training_set(experiment: Experiment, eval_set: str) -> str | None:
-    """The training set that stands for an evaluation set.
+    """An evaluation set's own training set.
 
-    In a grid the pure target; else the set of the same name, or of those that are in-domain for it the one that is
-    in-domain for the fewest evaluation sets (a mixture is so for those of all its parts).
+    In a grid it is the pure target. Otherwise it is the set of the same name, if there is one. Else, among the sets
+    in-domain for it, it is the one in-domain for the fewest evaluation sets (a mixture is in-domain for those of all
+    its parts).
     """
     if experiment.fractions:
         pure = [name for name, fraction in experiment.fractions.items() if fraction == 1]
@@ -107,7 +108,7 @@ def rate_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Curves:
-    """Mean loss, runs and variance between runs: training sets x budgets; NaN where there is none."""
+    """Mean loss, runs and variance between runs: training sets x budgets; NaN where missing."""
 
     train_sets: list[str]
     tokens: NDArray[np.float64]
@@ -151,9 +152,9 @@ def rate(
 ) -> dict[str, Any]:
     """k and its interval for one curve, given half the width of the interval of (curve - level) at each budget.
 
-    Tokens are counted from `start`, the budget at which the target's own set has the level. NaN widths give no
-    interval. `reached` and its like for the ends of the interval say whether a number is a value (`within`) or a
-    bound: `before` from above, since the smallest budget is already past the level, `never` from below.
+    Tokens are relative to `start`, the budget at which the target's own set has the level. NaN widths give no
+    interval. `reached`, also for the ends of the interval, says whether a number is a value (`within`) or a bound:
+    `before` is an upper bound, because the smallest budget is already past the level; `never` is a lower bound.
     """
     found = crossing(tokens, mean, level)
     row = {"k": found.tokens / start, "reached": found.reached, "label": _label(found, start)}
@@ -205,7 +206,7 @@ def _rates_on(experiment: Experiment, frame: pd.DataFrame, reference: str) -> It
 def trend(values: list[tuple[float, float]]) -> float:
     """The factor by which k grows with each doubling of the level, by least squares on logarithms.
 
-    Of the levels whose k is a value; NaN where fewer than two are.
+    Uses only levels whose k is a value; NaN if there are fewer than two.
     """
     if len(values) < 2:
         return NAN

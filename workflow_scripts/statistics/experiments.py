@@ -1,4 +1,4 @@
-"""Experiments as the statistics see them: which pairs of sets are compared, their alignment and their loss."""
+"""Experiments as inputs of the statistics: which pairs of sets are compared, their alignment and their loss."""
 
 import json
 import logging
@@ -30,9 +30,9 @@ CELL = ["experiment", "part", "tokens"]
 
 @dataclass(frozen=True)
 class Experiment:
-    """One entry of `experiments:`, as far as statistics need it.
+    """The keys of one entry of `experiments:` that statistics need.
 
-    No `tokens`: every budget that has losses; no `train_sets` (of losses measured elsewhere): every set that has.
+    Without `tokens`: every budget with losses. Without `train_sets` (losses measured elsewhere): every set with losses.
     """
 
     name: str
@@ -45,10 +45,10 @@ class Experiment:
     target: str | None = None
     in_domain_for: Mapping[str, Sequence[str]] = field(default_factory=dict)
     families: Mapping[str, str] = field(default_factory=dict)
-    """Training sets that share text or origin; one that is not named is a family of its own."""
+    """Training sets that share text or origin; a set that is not named is its own family."""
 
     controls: Sequence[str] = ()
-    """Training sets that show what a measure reacts to, and that nobody would train on."""
+    """Training sets that show what a measure reacts to; they are not real candidates for training."""
 
     def family(self, train_set: str) -> str:
         return self.families.get(train_set, train_set)
@@ -58,7 +58,7 @@ class Experiment:
 
 
 def experiments_from_json(text: str) -> list[Experiment]:
-    """The experiments of a JSON list; null and missing mean the default, keys of no interest are passed over."""
+    """The experiments of a JSON list; null and missing keys mean the default; other keys are ignored."""
     try:
         entries = json.loads(text)
     except json.JSONDecodeError as mistake:
@@ -93,9 +93,9 @@ def _experiment(entry: dict[str, Any]) -> Experiment:
 class Panel:
     """The losses of one experiment at one budget and part, and the alignments of the same pairs by each metric.
 
-    Alignments are of the part that the losses are of, by every metric that was measured for it; by the others they are
-    of whole rows. Grids are training sets x evaluation sets, NaN where a pair is missing; losses have the seeds in
-    front.
+    Alignments are of the same part as the losses, for every metric measured on that part; for other metrics they are of
+    whole rows. Grids are training sets x evaluation sets, NaN where a pair is missing. Losses have seeds as the first
+    axis.
     """
 
     experiment: Experiment
@@ -108,20 +108,20 @@ class Panel:
     in_domain: NDArray[np.bool_]
     note: str
     of_whole: Mapping[str, Grid] = field(default_factory=dict)
-    """Alignments of whole rows, by the metrics whose `alignments` are of another part."""
+    """Alignments of whole rows, for the metrics whose `alignments` are of another part."""
 
     def alignment_part(self, metric: str) -> str:
-        """The part that `alignments` of a metric are of."""
+        """The part on which a metric's `alignments` were measured."""
         return self.part if metric in self.of_whole else WHOLE
 
     @property
     def key(self) -> dict[str, Any]:
-        """The columns that say which panel a row of a table is about; `part` is that of the losses."""
+        """The columns that identify the panel of a table's row; `part` is that of the losses."""
         return {"experiment": self.experiment.name, "part": self.part, "tokens": self.tokens}
 
     @property
     def controls(self) -> NDArray[np.bool_]:
-        """Which training sets are controls, as a column."""
+        """Whether each training set is a control, as a column."""
         return np.array([[name in self.experiment.controls] for name in self.train_sets], dtype=bool)
 
     @property
@@ -163,7 +163,7 @@ def panels(
 
 
 def losses_of(experiment: Experiment, losses: pd.DataFrame) -> pd.DataFrame:
-    """Rows of its training sets, evaluation sets and budgets; the untrained base is none of its training sets."""
+    """Losses of its training sets, evaluation sets and budgets, without the untrained base."""
     own = losses[(losses["experiment"] == experiment.name) & losses["eval_set"].isin(experiment.eval_sets)]
     if experiment.train_sets:
         own = own[own["train_set"].isin(experiment.train_sets)]
@@ -211,7 +211,7 @@ def _panel(
 def alignments_for(
     part: str, pairs: pd.DataFrame, train_sets: Sequence[str], eval_sets: Sequence[str]
 ) -> pd.DataFrame:
-    """Alignments of these sets to hold beside losses of a part: of that part by metrics measured for it, else whole."""
+    """Alignments of these sets for losses of a part: of the same part if the metric was measured on it, else whole."""
     own = pairs[pairs["train_set"].isin(train_sets) & pairs["eval_set"].isin(eval_sets)]
     of_part = own[own["part"] == part]
     others = own[(own["part"] == WHOLE) & ~own["metric"].isin(of_part["metric"])]
@@ -236,7 +236,7 @@ def as_pairs(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_mixtures(alignment: pd.DataFrame, mixtures: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Alignments of sets, and of mixtures that exist as shares only, in one table: a mixture is a train side."""
+    """Alignments of sets and of recorded mixtures in one table; a mixture counts as a train side."""
     sides = [
         table.assign(source=table["train_set"] + ".train", target=table["eval_set"] + ".eval").drop(
             columns=["train_set", "eval_set"]
@@ -247,7 +247,7 @@ def with_mixtures(alignment: pd.DataFrame, mixtures: Sequence[pd.DataFrame]) -> 
 
 
 def points(alignment: pd.DataFrame, losses: pd.DataFrame, experiments: Sequence[Experiment]) -> pd.DataFrame:
-    """What scatter plots draw: alignment and mean loss per experiment, metric, pair of sets, part and budget."""
+    """Points of scatter plots: alignment and mean loss per experiment, metric, pair of sets, part and budget."""
     pairs = as_pairs(alignment).rename(columns=ALIGNMENT_COLUMNS)
     pairs = pairs[["metric", "part", "train_set", "eval_set", *ALIGNMENT_COLUMNS.values()]]
     found = []
@@ -273,7 +273,7 @@ def points(alignment: pd.DataFrame, losses: pd.DataFrame, experiments: Sequence[
 
 
 def _with_alignments(means: pd.DataFrame, part: str, pairs: pd.DataFrame) -> pd.DataFrame:
-    """Mean losses of a part with the alignments to hold beside them, a row a metric."""
+    """Mean losses of a part with the alignments to compare, one row per metric."""
     found = alignments_for(part, pairs, means["train_set"], means["eval_set"])
     return means.merge(found.rename(columns={"part": "alignment_part"}), on=["train_set", "eval_set"])
 

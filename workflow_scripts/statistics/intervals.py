@@ -1,10 +1,9 @@
 """Intervals for a statistic of a grid: families of training sets and evaluation sets are deleted one at a time.
 
 Variance: the jackknife variance over families plus that over evaluation sets; degrees of freedom after
-Satterthwaite; correlations on Fisher's z. The interval is for the association over the population of
-families AND evaluation sets that these stand for. Seeds need no term of their own: a run belongs to
-one training set, so its noise is in the differences between training sets. `benchmarks/statistics.py`
-compares the candidates by simulation.
+Satterthwaite; correlations on Fisher's z. The interval is for the association in the population of families and of
+evaluation sets from which these come. Seeds need no separate term: a run belongs to one training set, so its noise
+is part of the differences between training sets. `benchmarks/statistics.py` compares alternatives by simulation.
 """
 
 from dataclasses import dataclass
@@ -16,16 +15,16 @@ from scipy.stats import t
 from workflow_scripts.statistics.correlation import Centring, Grid, correlation, ranks
 
 FEWEST_FAMILIES = 6
-"""With fewer independent units no interval and no p is given."""
+"""With fewer independent units, no interval and no p are reported."""
 MOST_LEFT_OUT = 50
-"""More families than this are left out in this many groups: the variance has 49 degrees of freedom either way."""
+"""More families than this are left out in this many groups; the variance then has 49 degrees of freedom."""
 
 
 def left_out_together(families: NDArray[np.intp]) -> NDArray[np.intp]:
-    """The number of the group that each training set is left out with: its family's, unless they are many.
+    """The group with which each training set is left out: its family, unless there are many families.
 
     The delete-a-group jackknife (Kott 2001): leaving out one of 512 mixtures at a time costs 512 x 512 grids of
-    ranks and tells no more about the variance than leaving out 50 groups of them does.
+    ranks, and does not estimate the variance better than leaving out 50 groups.
     """
     return families % MOST_LEFT_OUT
 
@@ -102,8 +101,8 @@ class Interval:
 def difference_interval(first: Interval, second: Interval) -> tuple[float, float]:
     """Interval for the difference of two correlations with the same losses (Zou 2007).
 
-    The distances from each correlation to the ends of its own interval stand for standard errors; how the
-    two correlations go together comes from their values without the same sets.
+    The distances from each correlation to the ends of its interval replace standard errors. The covariance of the two
+    correlations comes from their leave-one-out values.
     """
     z = [[_fisher_z(values) for values in one.deleted] for one in (first, second)]
     shared = _jackknife_covariance(z[0][0], z[1][0]) + _jackknife_covariance(z[0][1], z[1][1])

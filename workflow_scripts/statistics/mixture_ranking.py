@@ -1,12 +1,12 @@
 """How well a predictor ranks training mixtures by their losses, with intervals and paired differences.
 
-A prediction is a score per training set and target (more is better), in one or several draws of the runs that it was
-fitted to. Its skill is Spearman's rank correlation with less loss: for each target, their mean over targets (`mean`),
-and for the mean loss over all targets (`all`), which is what people mix for.
+A prediction is a score per training set and target (higher is better), for one or several draws of the runs to which
+it was fitted. Its skill is Spearman's rank correlation with lower loss: for each target, their mean over targets
+(`mean`), and for the mean loss over all targets (`all`), which is the usual goal of mixing.
 
-Intervals: training sets are resampled, the same ones for every predictor, so that differences are paired; for the mean
-over targets the variance over resamples and the jackknife variance over targets add up, and so does the variance of a
-mean over draws. The mixtures vary, the parts do not: nothing is said of other parts.
+Intervals: training sets are resampled, the same ones for every predictor, so differences are paired. For the mean over
+targets, three variances add up: over resamples, the jackknife variance over targets, and that of a mean over draws.
+Only the mixtures vary: results do not extend to other parts.
 """
 
 from collections.abc import Iterator, Sequence
@@ -53,8 +53,8 @@ DIFFERENCE_TYPES = {
 class Prediction:
     """Scores of training sets for targets by one predictor.
 
-    metric: the measure of alignment, or a predictor that needs none; proxies: runs that it was fitted to; scores:
-    (draws, training sets, targets). Their mean over targets is the score for all targets at once.
+    metric: the measure of alignment, or a predictor without one; proxies: runs to which it was fitted; scores: (draws,
+    training sets, targets). Their mean over targets is the score for all targets at once.
     """
 
     metric: str
@@ -71,14 +71,14 @@ class Prediction:
 
 @dataclass(frozen=True)
 class View:
-    """Which targets and training sets are looked at: all, without stand-ins, out of domain."""
+    """A selection of targets and training sets: all, without stand-ins, or out of domain."""
 
     name: str
     targets: tuple[int, ...]
     rows: NDArray[np.bool_]
-    """Training sets x targets that take part."""
+    """Training sets x targets: the cells that are used."""
     given: Array | None = None
-    """What the rank correlations are partial for: training sets x targets."""
+    """Training sets x targets: the values that partial rank correlations control for."""
 
     @property
     def whole(self) -> bool:
@@ -90,7 +90,7 @@ class View:
 class Skill:
     """Rank correlations of one prediction in one view: (draws, targets) and (draws,), and on every resample.
 
-    Where all targets at once make no sense in a view, `overall` has no draws.
+    If a view has no meaningful mean over all targets, `overall` has no draws.
     """
 
     by_target: Array
@@ -104,7 +104,7 @@ class Skill:
 
 
 def views(runs: Runs, stand_ins: Sequence[str] = ()) -> list[View]:
-    """All; without targets whose text stands in for others'; without and given the target's own part."""
+    """Views: all; without targets with stand-in text; without the target's own part, and controlling for it."""
     every = tuple(range(len(runs.targets)))
     everything = np.ones_like(runs.losses, dtype=bool)
     found = [View("all", every, everything)]
@@ -123,13 +123,13 @@ def views(runs: Runs, stand_ins: Sequence[str] = ()) -> list[View]:
 
 
 def resample_weights(n_runs: int, count: int, seed: int) -> Array:
-    """How often each training set is drawn, one resample a row."""
+    """How often each training set is drawn, one row per resample."""
     rng = np.random.default_rng([seed, n_runs])
     return rng.multinomial(n_runs, np.full(n_runs, 1 / n_runs), count).astype(float)
 
 
 def skill(prediction: Prediction, losses: Array, view: View, weights: Array) -> Skill:
-    """Rank correlations with less loss, on all training sets of the view and on every resample of them."""
+    """Rank correlations with lower loss, on all training sets of the view and on every resample of them."""
     everywhere = np.vstack([np.ones(len(losses)), weights])
     columns = []
     for j in view.targets:
@@ -152,7 +152,7 @@ def skill(prediction: Prediction, losses: Array, view: View, weights: Array) -> 
 
 
 def _correlations(scores: Array, losses: Array, given: Array | None, weights: Array) -> Array:
-    """Rank correlation of each column of scores, under each row of weights; partial where something is given.
+    """Rank correlation of each column of scores, under each row of weights; partial if `given` is set.
 
     losses and given are ranks.
     """
@@ -168,7 +168,7 @@ def _correlations(scores: Array, losses: Array, given: Array | None, weights: Ar
 
 
 def ranking_rows(prediction: Prediction, runs: Runs, view: View, found: Skill) -> Iterator[dict[str, Any]]:
-    """A row per target, one for their mean, and one for all at once where that makes sense."""
+    """A row per target, one for their mean, and one for all at once if the view allows it."""
     key = {**prediction.name, "proxies": prediction.proxies, "scope": view.name, "note": prediction.note}
     key |= {"draws": len(prediction.scores)}
     regrets = []
@@ -200,7 +200,7 @@ def ranking_rows(prediction: Prediction, runs: Runs, view: View, found: Skill) -
 def difference_rows(
     first: tuple[Prediction, Skill], second: tuple[Prediction, Skill], view: View
 ) -> Iterator[dict[str, Any]]:
-    """Rank correlation of one prediction less that of another, on the same resamples and targets."""
+    """Rank correlation of one prediction minus that of another, on the same resamples and targets."""
     (one, of_one), (other, of_other) = first, second
     key = {**one.name, **{f"other_{name}": value for name, value in other.name.items()}}
     key |= {"proxies": one.proxies, "scope": view.name}
@@ -221,7 +221,7 @@ def difference_rows(
 
 
 def regret(scores: Array, losses: Array) -> float:
-    """Loss of the training set of highest score above the least, mean over draws; a tie is one blind draw."""
+    """Loss of the training set with the highest score minus the lowest loss, mean over draws; a tie is a blind draw."""
     return float(np.mean([losses[draw == draw.max()].mean() for draw in scores]) - losses.min())
 
 
@@ -242,13 +242,13 @@ def difference_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 def _value(by_draw: Array, low: float, high: float) -> dict[str, float]:
     spread = float(by_draw.std(ddof=1)) if len(by_draw) > 1 else float("nan")
-    # No correlation is beyond 1, whatever a symmetric interval says.
+    # A symmetric interval may exceed 1, but a correlation cannot.
     ends = {"ci_low": max(low, -1.0), "ci_high": min(high, 1.0)}
     return {"spearman": float(by_draw.mean()), **ends, "draw_sd": spread}
 
 
 def _ends(by_draw: Array, resampled: Array) -> tuple[float, float]:
-    """Percentiles of the resamples, moved apart by what the draws add."""
+    """Percentiles of the resamples, widened by the variance over draws."""
     low, high = np.quantile(resampled, [0.025, 0.975])
     middle = by_draw.mean()
     half = norm.ppf(0.975) * np.sqrt(_draw_variance(by_draw))
@@ -266,5 +266,5 @@ def _draw_variance(by_draw: Array) -> float:
 
 
 def _jackknife_error(values: Array) -> float:
-    """Of a mean that is the usual standard error; nothing for a single target, which stands for itself."""
+    """Jackknife standard error of a mean, which is the usual one; 0 for a single target."""
     return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0

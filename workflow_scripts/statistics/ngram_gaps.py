@@ -1,4 +1,4 @@
-"""Trained models beside n-gram models of the same tokens, cell by cell of a table of losses."""
+"""Compares trained models with n-gram models of the same tokens, for each cell of a table of losses."""
 
 import numpy as np
 import pandas as pd
@@ -7,9 +7,9 @@ KEYS = ["experiment", "part", "tokens", "train_set", "eval_set"]
 
 
 def ngram_gaps(losses: pd.DataFrame, ngrams: pd.DataFrame) -> pd.DataFrame:
-    """The cells that both tables have: `loss`, the mean over seeds, `ngram_loss`, and by how much models are better.
+    """The cells in both tables: `loss`, the mean over seeds, `ngram_loss`, and by how much the models are better.
 
-    `is_own` marks a training set's own held-out part. A cell all of whose models diverged is left out.
+    `is_own` marks a training set's own held-out part. Cells in which all models diverged are left out.
     """
     finite = losses[np.isfinite(losses["loss"])]
     means = finite.groupby(KEYS, sort=False, as_index=False).agg(

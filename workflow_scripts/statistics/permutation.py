@@ -1,11 +1,10 @@
 """Permutation test of two grids: families of training sets are relabelled jointly across evaluation sets.
 
-Pairs that share a training set or an evaluation set are not independent, and training sets differ in
-quality. Whole rows are therefore exchanged: under the hypothesis that it does not matter which training
-set's alignments go with which training set's losses, every relabelling was equally likely. The test is
-exact whatever effects training sets and evaluation sets have (Hubert's quadratic assignment, restricted to
-one side; Phipson and Smyth 2010 for +1). It needs rows that are independent of each other, which sets made
-of, or from, one another are not: a row of the test is the mean over a family (`family_means`).
+Pairs that share a training set or an evaluation set are not independent, and training sets differ in quality. So the
+test exchanges whole rows. Its hypothesis is that alignments and losses of a training set are unrelated; then every
+relabelling is equally likely. The test is exact whatever effects training sets and evaluation sets have (Hubert's
+quadratic assignment, restricted to one side; Phipson and Smyth 2010 for +1). It needs independent rows, and sets made
+from each other are not independent: a row of the test is therefore the mean over a family (`family_means`).
 """
 
 import itertools
@@ -45,7 +44,7 @@ class Arrangements:
 
 @cache
 def arrangements(n_train: int, sampled: int, seed: int) -> Arrangements:
-    """All n_train! orders when they are at most 5,040, else the observed order and `sampled` random ones."""
+    """All n_train! orders if there are at most 5,040, else the observed order and `sampled` random ones."""
     if math.factorial(n_train) <= EXACT_LIMIT:
         return Arrangements(np.array(list(itertools.permutations(range(n_train))), dtype=np.intp), True)
     rng = np.random.default_rng([seed, n_train])
@@ -72,9 +71,8 @@ def relabelled_correlations(
 ) -> NDArray[np.float64]:
     """Correlation under every order of the second grid's training sets.
 
-    Missing cells travel with their training set. With covariates, what they and the effects of the scope
-    explain of the second grid stays in place and only its residuals are relabelled (Freedman and Lane
-    1983).
+    Missing cells move with their training set. With covariates, only the second grid's residuals on the covariates and
+    the effects of the scope are relabelled (Freedman and Lane 1983).
     """
     if covariates:
         second = _unexplained(second, second_weights, covariates, centring)
@@ -97,7 +95,7 @@ def _relabelled_complete(
     orders: NDArray[np.intp],
     covariates: Sequence[Grid],
 ) -> NDArray[np.float64]:
-    """Without missing cells the effects of a scope do not notice a relabelling.
+    """Without missing cells, a relabelling does not change the effects of a scope.
 
     Every inner product of a fixed grid with a relabelled one is then a sum of n_train entries of one matrix.
     """
@@ -115,12 +113,12 @@ def _relabelled_complete(
 
 
 def two_sided_p(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Share of arrangements (last axis, the observed one first) as far from their mean as the observed one.
+    """Share of arrangements (last axis, the observed one first) at least as far from their mean as the observed one.
 
-    The distance is from the mean, because pooled over evaluation sets the relabelled correlations centre on
-    what the evaluation sets alone make of it, not on zero. The mean is the same for every arrangement, so
-    the test stays exact; the observed arrangement counts, which is the +1 of a sampled test. An undefined
-    arrangement counts against us.
+    The distance is from the mean: pooled over evaluation sets, the relabelled correlations do not centre on zero,
+    because differences between evaluation sets add to them. The mean is the same for every arrangement, so the test
+    stays exact. The observed arrangement counts, which is the +1 of a sampled test. An undefined arrangement counts
+    against us.
     """
     distance = np.abs(values - np.nanmean(values, axis=-1, keepdims=True))
     return (~(distance < distance[..., :1] - 1e-9)).mean(axis=-1)
@@ -134,8 +132,7 @@ def _unexplained(grid: Grid, weights: Grid, covariates: Sequence[Grid], centring
     effects = {"pooled": [], "within_eval": [columns], "double_centred": [columns, rows]}[centring]
     design = np.column_stack([np.ones(grid.size), *effects, *(covariate.ravel() for covariate in covariates)])
     present = weights.ravel() > 0
-    # Columns differ in scale by orders of magnitude (tokens beside shares): scaled, the cut-off of lstsq is
-    # fair.
+    # Columns differ in scale by orders of magnitude (tokens and shares), so they are scaled for the cut-off of lstsq.
     design = design / np.maximum(np.linalg.norm(design[present], axis=0), np.finfo(float).tiny)
     fit = np.linalg.lstsq(design[present], grid.ravel()[present], rcond=1e-10)[0]
     return np.where(present, grid.ravel() - design @ fit, 0.0).reshape(grid.shape)

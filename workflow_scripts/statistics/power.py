@@ -1,9 +1,8 @@
-"""How many families of training sets a study would need: what stands beside a result that found nothing.
+"""How many families of training sets a study would need; reported with results that are not significant.
 
-The spread of the correlation over relabellings says how many independent pairs the grid is worth (the
-variance of r under independence of n pairs is 1 / (n - 1)); that number grows in proportion to the families
-less one, the evaluation sets kept. The pairs needed are the classical n = ((z_alpha + z_beta) /
-arctanh r)^2 + 3.
+The spread of the correlation over relabellings gives the effective number of independent pairs in the grid (the
+variance of r under independence of n pairs is 1 / (n - 1)). This number grows in proportion to the families minus one,
+for the same evaluation sets. The pairs needed are the classical n = ((z_alpha + z_beta) / arctanh r)^2 + 3.
 """
 
 import numpy as np
@@ -20,7 +19,7 @@ def pairs_needed(r: float, power: float = 0.8, level: float = 0.05) -> float:
 
 
 def families_needed(r: float, relabelled: NDArray[np.float64], n_families: int) -> float:
-    """Families that detect `r` at 80% power, all else as it is; NaN where that cannot be said."""
+    """Families needed to detect `r` at 80% power, all else equal; NaN if it cannot be computed."""
     spread = np.nanvar(relabelled)
     if not np.isfinite(r) or not 1e-3 <= abs(r) < 1 or not spread > 0:
         return float("nan")

@@ -1,10 +1,10 @@
-"""How far alignment predicts losses that it was not fitted to: a training set, a family or an evaluation set left out.
+"""How well alignment predicts left-out losses: of a training set, a family or an evaluation set.
 
-The model is linear: an intercept for each evaluation set and one slope for each measure, by least squares on the cells
-that stay. Double-centred it has an effect of each training set, too. Effects that only what is left out could tell
-(its own mean loss, where an evaluation set is left out; that of a training set, double-centred) are given: prediction
-and baseline are then both compared with the losses less that mean. The baseline is the same model without a measure:
-the mean of the other training sets on each evaluation set, or what the two effects make of it.
+The model is linear: an intercept for each evaluation set and one slope for each measure, by least squares on the other
+cells. Double-centred, it also has an effect of each training set. Some effects can be estimated only from the left-out
+cells: the mean loss of a left-out evaluation set or, double-centred, of a left-out training set. These are given:
+prediction and baseline are both compared with the losses minus that mean. The baseline is the same model without a
+measure: the mean of the other training sets on each evaluation set, or the sum of the two effects.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,23 +42,23 @@ PREDICTION_TYPES = {
 
 
 Model = tuple[int, ...]
-"""The places of its measures among the alignments of `Cells`."""
+"""Indices of its measures in the alignments of `Cells`."""
 
 
 @dataclass(frozen=True)
 class Cells:
-    """Losses and alignments of the cells that take part; both are 0 elsewhere."""
+    """Losses and alignments of the cells that are used; both are 0 elsewhere."""
 
     loss: Grid
     alignments: NDArray[np.float64]
-    """Measures in front."""
+    """The first axis is the measures."""
     weights: Grid
     families: NDArray[np.intp]
 
 
 @dataclass(frozen=True)
 class Errors:
-    """What is left of the losses that were left out; NaN where nothing could be predicted, everywhere at worst."""
+    """Errors of predictions of left-out losses; NaN where nothing could be predicted, possibly everywhere."""
 
     of_model: Grid
     of_baseline: Grid
@@ -113,10 +113,10 @@ def left_out_errors(cells: Cells, unit: str, centring: Centring, models: Sequenc
 def _slopes(
     x: NDArray[np.float64], y: NDArray[np.float64], kept: NDArray[np.float64], models: Sequence[Model]
 ) -> list[NDArray[np.float64]]:
-    """Least squares with centred sides, by what is left out, (K, measures); 0 where a measure does not vary."""
+    """Least squares with centred sides, one row per left-out unit, (K, measures); 0 where a measure does not vary."""
     gram = np.einsum("mkse,nkse,kse->kmn", x, x, kept, optimize=True)
     right = np.einsum("mkse,kse,kse->km", x, y, kept, optimize=True)
-    # Measures differ in scale by orders of magnitude: scaled, the cut-off of the pseudo-inverse is fair.
+    # Measures differ in scale by orders of magnitude, so they are scaled for the cut-off of the pseudo-inverse.
     scale = np.sqrt(np.maximum(np.einsum("kmm->km", gram), np.finfo(float).tiny))
     gram, right = gram / scale[:, :, None] / scale[:, None, :], right / scale
     found = []
@@ -130,21 +130,21 @@ def _slopes(
 def _known(
     kept: NDArray[np.float64], away: NDArray[np.float64], unit: str, centring: Centring
 ) -> NDArray[np.bool_]:
-    """Cells left out of which the other cells tell the effects that they must, by what is left out."""
+    """Left-out cells that can be predicted, because other cells determine the effects; one row per left-out unit."""
     known = away > 0
     if unit != EVAL_SET:
         known = known & (kept.sum(axis=-2, keepdims=True) > 0)
     elif centring == "double_centred":
         known = known & (kept.sum(axis=-1, keepdims=True) > 0)
     axis = _own_axis(unit, centring)
-    # A cell that is its own mean says nothing.
+    # A cell that is its own mean has no information.
     return known if axis is None else known & (known.sum(axis=axis, keepdims=True) > 1)
 
 
 def _less_own_level(
     rest: NDArray[np.float64], known: NDArray[np.bool_], unit: str, centring: Centring
 ) -> NDArray[np.float64]:
-    """Less the mean of what is left out, where nothing else could tell its level."""
+    """Subtract the mean of the left-out cells if only they determine their level."""
     axis = _own_axis(unit, centring)
     if axis is None:
         return rest
@@ -153,7 +153,7 @@ def _less_own_level(
 
 
 def _own_axis(unit: str, centring: Centring) -> int | None:
-    """The axis along which a left-out evaluation set or training set is averaged to have its level."""
+    """The axis along which a left-out evaluation set or training set is averaged to get its level."""
     if unit == EVAL_SET:
         return -2
     return -1 if centring == "double_centred" else None
@@ -162,9 +162,9 @@ def _own_axis(unit: str, centring: Centring) -> int | None:
 def predictions(
     panel: Panel, baselines: Mapping[str, Grid], beside: Sequence[str]
 ) -> Iterator[dict[str, Any]]:
-    """Rows of the table for one panel: every measure alone, and with each of `beside`.
+    """Rows of the table for one panel: every single measure, and its pairs with each of `beside`.
 
-    baselines: what is no measure of alignment and predicts as one would, such as short runs; alone.
+    baselines: predictors that are not measures of alignment, such as short runs; not used in pairs.
     """
     no_control = ~(panel.controls & np.ones_like(panel.in_domain))
     groups = {"all": no_control}
@@ -189,7 +189,7 @@ def prediction_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 def _by_cells(
     panel: Panel, grids: Mapping[str, Grid], models: Sequence[tuple[str, ...]], allowed: NDArray[np.bool_]
 ) -> Iterator[tuple[Cells, list[str], list[Model]]]:
-    """Models that have the same cells, together: usually all of them."""
+    """Models grouped by their cells; usually all have the same cells."""
     there = {model: np.isfinite(np.stack([grids[name] for name in model])).all(axis=0) for model in models}
     groups: dict[bytes, list[tuple[str, ...]]] = {}
     for model in models:
@@ -218,7 +218,7 @@ def _rows_of_scope(
         for place, (model, errors) in enumerate(
             zip(models, left_out_errors(cells, unit, centring, models), strict=True)
         ):
-            # Of losses that the baseline predicts exactly there is no share.
+            # If the baseline predicts the losses exactly, R2 is undefined.
             if np.isnan(errors.r2):
                 continue
             ends = _intervals(errors, [[found[place] for found in side] for side in again]) if enough else {}
@@ -238,7 +238,7 @@ def _rows_of_scope(
 
 
 def _trimmed(cells: Cells) -> tuple[Cells, dict[str, int]]:
-    """Without the sets that have no cell; families numbered anew."""
+    """Cells without empty sets, with families renumbered."""
     rows, columns = cells.weights.any(axis=1), cells.weights.any(axis=0)
     _, families = np.unique(cells.families[rows], return_inverse=True)
     block = np.ix_(rows, columns)
@@ -269,11 +269,11 @@ def _without_each(cells: Cells) -> tuple[list[Cells], list[Cells]]:
 
 
 def _intervals(errors: Errors, again: Sequence[Sequence[Errors]]) -> dict[str, float]:
-    """Of R2 and of the mean error: everything is done again without each family and without each evaluation set.
+    """Intervals of R2 and of the mean error: repeats everything without each family and without each evaluation set.
 
     The interval of the error is computed on its logarithm, and that of R2 on the logarithm of 1 - R2. Its upper end is
-    the higher of two: near zero R2 is the square of something, and only the interval on the scale of its root reaches
-    far enough up.
+    the higher of two: near zero R2 behaves like a square, and only the interval on the scale of its root is wide
+    enough upwards.
     """
     left = [np.array([_log(1 - one.r2) for one in side]) for side in again]
     low, high = _ends(_log(1 - errors.r2), left)
@@ -302,7 +302,7 @@ def _root(values: Any) -> Any:
 
 
 def _ends(value: float, by_unit: Sequence[NDArray[np.float64]]) -> tuple[float, float]:
-    """The two-way jackknife's interval; NaN where a value is."""
+    """The interval of the two-way jackknife; NaN if a value is NaN."""
     error, degrees = two_way_jackknife(by_unit[0], by_unit[1])
     half = 0.0 if error == 0 else float(t.ppf(0.975, degrees) * error)
     return value - half, value + half
@@ -311,7 +311,7 @@ def _ends(value: float, by_unit: Sequence[NDArray[np.float64]]) -> tuple[float, 
 def _described_slopes(
     cells: Cells, without: tuple[list[Cells], list[Cells]], centring: Centring, models: Sequence[Model]
 ) -> dict[Model, dict[str, float]]:
-    """Slopes of the fit to all cells, in nats for one unit, and as effects: nats for one standard deviation."""
+    """Slopes of the fit to all cells, in nats per unit, and as effects in nats per standard deviation."""
     slopes, spreads = _slopes_and_spreads(cells, centring, models)
     again = [[_slopes_and_spreads(one, centring, models)[0] for one in side] for side in without]
     described = {}

@@ -1,4 +1,4 @@
-"""How far a result depends on the probe: correlations and choices with the alignments of every probe."""
+"""How much results depend on the probe: correlations and choices with the alignments of every probe."""
 
 from collections.abc import Mapping, Sequence
 
@@ -22,7 +22,7 @@ SPREAD_TYPES = {
 def probe_spread(
     alignments: Mapping[str, pd.DataFrame], losses: pd.DataFrame, experiments: Sequence[Experiment]
 ) -> pd.DataFrame:
-    """Skill by every probe; `alignments` holds a table of the same metrics for each, the first probe first."""
+    """Skill with every probe; `alignments` has a table of the same metrics for each probe, the first probe first."""
     rows = [
         {"probe": probe, **row}
         for probe, alignment in alignments.items()

@@ -1,4 +1,4 @@
-"""The paper's own numbers as grids, put through the functions that our runs go through."""
+"""Analyses the paper's own numbers with the same functions as our runs."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ COLUMNS = ("table", "scope", "statistic", "value", "ci_low", "ci_high", "n", "no
 
 @dataclass(frozen=True)
 class PublishedTable:
-    """Where a table of the paper stands: file, columns, and for several targets in one file the rows."""
+    """The location of a table of the paper: file, columns, and rows if a file has several targets."""
 
     name: str
     file: str
@@ -54,8 +54,8 @@ TABLES = (
     PublishedTable("gzip_llama3_8b_4k", "finetuning_gzip", "ce_llama3_8b_4k", GZIP),
     PublishedTable("gzip_unlabelled", "finetuning_gzip", "ce_unlabelled_large", GZIP),
 )
-# Sets made of, or from, one another, or drawn from one source: the mix holds both corpora, the split set is AF with its
-# pairs taken apart, and both sets of docstrings come from The Stack.
+# Sets made from each other, or from one source: the mix contains both corpora, the split set is AF with separated
+# pairs, and both sets of docstrings come from The Stack.
 FAMILIES = {
     **dict.fromkeys(("pubmed", "uspto", "mix"), "pubmed and uspto"),
     **dict.fromkeys(("AF-split", "AF-Split"), "AF"),
@@ -70,7 +70,7 @@ def published_points(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def analyse_points(points: pd.DataFrame, permutations: int, seed: int) -> pd.DataFrame:
-    """All scopes and statistics of every table, one number a row."""
+    """All scopes and statistics of every table, one number per row."""
     rows: list[dict[str, Any]] = []
     for name, frame in points.groupby("table", sort=False):
         train_sets, eval_sets = list(frame["train_set"].unique()), list(frame["eval_set"].unique())
@@ -124,7 +124,7 @@ def _statistics(
     yield row("pearson_r", pearson.value, pearson.ci_low, pearson.ci_high, pearson.note)
     yield row("r2", pearson.value**2, *squared_interval(pearson.ci_low, pearson.ci_high), pearson.note)
     yield row("spearman", spearman.value, spearman.ci_low, spearman.ci_high, spearman.note)
-    yield row("p_naive", pearson.p_naive, note="takes every pair for independent")
+    yield row("p_naive", pearson.p_naive, note="treats all pairs as independent")
     tested = np.isfinite(pearson.p_permutation)
     about_p = f"cannot fall below {pearson.p_smallest:.3g}" if tested else pearson.note
     yield row("p_permutation", pearson.p_permutation, note=about_p)
@@ -134,6 +134,6 @@ def _statistics(
 
 
 def squared_interval(low: float, high: float) -> tuple[float, float]:
-    """The interval of r2 that an interval of r makes; 0 is its lower end when r may be 0."""
+    """The interval of r2 from an interval of r; its lower end is 0 if r may be 0."""
     ends = sorted((low * low, high * high))
     return (0.0 if low <= 0 <= high else ends[0]), ends[1]

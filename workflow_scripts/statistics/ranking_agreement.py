@@ -1,13 +1,14 @@
-"""How well two rankings of training sets agree, and how far the batches that were drawn let one say so.
+"""How well two rankings of training sets agree, with an interval over batches.
 
-Kendall's tau of two tables of alignments (training sets, evaluation sets, source batches, target batches), mean over
-evaluation sets. Its interval: the true means are drawn from what the batches say of them, jointly for both tables, and
-tau is taken of each draw. A batch of a set is one draw of its rows, the same in both tables, so its deviations move all
-pairs of its set together. Few batches say little of their own variance, hence the tails of Student's t.
+The agreement is Kendall's tau of two tables of alignments (training sets, evaluation sets, source batches, target
+batches), averaged over evaluation sets. For its interval, the true means are drawn given the batches, jointly for both
+tables, and tau is computed for each draw. A batch of a set is one draw of its rows, the same in both tables, so its
+deviations shift all pairs of its set together. Few batches estimate their variance poorly, so draws have the tails of
+Student's t.
 
-Noise turns pairs of nearly equal sets about and never makes two rankings agree, so draws lie below a true tau near 1.
-The upper end is therefore no lower than the tau at which only those pairs count as turned that are turned in 97.5% of
-the draws: below 1 it says that the ranking is another one.
+Noise swaps pairs of nearly equal sets and never makes two rankings agree, so draws are below a true tau near 1. The
+upper end is therefore at least the tau that counts only those pairs as swapped that are swapped in 97.5% of the draws.
+If it is below 1, the two rankings differ.
 `benchmarks/statistics.py --part tau` simulates the coverage.
 """
 
@@ -21,7 +22,7 @@ from workflow_scripts.statistics.association import NAN
 DRAWS = 2_000
 MOST_SPLITS = 100
 ALL_SPLITS = 8
-"""Up to so many batches every split in halves is taken."""
+"""Up to this many batches, all splits into halves are used."""
 
 Tables = NDArray[np.float64]
 
@@ -29,7 +30,7 @@ Tables = NDArray[np.float64]
 def mean_tau(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
     """Kendall's tau-b of the training sets (second axis from the end), mean over evaluation sets (the last).
 
-    Where a ranking has no order at all it agrees with nothing: tau is 0.
+    If a ranking has only ties, tau is 0.
     """
     one, other = _orders(first), _orders(second)
     untied = np.sqrt((one**2).sum(axis=-2) * (other**2).sum(axis=-2))
@@ -38,7 +39,7 @@ def mean_tau(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray
 
 
 def _orders(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Which of every two training sets has more, as a sign."""
+    """Which of every two training sets has the larger value, as a sign."""
     pairs = np.array(list(combinations(range(values.shape[-2]), 2)))
     return np.sign(values[..., pairs[:, 0], :] - values[..., pairs[:, 1], :])
 
@@ -65,7 +66,7 @@ def tau_interval(first: Tables, second: Tables, level: float = 0.95) -> tuple[fl
 
 
 def tau_of_halves(tables: Tables) -> float:
-    """Agreement of the rankings by one half of the batches of every set and by the other, mean over the splits."""
+    """Agreement of the rankings by two halves of the batches of every set, mean over the splits."""
     n = min(tables.shape[-2:])
     if n < 2 or tables.shape[0] < 2:
         return NAN
@@ -78,7 +79,7 @@ def tau_of_halves(tables: Tables) -> float:
 
 
 def _halves(n: int) -> list[list[int]]:
-    """One half of each split; of an even number of batches the one that holds the first."""
+    """One half of each split; for an even number of batches, the half with the first batch."""
     if n <= ALL_SPLITS:
         return [list(chosen) for chosen in combinations(range(n), n // 2) if n % 2 or 0 in chosen]
     rng = np.random.default_rng(n)

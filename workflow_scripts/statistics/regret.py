@@ -1,13 +1,13 @@
 """An interval for the mean regret of choosing training data, which is zero on most evaluation sets.
 
-A t interval takes the zeros for precision, and where every regret is zero it has no width at all. Here the
-evaluation sets get random weights (Rubin 1981, the Bayesian bootstrap) together with one more set that was not
-seen: for the upper end one on which the choice is as wrong as a blind wrong choice is on average, for the lower
-end one on which it is right (after Gaffke's bound for means, whose extra point lies at the end of the range).
-Runs are drawn again inside. The upper end is not below that of the t interval.
+A t interval would mistake the zeros for precision; if every regret is zero, it has no width. Here the evaluation sets
+get random weights (Rubin 1981, the Bayesian bootstrap), together with one additional unseen set. For the upper end,
+the regret on the unseen set is that of an average blind wrong choice; for the lower end, it is 0 (after Gaffke's bound
+for means, whose extra point is at the end of the range). Within this, runs are resampled too. The upper end is not
+below that of the t interval.
 
-The best of several noisy losses is below the true one, so that regrets are too large on average. For the lower
-end the best set is therefore named by the other seeds and its loss read from the one left out.
+The lowest of several noisy losses is below the true one, so regrets are too large on average. For the lower end, the
+best set is therefore chosen by the other seeds, and its loss is read from the seed that was left out.
 `benchmarks/statistics.py --part choice` simulates the coverage.
 """
 
@@ -27,16 +27,16 @@ class Regrets:
     """Regrets of one choice, by evaluation set along the last axis."""
 
     drawn: NDArray[np.float64]
-    """With runs drawn again."""
+    """With resampled runs."""
     held_out: NDArray[np.float64]
-    """In each seed, against the set that is best in the others."""
+    """In each seed, relative to the set that is best in the others."""
     of_blind_mistake: NDArray[np.float64]
-    """Of all candidates but the best, on average."""
+    """Average over all candidates except the best."""
     ranges: NDArray[np.float64]
     """From the best candidate to the worst."""
 
     def as_fractions(self) -> "Regrets":
-        """The same over the range from the best to the worst."""
+        """Regrets divided by the range from the best to the worst."""
         scale = np.where(self.ranges > 0, self.ranges, 1.0)
         parts = (self.drawn, self.held_out, self.of_blind_mistake, self.ranges)
         return Regrets(*(part / scale for part in parts))
@@ -45,10 +45,10 @@ class Regrets:
 def regrets(shares: Grid, losses: NDArray[np.float64]) -> Regrets:
     """Regrets of choosing each candidate with the probability in `shares` (training sets x evaluation sets).
 
-    losses: seeds in front, NaN where a set is no candidate.
+    losses: the first axis is seeds; NaN where a set is not a candidate.
     """
     whole = _mean(losses)
-    # One run each leaves nothing to draw again.
+    # With one run each, there is nothing to resample.
     again = whole[None] if len(losses) == 1 else cluster_resamples(losses, DRAWS, 0).losses
     again = np.where(np.isnan(again), whole, again)
     wrong = np.isfinite(whole).sum(axis=0) - 1
@@ -75,7 +75,7 @@ def interval(found: Regrets, at_least: float, level: float = 0.95) -> tuple[floa
 
 
 def _held_out(shares: Grid, losses: NDArray[np.float64], whole: Grid) -> NDArray[np.float64]:
-    """Regret in each seed against the set that is best in the others, (seeds, E); against its own best with one."""
+    """Regret in each seed relative to the best set of the others, (seeds, E); with one seed, to its own best."""
     if len(losses) < 2:
         return _regret(shares, whole)[None]
     found = []
@@ -92,7 +92,7 @@ def _regret(shares: Grid, loss: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _mean(losses: NDArray[np.float64]) -> Grid:
-    """Mean over seeds; NaN where there is none."""
+    """Mean over seeds; NaN if there is none."""
     there = np.isfinite(losses)
     total = np.where(there, losses, 0.0).sum(axis=0)
     return np.divide(total, there.sum(axis=0), out=np.full(total.shape, np.nan), where=there.any(axis=0))

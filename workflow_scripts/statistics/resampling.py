@@ -1,7 +1,7 @@
 """Cluster resamples: families of training sets, evaluation sets and the runs (seeds) of each training set.
 
 All are drawn with replacement. Owen (2007), "The pigeonhole bootstrap": rows and columns of a table are drawn
-independently, and a cell counts as often as its row was drawn times as often as its column was.
+independently, and the weight of a cell is the count of its row times the count of its column.
 """
 
 from dataclasses import dataclass

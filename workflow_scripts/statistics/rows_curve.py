@@ -28,9 +28,9 @@ COST_TYPES = {**_KEY_TYPES, "seconds": "float64"}
 def rows_curve(
     alignment: pd.DataFrame, cost: pd.DataFrame, losses: pd.DataFrame, experiments: Sequence[Experiment]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Skill at each number of rows, and what it took: the seconds of the panel's sets.
+    """Skill at each number of rows, and the seconds of the panel's sets.
 
-    `fewest_rows` is what the smallest set of the panel gave; sets with less text than a number of rows give all.
+    `fewest_rows` are the rows of the smallest set of the panel; sets with fewer rows than requested use all.
     """
     skills, costs = [], []
     for rows, of_size in alignment.groupby("rows", sort=True):
@@ -67,14 +67,14 @@ def _costs(panel: Panel, spent: "pd.Series[float]") -> Iterator[dict[str, Any]]:
 
 
 def with_seconds(curve: pd.DataFrame, cost: pd.DataFrame | None) -> pd.DataFrame:
-    """The curve with its seconds beside it, which are kept apart on disk; null where none are known."""
+    """The curve with columns of seconds, which have a separate file; null where unknown."""
     if cost is None:
         return curve.assign(seconds=float("nan"))
     return curve.merge(cost, on=CURVE_KEYS, how="left", validate="many_to_one")
 
 
 def best_size(curve: pd.DataFrame, metrics: Sequence[str], scope: str) -> tuple[str, int] | None:
-    """The measure and the number of rows with the most negative r in a scope; of equals the fewest rows."""
+    """The measure and the number of rows with the most negative r in a scope; among equals, the fewest rows."""
     r = curve[
         curve["metric"].isin(metrics) & (curve["scope"] == scope) & (curve["statistic"] == "pearson_r")
     ].dropna(subset=["value"])

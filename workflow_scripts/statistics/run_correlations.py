@@ -36,13 +36,13 @@ WITH_CONTROLS: dict[str, Centring] = {
     "double_centred": "double_centred",
 }
 OF_WHOLE = "pearson_r_of_whole"
-"""r of the alignment of whole rows, where alignment is of another part: what that part changes."""
+"""r of the alignment of whole rows, for alignments of another part: shows the effect of the part."""
 HOLM_FAMILY = ["experiment", "part", "tokens", "scope", "statistic"]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How much is computed: random arrangements, resamples, their seed, and metrics that others are given."""
+    """Random arrangements, resamples, their seed, and the metrics that partial correlations control for."""
 
     permutations: int
     bootstraps: int
@@ -52,14 +52,14 @@ class Settings:
 
 @dataclass(frozen=True)
 class Analysis:
-    """Rows of the two tables that one panel gives."""
+    """Rows of two tables, from one panel."""
 
     correlations: list[dict[str, Any]]
     left_out: list[dict[str, Any]]
 
 
 def scopes(panel: Panel) -> list[Scope]:
-    """Every scope, without controls, and where there are some once more with them.
+    """Every scope without controls and, if there are controls, again with them.
 
     Out of domain leaves out the pairs that the config calls in-domain, if it names any.
     """
@@ -83,7 +83,7 @@ def scopes(panel: Panel) -> list[Scope]:
 
 
 def analyse_panel(panel: Panel, covariates: Mapping[str, Grid], settings: Settings) -> Analysis:
-    """Correlations of every metric with the mean loss: plain, of ranks, given covariates, given a metric."""
+    """Correlations of every metric with the mean loss: plain, of ranks, controlling for covariates or for a metric."""
     correlations, left_out = [], []
     resamples = cluster_resamples(panel.losses, settings.bootstraps, settings.seed, panel.family_numbers)
     for metric, alignment in panel.alignments.items():
@@ -116,7 +116,7 @@ def correlation_table(analyses: Iterable[Analysis]) -> pd.DataFrame:
 
 
 def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Holm's (1979) adjusted p: the k-th smallest of m times m - k + 1, never below the one before."""
+    """Holm's (1979) adjusted p: the k-th smallest of m times m - k + 1, never below the previous one."""
     order = np.argsort(p)
     stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
     adjusted = np.empty(len(p))
@@ -133,7 +133,7 @@ def left_out_table(analyses: Iterable[Analysis]) -> pd.DataFrame:
 def _associations(
     panel: Panel, metric: str, scope: Scope, covariates: Mapping[str, Grid], settings: Settings
 ) -> Iterator[tuple[str, str, Association]]:
-    """(statistic, what is given, association) of one metric in one scope."""
+    """(statistic, what it controls for, association) of one metric in one scope."""
     alignment = panel.alignments[metric]
 
     def found(controls: Sequence[Grid] = (), rank: bool = False, alignment: Grid = alignment) -> Association:
@@ -157,7 +157,7 @@ def _associations(
         if names:
             yield "partial_r", ", ".join(names), found([covariates[name] for name in names])
         else:
-            none = "no covariate varies here that the families could carry"
+            none = "no covariate varies here that this number of families supports"
             yield "partial_r", "", Association(note=none)
     for baseline in settings.baselines:
         if baseline != metric and baseline in panel.alignments:
@@ -190,7 +190,7 @@ def _bootstrap_interval(
 
 
 def _variance_between(panel: Panel, alignment: Grid, scope: Scope) -> dict[str, Any]:
-    """How much of the loss is which evaluation set it is on: what a pooled correlation mostly measures."""
+    """Share of the loss' variance between evaluation sets, which a pooled correlation mostly measures."""
     present = scope.cells & np.isfinite(alignment) & np.isfinite(panel.loss)
     share = float(variance_between_eval(np.nan_to_num(panel.loss), present.astype(float)))
     alone = present.any(axis=0).sum() < 2
@@ -211,6 +211,6 @@ def _left_out(panel: Panel, found: Association) -> Iterator[dict[str, Any]]:
         ("train", dict.fromkeys(panel.families), found.without_family),
         ("eval", panel.eval_sets, found.without_eval),
     ):
-        # An association that is undefined has no leave-one-out values either.
+        # An undefined association has no leave-one-out values.
         for name, value in zip(names, values, strict=False):
             yield {"side": side, "left_out": name, "pearson_r": float(value)}

@@ -1,9 +1,9 @@
 """A short run as a baseline: the losses at a lower budget choose the training set at a higher one.
 
-The lower budget is that of the same experiment which is nearest to a quarter of the higher one. Two baselines: the mean
-over seeds, which costs the runs of all of them, and that of the first seed. A short run and the long one of its seed
-start from the same weights and read the same rows first, so what they share by chance counts for the short run: this is
-the choice of which run to go on with.
+The lower budget is the experiment's budget nearest to a quarter of the higher one. There are two baselines: the mean
+over seeds, which costs the runs of all seeds, and the first seed. A short run and the long run of the same seed start
+from the same weights and read the same rows first. What they share by chance favours the short run: the baseline
+chooses which run to continue.
 """
 
 from collections.abc import Iterable
@@ -22,15 +22,15 @@ SHARE = 0.25
 
 @dataclass(frozen=True)
 class ShortRun:
-    """What short runs say of the pairs of a panel, in the form of an alignment: less loss is more."""
+    """Losses of short runs for the pairs of a panel, in the form of an alignment: lower loss is higher."""
 
     name: str
     budget: Panel
-    """The losses that it reads."""
+    """The losses used."""
     n_seeds: int
     alignment: Grid
     without_seed: tuple[Grid, ...]
-    """The same without the runs of each seed of the panel; empty where that leaves it as it is."""
+    """The values without each seed of the panel; empty if they do not depend on seeds."""
 
     @property
     def about(self) -> str:
@@ -39,7 +39,7 @@ class ShortRun:
 
 
 def lower_budget(panel: Panel, panels: Iterable[Panel]) -> Panel | None:
-    """Of the budgets of the same experiment and part below the panel's, the one nearest to a quarter of it."""
+    """The lower budget of the same experiment and part that is nearest to a quarter of the panel's."""
     lower = [
         other
         for other in panels
@@ -50,7 +50,7 @@ def lower_budget(panel: Panel, panels: Iterable[Panel]) -> Panel | None:
 
 
 def short_runs(panel: Panel, panels: Iterable[Panel]) -> list[ShortRun]:
-    """The baselines of a panel; none where its experiment reads no lower budget."""
+    """The baselines of a panel; none if its experiment has no lower budget."""
     budget = lower_budget(panel, panels)
     if budget is None:
         return []

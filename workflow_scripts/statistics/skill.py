@@ -1,4 +1,4 @@
-"""What a measure's alignments are good for in one panel: correlation with loss, and choice of training data."""
+"""Skill of a measure's alignments in one panel: correlation with loss, and choice of training data."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,9 +12,9 @@ STATISTICS = {"pearson_r": False, "spearman": True}
 
 
 def skill(panel: Panel) -> Iterator[dict[str, Any]]:
-    """Correlations of each metric by scope, and what its choice comes to by candidates, with intervals.
+    """Correlations of each metric by scope, and results of its choices by candidates, with intervals.
 
-    They are those of the tables `correlation` and `choice`. Statistics of a choice have the candidates as scope.
+    The values are those of the tables `correlation` and `choice`. Statistics of a choice have the candidates as scope.
     """
     for metric, alignment in panel.alignments.items():
         for scope in scopes(panel):

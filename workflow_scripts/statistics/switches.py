@@ -1,8 +1,8 @@
-"""What each switch moves: alignment, the ranking of training sets, and the correlation with loss.
+"""Effects of each switch: on alignment, on the ranking of training sets, and on the correlation with loss.
 
-A variant is an end (`published` or `corrected`) with one switch flipped. Its effect is always that of the correction,
-whichever end it is flipped from: figure with the switch as corrected less figure with it as released, all else as at
-the end. Intervals are over the batches that were drawn, for these sets; they say nothing about other sets.
+A variant is an end (`published` or `corrected`) with one switch flipped. Its effect is always that of the correction:
+the value with the switch as corrected minus the value with it as released, with all else as at the end. Intervals are
+over the drawn batches, for these sets; they do not extend to other sets.
 """
 
 from dataclasses import dataclass
@@ -118,9 +118,9 @@ def _flipped(rows: pd.DataFrame, train_sets: list[str], eval_sets: list[str]) ->
 
 
 def _row(variant: Flipped, end: Flipped, loss: Grid) -> dict[str, Any]:
-    """A variant beside the end that it was flipped from."""
+    """A variant compared with the end from which it was flipped."""
     n_train, n_eval, n_batches, _ = variant.tables.shape
-    # Batch i of every set makes one replicate: the mean over sets is a table of pairs of batches like any other.
+    # Batch i of every set is one replicate, so the mean over sets is an ordinary table of batch pairs.
     alignment = between_sets(variant.tables.mean(axis=(0, 1)))
     row = {
         "variant": _name(variant),
@@ -144,7 +144,7 @@ def _row(variant: Flipped, end: Flipped, loss: Grid) -> dict[str, Any]:
     row |= _change("alignment", difference.point, (difference.low, difference.high), variant)
     for name, centring in CORRELATIONS.items():
         row |= _change(name, *_change_of_r(corrected, released, loss, centring), variant)
-    # Batches with the same rows do not say how far other rows would move a ranking.
+    # Batches with the same rows do not show how much other rows would change a ranking.
     low, high = (NAN, NAN) if variant.switch == SAME_BATCHES else tau_interval(end.tables, variant.tables)
     moved = end.means.argmax(axis=0) != variant.means.argmax(axis=0)
     return row | {
@@ -156,7 +156,7 @@ def _row(variant: Flipped, end: Flipped, loss: Grid) -> dict[str, Any]:
 
 
 def _change(name: str, point: float, ends: tuple[float, float], variant: Flipped) -> dict[str, float]:
-    """A change and its interval; batches with the same rows do not say how far other rows would move it."""
+    """A change and its interval; batches with the same rows do not show how much other rows would change it."""
     low, high = (NAN, NAN) if variant.switch == SAME_BATCHES else ends
     change = f"change_of_{name}"
     return {change: point, f"{change}_low": low, f"{change}_high": high}
@@ -190,7 +190,7 @@ def _change_of_r(
 
 
 def _r(alignment: Grid, loss: Grid, centring: Centring) -> float:
-    """NaN where the effects of the scope leave no degree of freedom."""
+    """r, or NaN if the effects of the scope leave no degree of freedom."""
     present = np.isfinite(loss)
     effects = 1 if centring == "pooled" else int(present.any(axis=0).sum())
     if present.sum() - effects < 2:

@@ -1,14 +1,14 @@
-"""The law that joins alignment and size: loss falls with the logarithm of the effective tokens.
+"""The law that combines alignment and size: loss falls with the logarithm of the effective tokens.
 
     loss_j(m) = c_j - b_j log(e_j + E_j(m)),    E_j(m) = N_m sum_d share_md k_dj
 
-E_j(m) are the effective tokens of training set m for target j: its N_m tokens, each counted by what a token of its
-corpus d is worth, k_dj, where a token of the target's own corpus is worth 1. e_j is what a model knows before it has
-read any of it. Tokens are counted in units of `Law.unit`, so that e and E are of order 1.
+E_j(m) are the effective tokens of training set m for target j: its N_m tokens, each weighted by the worth k_dj of a
+token of its corpus d. A token of the target's own corpus is worth 1. e_j is the model's knowledge of the target before
+training, in tokens. Tokens are counted in units of `Law.unit`, so e and E are of order 1.
 
-The law is fitted by least squares to losses with priors: log k_dj is normal about the logarithm of the worth that the
-alignment gives, or of one and the same small worth (a flat prior). What is fitted is the mode of the posterior;
-intervals are those of its Gaussian approximation there.
+The law is fitted by least squares to losses with priors: log k_dj is normal about the logarithm of the worth from
+alignment, or of one small worth for all parts (a flat prior). The fit is the mode of the posterior; intervals come from
+its Gaussian approximation there.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ SMALLEST_WORTH = 1e-4
 
 @dataclass(frozen=True)
 class Prior:
-    """Standard deviations of what is fitted: of log worth about its prior value, and of losses (nats) about the law.
+    """Standard deviations: of log worth about its prior value, and of losses (nats) about the law.
 
     base, base_spread: of log e; slope, slope_spread: of log b. Chosen on the 512 models of 1M parameters of RegMix.
     """
@@ -47,14 +47,14 @@ class Law:
     worth: Array
     unit: float
     noise: float
-    """Standard deviation of losses about the law, after the degrees of freedom that the fit took."""
+    """Standard deviation of losses about the law, corrected for the fit's degrees of freedom."""
     covariance: Array
-    """Of (level, log slope, log base, the free log worths)."""
+    """Covariance of (level, log slope, log base, the free log worths)."""
     free: NDArray[np.intp]
-    """Parts whose worth is fitted: all but the target's own."""
+    """Parts whose worth is fitted: all except the target's own."""
 
     def predict(self, shares: Array, tokens: Array) -> tuple[Array, Array]:
-        """Losses of training sets, and the standard errors of such predictions, noise included."""
+        """Losses of training sets, and the standard errors of these predictions, including noise."""
         effective = (shares @ self.worth) * (tokens / self.unit)
         gradient = _gradient(shares, tokens / self.unit, self)
         variance = np.einsum("ip,pq,iq->i", gradient, self.covariance, gradient) + self.noise**2
@@ -73,7 +73,7 @@ def fit_law(
 ) -> Law:
     """The law of one target from the losses of some training sets.
 
-    shares: training sets x parts; worth: of each part before a loss was seen; own: the target's own part, if it is one.
+    shares: training sets x parts; worth: prior worth of each part; own: the target's own part, if there is one.
     """
     prior = prior or Prior()
     unit = float(np.exp(np.log(tokens).mean()))
@@ -108,7 +108,7 @@ def fit_law(
 
 
 def _start(losses: Array, shares: Array, size: Array, law: Callable[[Array], Law], centre: Array) -> Array:
-    """The priors' centre, with the level that goes with it."""
+    """The priors' centre, with the matching level."""
     one = law(np.r_[0.0, centre])
     level = losses.mean() + one.slope * np.log(one.base + (shares @ one.worth) * size).mean()
     return np.r_[level, centre]
@@ -126,14 +126,14 @@ def _gradient(shares: Array, size: Array, law: Law) -> Array:
 
 
 def _with_errors(law: Law, shares: Array, size: Array, losses: Array, prior: Prior, jacobian: Array) -> Law:
-    """The law with the noise that its residuals show and the covariance of what was fitted.
+    """The law with noise estimated from its residuals, and the covariance of the fit.
 
-    Degrees of freedom that the fit took: the trace of the hat matrix of the losses, priors counted as data.
+    The fit's degrees of freedom: the trace of the hat matrix of the losses, with priors counted as data.
     """
     n = len(losses)
     inverse: Array = np.linalg.inv(jacobian.T @ jacobian).astype(float)
     taken = float(np.einsum("ip,pq,iq->", jacobian[:n], inverse, jacobian[:n]))
     misfit = losses - (law.level - law.slope * np.log(law.base + (shares @ law.worth) * size))
-    # The prior's noise counts as one observation, for when the fit takes nearly all degrees of freedom.
+    # The prior's noise counts as one observation, in case the fit uses nearly all degrees of freedom.
     noise = np.sqrt((misfit @ misfit + prior.noise**2) / (max(n - taken, 0.0) + 1))
     return replace(law, noise=float(noise), covariance=inverse)

@@ -1,11 +1,11 @@
-"""A verdict from four sides: Pearson, ranks, out of domain, with the controls. One that changes is fragile."""
+"""Four views of a verdict: Pearson, ranks, out of domain, with the controls. A verdict that changes is fragile."""
 
 import pandas as pd
 
 PEARSON, RANKS, AWAY, CONTROLS = "Pearson", "ranks", "out of domain", "with controls"
 VIEWS = (PEARSON, RANKS, AWAY, CONTROLS)
 VIEW_COLUMNS = ["view", "metric", "value", "ci_low", "ci_high"]
-# Where there is one evaluation set, within it is over all pairs.
+# With one evaluation set, "within evaluation sets" means over all pairs.
 _PLACES = {
     "within_eval": {
         PEARSON: ("within_eval", "pearson_r"),
@@ -23,7 +23,7 @@ _PLACES = {
 
 
 def views_of(panel: pd.DataFrame, scope: str) -> pd.DataFrame:
-    """Correlations of one experiment, part and budget by view and metric; views that it lacks are left out."""
+    """Correlations of one experiment, part and budget by view and metric; missing views are left out."""
     found = []
     for view, (name, statistic) in _PLACES[scope].items():
         rows = panel[(panel["scope"] == name) & (panel["statistic"] == statistic) & panel["value"].notna()]
@@ -32,7 +32,7 @@ def views_of(panel: pd.DataFrame, scope: str) -> pd.DataFrame:
 
 
 def first_by_view(views: pd.DataFrame) -> dict[str, str]:
-    """The measure that is closest to loss in each view."""
+    """The measure that correlates best with loss in each view."""
     return {
         view: str(rows.loc[rows["value"].idxmin(), "metric"])
         for view in VIEWS
@@ -41,9 +41,9 @@ def first_by_view(views: pd.DataFrame) -> dict[str, str]:
 
 
 def fragile(views: pd.DataFrame, metric: str) -> str:
-    """In which views a measure's relation with loss is another one than Pearson's; empty where it is the same in all.
+    """Views in which a measure's relation with loss differs from Pearson's; empty if all views agree.
 
-    The relation is its sign, and where there are intervals whether they leave zero out.
+    The relation is its sign and, if there are intervals, whether they exclude zero.
     """
     own = views[views["metric"] == metric].set_index("view")
     if PEARSON not in own.index:
@@ -59,6 +59,6 @@ def fragile(views: pd.DataFrame, metric: str) -> str:
 
 
 def _relation(row: "pd.Series[float]") -> tuple[bool, bool | None]:
-    """Whether r is negative, and whether its interval leaves zero out (None without one)."""
+    """Whether r is negative, and whether its interval excludes zero (None without one)."""
     clear = None if pd.isna(row["ci_low"]) else bool(row["ci_low"] > 0 or row["ci_high"] < 0)
     return bool(row["value"] < 0), clear

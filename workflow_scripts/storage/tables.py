@@ -19,7 +19,7 @@ VALUES = "values"
 
 @contextmanager
 def replaced_whole(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` that replaces it if the block ends without an error."""
+    """Yield a temporary path next to `path` that replaces it if the block ends without an error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")

@@ -1,1 +1,1 @@
-"""Models: how they are made (recipes), trained in one or several processes, and evaluated document by document."""
+"""Models: recipes, training in one or several processes, and evaluation document by document."""

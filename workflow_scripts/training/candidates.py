@@ -1,4 +1,4 @@
-"""The models of an evaluation, each scored once: what was scored before is found in the store."""
+"""The models of an evaluation. Each is scored once; earlier results come from the store."""
 
 import logging
 import time
@@ -30,13 +30,13 @@ class Candidate:
     seed: int
     folder: Path
     weights: str | None = None
-    """SHA-256 that the manifest holds; None where no manifest does."""
+    """SHA-256 from the manifest; None if there is no manifest."""
 
 
 def list_candidates(manifests: Iterable[Path], base: Path | None) -> list[Candidate]:
-    """The models of all manifests, whose paths are relative to their folder, and the untrained base, if there is one.
+    """The models of all manifests, and the untrained base, if any. Paths are relative to the manifest's folder.
 
-    They are sorted, so that the order of the manifests does not matter.
+    They are sorted, so the order of the manifests does not matter.
     """
     listed = [] if base is None else [Candidate(UNTRAINED, 0, 0, base)]
     for manifest in manifests:
@@ -58,7 +58,7 @@ def losses_of(
 ) -> tuple[pd.DataFrame, list[float]]:
     """The losses of every candidate on every document, and the seconds of those that were not in the store.
 
-    Device, threads and versions belong to the key, because they decide the last digits.
+    The key includes device, threads and versions, because they affect the last digits.
     """
     frames, seconds = [], []
     circumstances = {"device": device, "threads": threads, "versions": library_versions()}
@@ -89,6 +89,6 @@ def losses_of(
 def _check_weights(candidate: Candidate) -> None:
     if candidate.weights is not None and weights_digest(candidate.folder) != candidate.weights:
         raise DamagedFile(
-            f"{candidate.folder} holds other weights than those that its manifest names: delete the folder of the "
-            "manifest and give the same command again, which trains the models anew"
+            f"{candidate.folder} has other weights than its manifest says: delete the folder of the "
+            "manifest and run the same command again, which trains the models again"
         )

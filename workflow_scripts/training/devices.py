@@ -1,4 +1,4 @@
-"""Which device a job computes on; several local GPUs are lent to one job each by file lock."""
+"""Chooses the device of a job; jobs on one machine reserve GPUs with file locks."""
 
 import logging
 import os
@@ -19,10 +19,10 @@ SECONDS_BETWEEN_LOOKS = 0.5
 
 
 def resolve_device(name: str) -> str:
-    """`cpu` or `cuda`; `auto` takes a GPU where one is visible.
+    """`cpu` or `cuda`; `auto` uses a GPU if one is visible.
 
-    The GPUs are counted, and CUDA is not asked whether it is available: from then on it would not notice any more
-    which devices a lease makes visible.
+    Counts GPUs instead of calling `torch.cuda.is_available`: after that call, CUDA would ignore which devices a lease
+    makes visible.
     """
     import torch
 
@@ -31,7 +31,7 @@ def resolve_device(name: str) -> str:
     if name == "auto":
         return "cuda" if torch.cuda.device_count() else "cpu"
     if name == "cuda" and not torch.cuda.device_count():
-        raise UserError("device is 'cuda', and no GPU is visible")
+        raise UserError("device is 'cuda', but no GPU is visible")
     return name
 
 
@@ -52,7 +52,7 @@ def default_lock_folder() -> Path:
 
 @contextmanager
 def claimed_device(name: str, gpus: int) -> Iterator[str]:
-    """The kind of device to compute on; where it is a GPU, one (or `gpus`) of the visible ones is leased meanwhile."""
+    """The kind of device to compute on. For a GPU, one (or `gpus`) of the visible ones is reserved during the block."""
     device = resolve_device(name)
     if device == "cpu" or is_worker():
         yield device
@@ -65,15 +65,14 @@ def claimed_device(name: str, gpus: int) -> Iterator[str]:
 def leased_devices(
     count: int, visible: Sequence[str] | None = None, locks: Path | None = None
 ) -> Iterator[list[str]]:
-    """Lend `count` of the visible GPUs to the block, waiting until as many are free, and make them the only visible.
+    """Reserve `count` of the visible GPUs for the block, wait until they are free, and hide the others.
 
-    Snakemake does not hand out device ids on one machine, so jobs that run side by side agree through locks that
-    the system releases when a process ends, however it ends. Inside a Slurm allocation the devices are the job's own
-    already, and nothing is locked.
+    Snakemake does not assign device ids on one machine, so parallel jobs use file locks, which the system releases
+    whenever a process ends. Inside a Slurm allocation the devices already belong to the job, so nothing is locked.
     """
     devices = list(visible_devices() if visible is None else visible)
     if count > len(devices):
-        raise UserError(f"{count} GPUs are asked for, and {len(devices)} are visible")
+        raise UserError(f"{count} GPUs are requested, but {len(devices)} are visible")
     with ExitStack() as held:
         if "SLURM_JOB_ID" in os.environ:
             leased = devices[:count]
@@ -91,9 +90,9 @@ def leased_devices(
 
 
 def _lease(count: int, devices: Sequence[str], folder: Path, held: ExitStack) -> list[str]:
-    """Locks of `count` devices, all or none, so that two jobs never wait for each other's devices."""
+    """Lock `count` devices, all or none, so two jobs never wait for each other's devices."""
     folder.mkdir(parents=True, exist_ok=True)
-    told = False
+    has_logged = False
     while True:
         with ExitStack() as tried:
             leased: list[str] = []
@@ -107,7 +106,7 @@ def _lease(count: int, devices: Sequence[str], folder: Path, held: ExitStack) ->
             if len(leased) == count:
                 held.enter_context(tried.pop_all())
                 return leased
-        if not told:
+        if not has_logged:
             logger.info("waiting for %d of %d GPUs", count, len(devices))
-            told = True
+            has_logged = True
         time.sleep(SECONDS_BETWEEN_LOOKS)

@@ -1,4 +1,4 @@
-"""One training run with the Trainer of transformers: its batches, its checkpoints, its readings at budgets."""
+"""One training run with the Trainer of transformers: batches, checkpoints, and models saved at budgets."""
 
 import gc
 import logging
@@ -34,11 +34,11 @@ SCHEDULERS = {"constant": "constant_with_warmup", "linear": "linear", "cosine": 
 
 
 class MicroBatches(Dataset):
-    """Item i is one finished micro-batch: the Trainer has nothing left to collate.
+    """Item i is one complete micro-batch, so the Trainer need not collate rows.
 
-    No attention mask is passed: padding stands to the right, where a causal model cannot see it, and its labels are
-    ignored. A step's last micro-batches may have no rows of their own; they then repeat a row without labels, so that
-    every process takes part in every step.
+    No attention mask is passed: padding is on the right, where a causal model cannot see it, and its labels are
+    ignored. If a step's last micro-batches have no rows left, they repeat a row without labels, because every process
+    must take part in every step.
     """
 
     def __init__(self, schedule: Schedule, micro_batches_per_step: int):
@@ -63,18 +63,18 @@ def _micro_batch(schedule: Schedule, pieces: Pieces) -> dict[str, torch.Tensor]:
     input_ids = schedule.blocks.input_ids[pieces.block, :width].astype(np.int64)
     positions = np.arange(width)
     learnt = schedule.blocks.learnable[pieces.block, :width]
-    # Nothing predicts a row's first token; with a label it would be counted in the mean all the same.
+    # Nothing predicts a row's first token, but with a label it would still be counted in the mean.
     learnt = learnt & (positions >= np.maximum(pieces.begin, 1)[:, None]) & (positions < pieces.end[:, None])
     labels = np.where(learnt, input_ids, IGNORED)
     return {"input_ids": torch.from_numpy(input_ids), "labels": torch.from_numpy(labels)}
 
 
 class QuietTrainer(Trainer):
-    """The Trainer without work per step that nobody reads."""
+    """The Trainer without the work of each step whose results are not used."""
 
     in_bfloat16 = False
-    """Mixed precision. Set here and not in the arguments, with which accelerate would make a float32 copy of all
-    logits in every step: with a large vocabulary a tenth of the time of a small model on a GPU."""
+    """Mixed precision. Not set in the arguments, because accelerate would then copy all logits to float32 in every
+    step: with a large vocabulary, a tenth of a small model's time on a GPU."""
 
     def compute_loss_context_manager(self) -> ExitStack:
         stack = ExitStack()
@@ -86,7 +86,7 @@ class QuietTrainer(Trainer):
 
 
 class Keeper(TrainerCallback):
-    """Saves readings and checkpoints, tells the progress, and stops when asked to."""
+    """Saves models at budgets and checkpoints, logs the progress, and stops on request."""
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class Keeper(TrainerCallback):
             return
         stop, save = self._wishes(step)
         control.should_save = save or stop
-        # The flag to stop is raised after the checkpoint, which would keep it otherwise.
+        # The flag to stop is set after the checkpoint, which would otherwise contain it.
         self.stop_after_saving = stop
 
     def on_save(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
@@ -152,7 +152,7 @@ class Keeper(TrainerCallback):
         )
 
     def _wishes(self, step: int) -> tuple[bool, bool]:
-        """Whether to stop, and whether to save; several processes agree on it, because both are joint actions."""
+        """Whether to stop, and whether to save. All processes must agree, because both are joint actions."""
         every = self.execution.checkpoint_steps
         by_steps = every > 0 and step % every == 0
         late = time.monotonic() - self.saved_at >= self.execution.checkpoint_seconds
@@ -190,7 +190,7 @@ def train(
             f"and {execution.processes} processes it must be {micro_batches} or more"
         )
     if model.loss_type is None:
-        # A model such as GPT2LMHeadModel, whose name transformers does not understand, takes this loss with a warning.
+        # If transformers does not recognise a class name, such as GPT2LMHeadModel, it uses this loss with a warning.
         model.loss_type = "ForCausalLM"
     trainer = QuietTrainer(
         model=model,
@@ -211,9 +211,9 @@ def train(
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """The last checkpoint that was saved to its end and is as it was saved; later ones are removed.
+    """The last complete and undamaged checkpoint; later ones are removed.
 
-    The list of checksums is written last, so a checkpoint that a kill cut short has none.
+    The list of checksums is written last, so a checkpoint interrupted by a kill has none.
     """
     numbered = {int(path.name.removeprefix("checkpoint-")): path for path in folder.glob("checkpoint-*")}
     for _, checkpoint in sorted(numbered.items(), reverse=True):
@@ -222,7 +222,7 @@ def last_checkpoint(folder: Path) -> Path | None:
                 check_folder(checkpoint)
                 return checkpoint
             except DamagedFile:
-                logger.warning("%s is damaged: the checkpoint before it is used", checkpoint)
+                logger.warning("%s is damaged: using the previous checkpoint", checkpoint)
         shutil.rmtree(checkpoint, ignore_errors=True)
     return None
 
@@ -239,7 +239,7 @@ def _arguments(
         output_dir=str(folder),
         seed=seed,
         max_steps=n_steps,
-        per_device_train_batch_size=1,  # one finished micro-batch
+        per_device_train_batch_size=1,  # one complete micro-batch
         gradient_accumulation_steps=recipe.gradient_accumulation,
         train_sampling_strategy="sequential",
         remove_unused_columns=False,
@@ -253,10 +253,10 @@ def _arguments(
         ddp_find_unused_parameters=False,
         ddp_backend="gloo" if on_cpu and execution.processes > 1 else None,
         dataloader_pin_memory=not on_cpu,
-        # A GPU's next batch is sent while it is still at the last one.
+        # The next batch is sent to the GPU while it still computes the previous one.
         accelerator_config={"non_blocking": not on_cpu},
         save_strategy="no",  # the Keeper decides
-        save_total_limit=2,  # the one before is used if the last is cut short or damaged
+        save_total_limit=2,  # the previous one is used if the last one is incomplete or damaged
         logging_steps=max(1, min(100, n_steps // LOG_LINES)),
         logging_nan_inf_filter=False,
         report_to="none",
@@ -264,6 +264,6 @@ def _arguments(
     )
 
 
-# The imports of this module leave so many objects behind that the search for garbage at the start of every run would
-# take as long as several steps of a small model. None of them is garbage.
+# The imports of this module create so many objects that a garbage collection at the start of every run would take as
+# long as several steps of a small model. None of them is garbage.
 gc.freeze()

@@ -1,9 +1,10 @@
-"""Negative log-likelihood of documents under a model, each token scored once with as much context as is allowed.
+"""Negative log-likelihood of documents under a model, each token scored once, in a long context.
 
-The windows rule. Of a document x_0 ... x_{L-1} (ended by eos) every token but the first is scored, exactly once. A
-window holds at most `context` tokens. Windows start at 0, stride, 2 x stride, ...; the first scores all of its tokens
-but x_0, and each later one those that no earlier window held: the last `stride` of a full window. So a token of a long
-document is predicted from at least `context - stride` tokens, and a document of up to `context` tokens is one window.
+The windows rule. In a document x_0 ... x_{L-1} (ended by eos) every token except the first is scored exactly once. A
+window has at most `context` tokens. Windows start at 0, stride, 2 x stride, ... The first scores all of its tokens
+except x_0. Each later one scores the tokens that no earlier window had: the last `stride` of a full window. So a token
+of a long document is predicted from at least `context - stride` tokens, and a document of up to `context` tokens is
+one window.
 """
 
 import inspect
@@ -27,32 +28,32 @@ logger = logging.getLogger(__name__)
 
 PARTS = ("whole", "answer")
 LAYOUTS = ("documents", "packed")
-# What fits the caches of a processor, or keeps a GPU busy; and no more logits than 256 MiB or 1 GiB.
+# Tokens per batch: a CPU's caches fit them, or a GPU is kept busy; logits take at most 256 MiB or 1 GiB.
 TOKENS_PER_BATCH = {"cpu": 2_048, "cuda": 32_768}
 LOGITS_PER_BATCH = {"cpu": 1 << 26, "cuda": 1 << 28}
 
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """What is scored, and in which windows."""
+    """Which documents and tokens are scored, and in which windows."""
 
     tokens: int | None = 8192
-    """Documents are taken until they have this many tokens; longer ones are passed over. Null: all of them."""
+    """Documents are used until they have this many tokens; longer documents are skipped. Null: all documents."""
     context: int = 128
     """Longest window."""
     stride: int = 64
     """Step from one window to the next."""
     piece: int | None = None
-    """Documents are cut into pieces of this many tokens, and pieces are taken instead of whole documents: many
-    documents are then represented, however long they are. Null: whole documents."""
+    """Documents are cut into pieces of this many tokens, and pieces are used instead of whole documents. So many
+    documents are represented, however long they are. Null: whole documents."""
     parts: tuple[str, ...] = PARTS
     """`whole` documents, and the `answer` of pairs."""
     documents: str | None = None
     """Null: whole documents in seeded order up to the cap. `first`: only the first document, as the paper did."""
     layout: str = "documents"
-    """`documents`: each by itself. `packed`: joined in their order and cut at `context`, as the paper did."""
+    """`documents`: each separately. `packed`: joined in order and cut at `context`, as the paper did."""
     seed: int = 0
-    """Draws the order of documents; packed ones keep theirs."""
+    """Seed of the order of documents; packed documents keep their order."""
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "EvaluationSettings":
@@ -92,7 +93,7 @@ class EvaluationSet:
     settings: EvaluationSettings
 
     def digest(self) -> str:
-        """What decides the losses, apart from the model."""
+        """Digest of everything that affects the losses, except the model."""
         return content_key(
             input_ids=np.concatenate([document.input_ids for document in self.documents]),
             answer=np.concatenate([document.answer for document in self.documents]),
@@ -104,10 +105,10 @@ class EvaluationSet:
 def choose_documents(
     documents: pd.DataFrame, tokenizer: "PreTrainedTokenizerBase", settings: EvaluationSettings, name: str
 ) -> EvaluationSet:
-    """Take whole documents in seeded order until the cap is reached; the one that reaches it is taken, too.
+    """Choose whole documents in seeded order until the cap is reached, including the one that crosses it.
 
-    To leave that one out would prefer short documents, since it is the long ones that cross. Documents longer than
-    the cap itself are passed over, so that a set costs less than twice the cap.
+    Leaving that one out would favour short documents, because long ones are more likely to cross. Documents longer
+    than the cap itself are skipped, so a set costs less than twice the cap.
     """
     if len(documents) == 0:
         raise UserError(f"evaluation set {name!r} has no documents")
@@ -141,7 +142,7 @@ def choose_documents(
             f"evaluation set {name!r}: none of its {len(documents)} documents has 2 to {cap} tokens"
         )
     logger.info(
-        "%s: %d documents, %d tokens; %d passed over as longer than the cap",
+        "%s: %d documents, %d tokens; %d skipped as longer than the cap",
         name,
         len(chosen),
         total,
@@ -159,8 +160,8 @@ def _pieces(
 ) -> list[EncodedDocument]:
     """One piece of every document before a second of any, until there are `cap` tokens.
 
-    A document's pieces are the cuts at multiples of `length`, in an order that `random` draws; a rest of one token
-    has nothing to score and is none.
+    A document's pieces are the cuts at multiples of `length`, in an order that `random` draws. A rest of one token is
+    no piece, because it has nothing to score.
     """
     chosen: list[EncodedDocument] = []
     total = 0
@@ -187,7 +188,7 @@ def _pieces(
 def _cut(
     document: EncodedDocument, first: int, last: int, tokenizer: "PreTrainedTokenizerBase"
 ) -> EncodedDocument:
-    """Tokens `first:last` of a document, which keeps its name: standard errors are over documents."""
+    """Tokens `first:last` of a document, with the document's id, because standard errors are over documents."""
     if first == 0 and last >= len(document.input_ids):
         return document
     ids, answer = document.input_ids[first:last], document.answer[first:last]
@@ -197,7 +198,7 @@ def _cut(
 def _sizes_in_bytes(
     ids: np.ndarray, answer: np.ndarray, tokenizer: "PreTrainedTokenizerBase"
 ) -> tuple[int, int]:
-    """Bytes of the text of some tokens, and of those of the answer."""
+    """Bytes of the text of some tokens, and of the answer's tokens."""
     whole, of_answer = (
         len(str(tokenizer.decode(part, skip_special_tokens=True)).encode()) for part in (ids, ids[answer])
     )
@@ -207,7 +208,7 @@ def _sizes_in_bytes(
 def _blocks(
     documents: pd.DataFrame, tokenizer: "PreTrainedTokenizerBase", settings: EvaluationSettings, name: str
 ) -> list[EncodedDocument]:
-    """Blocks of `context` tokens, as many as `tokens` admits; what is left at the end is dropped, as in training."""
+    """Blocks of `context` tokens, as many as `tokens` allows; the rest at the end is dropped, as in training."""
     context = settings.context
     most = None if settings.tokens is None else max(1, settings.tokens // context)
     blocks: list[EncodedDocument] = []
@@ -262,7 +263,7 @@ def score(
     longest = getattr(model.config, "max_position_embeddings", None)
     if longest is not None and longest < settings.context:
         raise UserError(
-            f"evaluation: context is {settings.context}, and the model reads at most {longest} tokens"
+            f"evaluation: context is {settings.context}, but the model reads at most {longest} tokens"
         )
     torch.nn.Module.to(model, device)
     model.eval()
@@ -273,7 +274,7 @@ def score(
             input_ids, targets, answer = _padded(documents, batch)
             first = min(window.scored - window.start for window in batch) - 1
             losses = _token_losses(model, input_ids, targets[:, first:])
-            # A batch is fetched once the next one is on its way, so that a GPU never waits for the sums.
+            # A batch's results are fetched after the next batch has started, so the GPU never waits for the sums.
             _add_losses(totals, waiting)
             waiting = (batch, answer[:, first:], losses)
         _add_losses(totals, waiting)
@@ -283,7 +284,7 @@ def score(
 def _add_losses(
     totals: dict[str, np.ndarray], scored: "tuple[list[Window], np.ndarray, torch.Tensor] | None"
 ) -> None:
-    """Add the losses of a batch's tokens to those of the windows' documents."""
+    """Add the losses of a batch's tokens to the totals of their documents."""
     if scored is None:
         return
     batch, answer, losses = scored
@@ -294,7 +295,7 @@ def _add_losses(
 
 
 def loss_rows(evaluation_set: EvaluationSet, totals: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """One row per document and part, the pieces of a document added up: part, doc_id, nll, n_tokens, n_bytes.
+    """One row per document and part, summed over the document's pieces: part, doc_id, nll, n_tokens, n_bytes.
 
     `n_tokens` counts scored tokens; `n_bytes` are the UTF-8 bytes of the text, or of the answer. Plain text has no
     answer.
@@ -310,13 +311,13 @@ def loss_rows(evaluation_set: EvaluationSet, totals: Mapping[str, np.ndarray]) -
         ]
         frames.append(pd.DataFrame(rows, columns=["part", "doc_id", "nll", "n_tokens", "n_bytes"]))
     by_piece = pd.concat(frames, ignore_index=True).groupby(["part", "doc_id"], sort=False, as_index=False)
-    return by_piece.sum(skipna=False)  # a diverged loss stays one
+    return by_piece.sum(skipna=False)  # a diverged loss stays NaN
 
 
 def _batches(windows: Sequence[Window], most_tokens: int) -> Iterator[list[Window]]:
-    """Windows of like length together, longest first, so that little of a batch is padding.
+    """Windows of similar length together, longest first, so batches have little padding.
 
-    Among equal lengths those that score only their end come together, since they need fewer logits.
+    Among equal lengths, windows that score only their end come together, because they need fewer logits.
     """
     ordered = sorted(windows, key=lambda window: (window.start - window.end, window.scored - window.start))
     first = 0
@@ -347,7 +348,7 @@ def _padded(
 def _token_losses(model: "PreTrainedModel", input_ids: np.ndarray, targets: np.ndarray) -> "torch.Tensor":
     """Losses at the last positions of each row, as many as there are targets, in float64.
 
-    Padding stands to the right, so no attention mask is needed.
+    Padding is on the right, so no attention mask is needed.
     """
     import torch
 

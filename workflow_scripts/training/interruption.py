@@ -1,4 +1,4 @@
-"""A polite end on request: on SIGTERM or SIGUSR1 a job saves what it has and says that it is not finished."""
+"""Handles interruptions: on SIGTERM or SIGUSR1 a job saves a checkpoint and exits with the code `NOT_FINISHED`."""
 
 import logging
 import signal
@@ -24,7 +24,7 @@ class NotFinished(SystemExit):
 
 @dataclass
 class Interruption:
-    """Whether somebody asked the job to stop."""
+    """Whether the job was asked to stop."""
 
     requested: bool = False
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 UNTRAINED = "none"
-"""The training set of a base that is evaluated as it is."""
+"""Value of `train_set` for an untrained base."""
 
 LOSS_COLUMNS = [
     "experiment",
@@ -36,7 +36,7 @@ LOSS_TYPES = {
 
 
 def no_losses() -> pd.DataFrame:
-    """Losses of evaluations, with their columns and without a row."""
+    """An empty table of losses with the columns of evaluations."""
     return pd.DataFrame(columns=list(LOSS_TYPES)).astype(LOSS_TYPES)
 
 
@@ -96,7 +96,7 @@ def summarise(losses: pd.DataFrame) -> pd.DataFrame:
     n = summary["n_documents"]
 
     def sums(values: np.ndarray) -> np.ndarray:
-        """Per group; unlike pandas' sum it does not take a diverged loss for nothing."""
+        """Sums per group. Unlike pandas' sum, a diverged loss does not count as 0."""
         return np.bincount(number, weights=values, minlength=len(summary))
 
     nll = losses["nll"].to_numpy()
@@ -111,9 +111,10 @@ def summarise(losses: pd.DataFrame) -> pd.DataFrame:
 
 
 def summary_of_recorded(experiment: str, losses: pd.DataFrame) -> pd.DataFrame:
-    """Losses that came as means, with the columns of a summary; null is what a mean does not tell.
+    """Recorded mean losses with the columns of a summary; columns that a mean does not provide are null.
 
-    A budget compares models: where every model has tokens of its own, none is a budget, and 0 stands for all of them.
+    A budget groups comparable models. If every model has a different number of tokens, there are no budgets, and all
+    models get the budget 0.
     """
     budgets = losses.groupby("train_set")["tokens"].agg(lambda tokens: tuple(sorted(set(tokens))))
     shared = budgets.nunique() == 1
@@ -167,6 +168,6 @@ def find_missing(experiments: Iterable[Mapping[str, Any]], losses: pd.DataFrame)
 
 
 def find_not_finite(summary: pd.DataFrame) -> list[dict[str, Any]]:
-    """Models whose loss is no number: their training diverged."""
+    """Models whose loss is not a number, because their training diverged."""
     broken = summary.loc[~np.isfinite(summary["loss"]), KEYS].drop(columns="fraction")
     return broken.to_dict("records")

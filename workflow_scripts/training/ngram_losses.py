@@ -1,4 +1,4 @@
-"""The loss of n-gram models of the tokens that runs read: what a trained model has to be better than."""
+"""The loss of n-gram models of the tokens that runs read, a baseline for the trained models."""
 
 import logging
 from collections.abc import Collection, Mapping
@@ -26,7 +26,7 @@ TYPES = {
     "n_tokens": "int64",
     "loss": "float64",
 }
-"""`from_scratch`: whether the models of the recipe have read nothing else; `tokens_read` leaves padding out."""
+"""`from_scratch`: whether the recipe's models have read nothing else; `tokens_read` does not count padding."""
 
 
 def ngram_losses(
@@ -39,7 +39,7 @@ def ngram_losses(
     vocabulary_size: int,
     order: int,
 ) -> pd.DataFrame:
-    """Nats per token of every evaluation set and part, by a model of what the seed's run read up to each budget."""
+    """Nats per token of every evaluation set and part, by a model of the tokens that a run read up to each budget."""
     found = []
     for tokens, read in tokens_read(rows, recipe, seed, train_set):
         if tokens not in budgets:
@@ -56,7 +56,7 @@ def ngram_losses(
 
 
 def _scores(model: KneserNey, evaluation_set: EvaluationSet) -> dict[str, tuple[float, int]]:
-    """By part: nats and tokens over all documents; the first token of a document is read and not scored."""
+    """For each part: nats and tokens over all documents; the first token of a document is not scored."""
     logs = model.log_probabilities([document.input_ids for document in evaluation_set.documents])
     pairs = list(zip(evaluation_set.documents, logs, strict=True))
     totals = {

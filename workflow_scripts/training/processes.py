@@ -1,4 +1,4 @@
-"""One process or several: a program that starts itself again through `accelerate launch`, or that Slurm did."""
+"""Runs a program in one or several processes, which `accelerate launch` or Slurm starts."""
 
 import argparse
 import os
@@ -18,7 +18,7 @@ from workflow_scripts.training.interruption import NOT_FINISHED, SIGNALS
 
 @dataclass(frozen=True)
 class Execution:
-    """Where and how runs are computed; none of it belongs to a recipe."""
+    """Where and how runs are computed; none of this is part of a recipe."""
 
     device: str = "cpu"
     processes: int = 1
@@ -28,22 +28,22 @@ class Execution:
 
 
 def add_execution_options(parser: argparse.ArgumentParser) -> None:
-    """What the programs that train have in common."""
+    """Options that all training programs share."""
     parser.add_argument(
         "--checkpoints", required=True, type=Path, help="folder that only this job uses, removed at its end"
     )
     parser.add_argument("--checkpoint-seconds", type=float, default=300.0, help="seconds between checkpoints")
     parser.add_argument(
-        "--checkpoint-steps", type=int, default=0, help="save every so many steps, too; 0: by time"
+        "--checkpoint-steps", type=int, default=0, help="also save every so many steps; 0: only by time"
     )
-    parser.add_argument("--device", default="auto", help="auto (a GPU where one is visible), cpu or cuda")
+    parser.add_argument("--device", default="auto", help="auto (a GPU if one is visible), cpu or cuda")
     parser.add_argument("--gpus", type=int, default=0, help="GPUs to train on, one process each")
     parser.add_argument("--processes", type=int, default=1, help="processes on a CPU")
     parser.add_argument("--threads", type=int, default=1, help="threads of each process")
 
 
 def execution_of(given: argparse.Namespace, device: str) -> Execution:
-    """The options as they apply on this kind of device; processes that are there already are counted."""
+    """The options for this kind of device; includes processes that are already running."""
     asked = max(given.gpus, 1) if device == "cuda" else given.processes
     processes = int(os.environ["WORLD_SIZE"]) if is_worker() else asked
     return Execution(device, processes, given.threads, given.checkpoint_steps, given.checkpoint_seconds)
@@ -55,7 +55,7 @@ def is_worker() -> bool:
 
 
 def join_slurm_tasks() -> None:
-    """Where `srun --ntasks` started this program several times, say who is who as `accelerate launch` would have."""
+    """If `srun --ntasks` started this program several times, set the ranks that `accelerate launch` would set."""
     tasks = os.environ.get("SLURM_STEP_NUM_TASKS", "1")
     if tasks == "1" or is_worker():
         return
@@ -63,7 +63,7 @@ def join_slurm_tasks() -> None:
     if os.environ["SLURM_STEP_NUM_NODES"] != "1":
         listed = ["scontrol", "show", "hostnames", os.environ["SLURM_STEP_NODELIST"]]
         first_node = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split()[0]
-    # A task that sees only its own GPU has to take the first.
+    # A task that sees only its own GPU must use device 0.
     own_gpu = len(os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")) == 1
     step = int(os.environ["SLURM_JOB_ID"]) * 31 + int(os.environ["SLURM_STEP_ID"])
     os.environ |= {
@@ -71,18 +71,20 @@ def join_slurm_tasks() -> None:
         "LOCAL_RANK": "0" if own_gpu else os.environ["SLURM_LOCALID"],
         "WORLD_SIZE": tasks,
         "MASTER_ADDR": first_node,
-        "MASTER_PORT": str(20_000 + step % 20_000),  # the same in every task, another in every step
+        "MASTER_PORT": str(
+            20_000 + step % 20_000
+        ),  # the same in all tasks of a step, different between steps
     }
 
 
 def is_main_process() -> bool:
-    """Whether this process writes the files: the first of several, or the only one."""
+    """Whether this process, the first or only one, writes the files."""
     return int(os.environ.get("RANK", "0")) == 0
 
 
 @contextmanager
 def joined_processes(device: str) -> Iterator[None]:
-    """Let the processes of a job find each other, if there are several, and part at the end."""
+    """Connect the processes of a job, if there are several, and disconnect them at the end."""
     if not is_worker():
         yield
         return
@@ -98,7 +100,7 @@ def joined_processes(device: str) -> Iterator[None]:
 
 
 def wait_for_all() -> None:
-    """Wait until every process of the job is here."""
+    """Wait until every process of the job has called this function."""
     if is_worker():
         import torch
 
@@ -111,7 +113,7 @@ def train_where_asked(
     arguments: Sequence[str],
     train: Callable[[argparse.Namespace, Execution], None],
 ) -> None:
-    """Call `train` here, or start `python -m module arguments` in as many processes as the options ask for."""
+    """Call `train` here, or start `python -m module arguments` in as many processes as the options request."""
     from workflow_scripts.training.devices import claimed_device
 
     join_slurm_tasks()
@@ -125,10 +127,10 @@ def train_where_asked(
 
 
 def run_in_processes(module: str, arguments: Sequence[str], execution: Execution) -> None:
-    """Run `python -m module arguments` in several processes of this machine, and end as they end.
+    """Run `python -m module arguments` in several processes of this machine, and exit with their status.
 
-    `accelerate launch` dies of SIGUSR1 and gives its workers little time on SIGTERM. It therefore runs in a session
-    of its own, and the signals are passed on to the workers, which save a checkpoint and end.
+    `accelerate launch` dies of SIGUSR1 and gives its workers little time on SIGTERM. It therefore runs in a separate
+    session, and the signals are passed on to the workers, which save a checkpoint and exit.
     """
     command = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_machines", "1"]
     command += [
@@ -151,14 +153,14 @@ def run_in_processes(module: str, arguments: Sequence[str], execution: Execution
             workers = psutil.Process(launcher.pid).children()
             for worker in workers:
                 worker.send_signal(signal.SIGUSR1)
-            if not workers:  # Nothing has begun that could be saved.
+            if not workers:  # No training has started, so there is nothing to save.
                 launcher.terminate()
 
         before = {number: signal.signal(number, pass_on) for number in SIGNALS}
         try:
             code = launcher.wait()
         finally:
-            launcher.terminate()  # Without effect on one that has ended; needed after Ctrl-C.
+            launcher.terminate()  # No effect if it has already ended; needed after Ctrl-C.
             for number, handler in before.items():
                 signal.signal(number, handler)
     if code:

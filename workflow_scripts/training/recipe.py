@@ -1,4 +1,4 @@
-"""What a recipe says: everything about a training run but its data and its seed."""
+"""A recipe: all settings of a training run except its data and its seed."""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
@@ -30,22 +30,22 @@ POSITIVE = ("learning_rate", "clip")
 
 @dataclass(frozen=True)
 class Recipe:
-    """How models are made. Two runs with equal recipes, rows and seeds end with equal weights."""
+    """How models are trained. Two runs with equal recipes, rows and seeds end with equal weights."""
 
     model: dict[str, Any]
     """Architecture with settings (from scratch), the name of pretrained weights, or the workflow's own base."""
     tokens: tuple[int, ...]
     """Budgets: how many unique tokens a training set contributes, exactly; in rising order."""
     layout: str
-    """Which token rows are read: `packed`, or `documents` (one right-padded row a document)."""
+    """Which token rows are read: `packed`, or `documents` (one right-padded row per document)."""
     epochs: int = 1
-    """Passes over those tokens."""
+    """Number of passes over these tokens."""
     context: int = 128
     """Length of a training row; for packed rows a multiple of the row length (consecutive rows are joined)."""
     batch_rows: int = 16
     """Rows of one optimiser step, over all processes and accumulated micro-batches together."""
     gradient_accumulation: int = 1
-    """Micro-batches that one step is cut into, to save memory; changes the result only by rounding."""
+    """Micro-batches of one step, to save memory; they change the result only by rounding."""
     learning_rate: float = 1e-3
     """Peak learning rate of AdamW."""
     schedule: str = "constant"
@@ -53,7 +53,7 @@ class Recipe:
     warmup_steps: int = 20
     """Steps over which the learning rate rises linearly from zero."""
     weight_decay: float = 0.0
-    """AdamW's decoupled weight decay; biases and norms are left out."""
+    """AdamW's decoupled weight decay; biases and norms are excluded."""
     clip: float | None = 1.0
     """Largest norm of the gradient; null for no clipping."""
     shuffle: bool = True
@@ -61,9 +61,9 @@ class Recipe:
     count: str = "real"
     """What a budget counts: `real` tokens, or `padded` ones (rows times row length, as the paper does)."""
     fewer_tokens: bool = False
-    """Whether a set that is smaller than a budget gives all it has (as released) instead of being refused."""
+    """Whether a set smaller than a budget is used whole (as released) instead of being refused."""
     loss: str = "whole"
-    """Which tokens are learnt: `whole` documents, or only the `answer` of pairs."""
+    """Tokens that count in the loss: `whole` documents, or only the `answer` of pairs."""
     precision: str = "auto"
     """`float32`, `bfloat16` (mixed precision), or `auto`: bfloat16 on GPUs and float32 on CPUs."""
 
@@ -85,19 +85,19 @@ class Recipe:
         return cls(**{**values, "model": dict(values["model"]), "tokens": _checked_budgets(values["tokens"])})
 
     def to_dict(self) -> dict[str, Any]:
-        """The recipe as JSON has it."""
+        """The recipe as a JSON object."""
         return {**asdict(self), "tokens": list(self.tokens)}
 
     @property
     def read_at_several_budgets(self) -> bool:
-        """Whether one run passes through the states of the smaller budgets.
+        """Whether one run also gives the models of the smaller budgets.
 
-        With one epoch and a constant learning rate after the warm-up nothing in a run depends on where it ends.
+        With one epoch and a constant learning rate after the warm-up, a run does not depend on where it ends.
         """
         return self.epochs == 1 and self.schedule == "constant"
 
     def runs(self) -> list["Recipe"]:
-        """One recipe per training run: itself, or one for each budget where a run can be read only at its end."""
+        """One recipe per training run: itself, or one per budget if only a run's end gives a model."""
         if self.read_at_several_budgets:
             return [self]
         return [replace(self, tokens=(budget,)) for budget in self.tokens]

@@ -1,4 +1,4 @@
-"""All runs of one job: found again when they are finished, continued when they are not, written out at the end."""
+"""All runs of one job: reuses finished runs, continues unfinished ones, and publishes the models at the end."""
 
 import logging
 import os
@@ -32,12 +32,12 @@ FINISHED = "finished.json"
 
 @dataclass(frozen=True)
 class Job:
-    """What one job trains: the runs of a recipe on one training set."""
+    """The runs that one job trains: a recipe on one training set."""
 
     recipe: Recipe
     train_set: str
     seeds: tuple[int, ...]
-    data_digest: str  # of everything that the schedules are made of
+    data_digest: str  # of everything that affects the schedules
     base_digest: str | None
     make_model: Callable[[int], "PreTrainedModel"]
     make_schedule: Callable[[Recipe, int], Schedule]
@@ -45,7 +45,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Run:
-    """One training run: one seed, and the recipe with the budgets that this run is read at."""
+    """One training run: one seed, and the recipe with the budgets at which this run saves models."""
 
     recipe: Recipe
     train_set: str
@@ -59,7 +59,7 @@ class Run:
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """Where the models of a run lie, and what it took; `reused` when an earlier start of the job had made them."""
+    """Where a run's models are, and its seconds; `reused` if an earlier start of the job made them."""
 
     run: Run
     folder: Path
@@ -73,7 +73,7 @@ class FinishedRun:
 
 
 def runs_of(job: Job, execution: Execution) -> list[Run]:
-    """The runs of a job. A run's key holds everything that decides its weights, bit for bit, and nothing else."""
+    """The runs of a job. A run's key contains exactly what determines its weights, bit for bit."""
     circumstances = {
         "device": execution.device,
         "processes": execution.processes,
@@ -99,14 +99,14 @@ def runs_of(job: Job, execution: Execution) -> list[Run]:
 
 
 def blocks_digest(blocks: Blocks) -> str:
-    """What decides what a run reads."""
+    """Digest of everything that determines what a run reads."""
     return content_key(input_ids=blocks.input_ids, learnable=blocks.learnable, sizes=blocks.sizes)
 
 
 def finish_runs(
     job: Job, checkpoints: Path, execution: Execution, interruption: Interruption
 ) -> list[FinishedRun]:
-    """Train every run of a job to its end, except those that an earlier start of the job had finished."""
+    """Train every run of a job to its end, except those that an earlier start of the job finished."""
     results = []
     for run in runs_of(job, execution):
         folder = checkpoints / f"{RUN_PREFIX}{run.key}"
@@ -122,10 +122,10 @@ def finish_runs(
 
 
 def _finished_before(run: Run, folder: Path) -> dict[str, Any] | None:
-    """What an earlier start of the job noted of a finished run, if it was finished.
+    """The record of a run that an earlier start of the job finished; None if there is none.
 
-    Where a model of the run is damaged, finished or not, all of the run is forgotten: what was read from the models
-    at earlier budgets cannot be read again from a later checkpoint.
+    If a model of the run is damaged, finished or not, the whole run is deleted: a later checkpoint cannot recreate
+    the models of earlier budgets.
     """
     try:
         for reading in _reading_folder(folder, 0).parent.glob("tokens-*"):
@@ -136,7 +136,7 @@ def _finished_before(run: Run, folder: Path) -> dict[str, Any] | None:
         for budget in facts["weights"]:
             check_folder(_reading_folder(folder, int(budget)), is_sealed=True)
     except DamagedFile as damage:
-        logger.warning("%s: trained again from its start, because a file is damaged: %s", run.label, damage)
+        logger.warning("%s: training again from the start, because a file is damaged: %s", run.label, damage)
         shutil.rmtree(folder, ignore_errors=True)
         return None
     logger.info("%s: finished by an earlier start of this job", run.label)
@@ -194,7 +194,7 @@ def publish_models(finished: Iterable[FinishedRun], models: Path, manifest: Path
 
 
 def forget_runs(checkpoints: Path) -> None:
-    """Remove the finished job's runs, and the folder when nothing else lies in it."""
+    """Remove the finished job's runs, and the folder if it is then empty."""
     for folder in checkpoints.glob(f"{RUN_PREFIX}*"):
         shutil.rmtree(folder)
     if checkpoints.exists() and not any(checkpoints.iterdir()):
@@ -202,7 +202,7 @@ def forget_runs(checkpoints: Path) -> None:
 
 
 def manifest_of(job: Job, models: list[dict[str, Any]], device: str) -> dict[str, Any]:
-    """What made the models: nothing in it depends on when or where."""
+    """Describes how the models were made; nothing in it depends on time or machine."""
     return {
         "base_digest": job.base_digest,
         "commit": commit(),
@@ -216,7 +216,7 @@ def manifest_of(job: Job, models: list[dict[str, Any]], device: str) -> dict[str
 
 
 def times_of(finished: Iterable[FinishedRun]) -> list[dict[str, Any]]:
-    """Seconds of each run; those of a reused run were spent by an earlier start."""
+    """Seconds of each run; for a reused run, those of an earlier start."""
     return [
         {
             "seed": result.run.seed,

@@ -1,12 +1,12 @@
 """Which tokens a run reads, in which order, and in which optimiser step.
 
-A training set contributes exactly as many tokens as the budget says. Rows are taken in the order of the seed until
-the budget is reached. The row that crosses it is cut: its tokens beyond the budget are masked in the loss, and since
-every model is causal they then influence nothing. Where a run goes on to a larger budget, the cut row is read once
-more with the complementary mask, so that each token of the larger budget is learnt exactly once, too.
+A training set contributes exactly as many tokens as the budget says. Rows are read in the seed's order until the
+budget is reached. The row that crosses it is cut: its tokens beyond the budget are masked in the loss. Because every
+model is causal, they then have no influence. If a run continues to a larger budget, the cut row is read again with
+the complementary mask. So each token of the larger budget is learnt exactly once, too.
 
 A batch never crosses a budget: the last batch before one may be short. A run is therefore in the same state at a
-budget whether or not it goes on.
+budget whether or not it continues.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ class Blocks:
 
 @dataclass(frozen=True)
 class Pieces:
-    """Blocks in the order in which they are read; of block i the tokens `begin <= t < end` are learnt."""
+    """Blocks in reading order; the tokens `begin <= t < end` of block i are learnt."""
 
     block: np.ndarray
     begin: np.ndarray
@@ -56,7 +56,7 @@ class Pieces:
 
 @dataclass(frozen=True)
 class Schedule:
-    """The whole of a run: step s reads the pieces `bounds[s]:bounds[s + 1]`."""
+    """A complete run: step s reads the pieces `bounds[s]:bounds[s + 1]`."""
 
     blocks: Blocks
     pieces: Pieces
@@ -69,7 +69,7 @@ class Schedule:
 
 
 def make_blocks(rows: Rows, recipe: Recipe, name: str) -> Blocks:
-    """The rows a recipe trains on: documents as they are, or consecutive packed rows joined to `context` tokens.
+    """The rows that a recipe trains on: unchanged documents, or consecutive packed rows joined to `context` tokens.
 
     Rows at the end of the file that do not fill a block are not used.
     """
@@ -99,7 +99,7 @@ def make_blocks(rows: Rows, recipe: Recipe, name: str) -> Blocks:
 
 
 def read_in_order(order: np.ndarray, sizes: np.ndarray, begin: int, end: int) -> Pieces:
-    """The pieces that hold the tokens `begin <= n < end`, counted along the blocks in `order`."""
+    """The pieces with the tokens `begin <= n < end`, counted along the blocks in `order`."""
     last = np.cumsum(sizes[order])
     first = last - sizes[order]
     within = (last > begin) & (first < end)
@@ -111,13 +111,13 @@ def read_in_order(order: np.ndarray, sizes: np.ndarray, begin: int, end: int) ->
 
 
 def plan_run(blocks: Blocks, recipe: Recipe, seed: int, name: str) -> Schedule:
-    """The schedule of one training set: budgets read on the way (one epoch), or several passes over one budget."""
+    """The schedule of one training set: several budgets in one epoch, or several passes over one budget."""
     budgets, epochs, shuffle, batch_rows = recipe.tokens, recipe.epochs, recipe.shuffle, recipe.batch_rows
     available = int(blocks.sizes.sum())
     if max(budgets) > available and not recipe.fewer_tokens:
         raise UserError(
             f"train set {name!r} has {available} tokens in {len(blocks)} rows of {blocks.input_ids.shape[1]}, "
-            f"and the recipe asks for {max(budgets)}"
+            f"but the recipe needs {max(budgets)}"
         )
     random = np.random.default_rng(seed)
     order = random.permutation(len(blocks)) if shuffle else np.arange(len(blocks))
@@ -136,9 +136,9 @@ def plan_run(blocks: Blocks, recipe: Recipe, seed: int, name: str) -> Schedule:
 def plan_equal_shares(
     sets: Sequence[tuple[str, Blocks]], tokens: int, batch_rows: int, seed: int
 ) -> Schedule:
-    """One pass over equal shares of several sets, their blocks in mixed order.
+    """One pass over equal shares of several sets, with their blocks in mixed order.
 
-    The shares of a number of tokens that cannot be divided differ by one token.
+    If the tokens cannot be divided equally, shares differ by one token.
     """
     random = np.random.default_rng(seed)
     parts, offset = [], 0
@@ -147,7 +147,7 @@ def plan_equal_shares(
         available = int(blocks.sizes.sum())
         if share > available:
             raise UserError(
-                f"corpus {name!r} has {available} tokens, and its share of {tokens} tokens over {len(sets)} corpora "
+                f"corpus {name!r} has {available} tokens, but its share of {tokens} tokens over {len(sets)} corpora "
                 f"is {share}"
             )
         chosen = read_in_order(random.permutation(len(blocks)), blocks.sizes, 0, share)
@@ -182,7 +182,7 @@ def _steps_of(blocks: Blocks, parts: list[Pieces], part_of: dict[int, int], batc
         offset += len(part)
         steps_after.append(len(starts))
     if not starts or steps_after[0] == 0:
-        raise UserError(f"a budget of {min(part_of)} tokens leaves nothing to learn")
+        raise UserError(f"a budget of {min(part_of)} tokens leaves no token to learn")
     return Schedule(
         blocks,
         pieces.take(np.flatnonzero(kept)),

@@ -10,10 +10,10 @@ from workflow_scripts.training.schedule import make_blocks, plan_run
 
 
 def tokens_read(rows: Rows, recipe: Recipe, seed: int, name: str) -> Iterator[tuple[int, list[np.ndarray]]]:
-    """By budget: the rows that a run of the recipe reads, as long as it reads them, in the order of the file.
+    """For each budget, the rows that a run of the recipe reads, without padding, in the order of the file.
 
-    A row that the budget cuts is cut here. Several epochs read the same tokens, which count once. Padding is no token,
-    though a budget may count it. Prompts are read where only answers are learnt.
+    A row that the budget cuts is cut here. Tokens of several epochs count once. Padding is left out, even if a budget
+    counts it. Prompts are included, even if only answers are learnt.
     """
     blocks = make_blocks(rows, recipe, name)
     rows_of_block = recipe.context // rows.length

@@ -29,12 +29,12 @@ class Alignment:
 
     @property
     def baselines(self) -> list[str]:
-        """Cheap metrics that every other one is correlated given: does it add anything to them?"""
+        """Cheap metrics that partial correlations control for: does another metric add anything to them?"""
         return [metric for metric in self.metrics if metric in ("unigram_js",)]
 
     @property
     def cheap(self) -> list[str]:
-        """Metrics that need no model and that every other one is put beside: do the two predict better together?"""
+        """Metrics without a model that are paired with every other one: do the two predict better together?"""
         ngrams = [metric for metric in self.metrics if metric in ("ngram_cross_entropy", "ngram_whole")]
         return ngrams or self.baselines
 
@@ -68,12 +68,12 @@ class Alignment:
 
     @property
     def other_probes(self) -> list[str]:
-        """Probes beyond the first that some metric is measured with once more."""
+        """Further probes, with which some metrics are measured again."""
         return self.fisher.probe.names[1:] if self.with_probe else []
 
     @property
     def probe_folder(self) -> str:
-        """Pattern of the folder below alignment/ that holds what a probe gave; the first has no folder of its own."""
+        """Pattern of the folder below alignment/ with the results of a probe; the first probe has no folder."""
         return f"(?:{'|'.join(['', *map(self._probe_folder, self.other_probes)])})"
 
     def probe_of(self, folder: str) -> str:
@@ -87,12 +87,12 @@ class Alignment:
 
     @property
     def by_other_probes(self) -> list[tuple[str, str]]:
-        """(probe, table) of every metric measured once more."""
+        """(probe, table) of every metric that is measured with another probe."""
         return self._tables_of_other_probes("")
 
     @property
     def mixtures_by_other_probes(self) -> list[tuple[str, str]]:
-        """The same of mixtures that others trained on."""
+        """The same for recorded mixtures."""
         return self._tables_of_other_probes("mixtures/") if recorded(self.config) else []
 
     def _tables_of_other_probes(self, folder: str) -> list[tuple[str, str]]:
@@ -106,7 +106,7 @@ class Alignment:
 
     @property
     def probe_tables(self) -> dict[str, str]:
-        """The table of what differs between probes by name; none where nothing was measured with another one."""
+        """The table of differences between probes, by name; none if there is only one probe."""
         path = f"{self.files.root}/analysis/probe_spread.parquet"
         return {"probe_spread": path} if self.by_other_probes else {}
 
@@ -129,7 +129,7 @@ class Alignment:
         )
 
     def curve_inputs(self, metric: str, sets: Iterable[str]) -> list[str]:
-        """What a metric reads of some sets for its curve: rows, or embeddings of as many batches as it takes."""
+        """What a metric's curve reads: rows, or embeddings of as many batches as the curve needs."""
         estimator = metric_class(metric).estimator()
         if estimator is None:
             return self.inputs(metric, sets)
@@ -144,7 +144,7 @@ class Alignment:
         return [self.fisher.times(name, estimator, curve=CURVE) for name in sets]
 
     def curves(self, suffix: str = "") -> list[str]:
-        """Alignment by rows, a table a metric; none unless the config asks for it."""
+        """Tables of alignment by rows, one per metric; none unless the config asks for them."""
         asked = bool(self.config["alignment"]["rows_curve"]) and bool(trained(self.config))
         found = [f"{self.files.root}/alignment/rows/{metric}{suffix}.parquet" for metric in self.metrics]
         return self.files.present(found) if asked else []
@@ -157,15 +157,15 @@ class Alignment:
 
     @property
     def covariates(self) -> list[str]:
-        """The table of covariates; none where nothing is trained: mixtures that others trained on have no rows."""
+        """The table of covariates; none if nothing is trained, because recorded mixtures have no rows."""
         return [f"{self.files.root}/alignment/covariates.parquet"] if trained(self.config) else []
 
     def rows_of(self, set_name: str) -> str:
-        """Rows that metrics and covariates read of a set."""
+        """A set's rows, as metrics and covariates read them."""
         return self.tokens.of_set(self.sets.standing_for(set_name))
 
     def inputs(self, metric: str, sets: Iterable[str], probe: str | None = None) -> list[str]:
-        """What a metric reads of some sets, in their order: embeddings by a probe, or rows."""
+        """A metric's inputs for some sets, in their order: embeddings by a probe, or rows."""
         estimator = metric_class(metric).estimator()
         if estimator is None:
             return [self.rows_of(name) for name in sets]
@@ -179,11 +179,11 @@ class Alignment:
         return [self.fisher.times(name, estimator, probe) for name in self.sets.names]
 
     def answering(self, metric: str) -> list[str]:
-        """Sets that a metric compares by answers, too."""
+        """Sets whose answers a metric compares as well."""
         return self.sets.with_answers if metric in self.sets.answering else []
 
     def answer_inputs(self, metric: str, probe: str | None = None) -> list[str]:
-        """What it reads of them, in their order."""
+        """Its inputs for these sets, in their order."""
         estimator, sets = metric_class(metric).estimator(), self.answering(metric)
         if estimator is None:
             return [self.rows_of(name) for name in sets]
@@ -197,12 +197,12 @@ class Alignment:
         return [self.fisher.times(name, estimator, probe, part=ANSWER) for name in sets]
 
     def before_mixtures(self, metric: str, folder: str = "") -> list[str]:
-        """The alignment of the parts, where that of mixtures is the mean of it: its pairs are then in the store."""
+        """The parts' alignment, if a mixture's is their mean: computing it first puts the pairs into the store."""
         is_mean = metric_class(metric).mixes == "mean"
         return [f"{self.files.root}/alignment/{folder}{metric}.parquet"] if is_mean else []
 
     def tables(self, suffix: str) -> list[str]:
-        """A table a metric."""
+        """One table per metric."""
         return self.files.present(
             f"{self.files.root}/alignment/{metric}{suffix}.parquet" for metric in self.metrics
         )

@@ -31,7 +31,7 @@ class Analysis:
 
     @property
     def experiments_json(self) -> str:
-        """The experiments as programs get them; trained ones with their seeds, families and controls."""
+        """The experiments as they are passed to programs; trained ones with seeds, families and controls."""
         return one_line([self._told(experiment) for experiment in self.config["experiments"]])
 
     def _told(self, experiment: dict[str, Any]) -> dict[str, Any]:
@@ -53,13 +53,13 @@ class Analysis:
 
     @property
     def tables(self) -> dict[str, str]:
-        """Tables of every run by name, and only those of our own runs where something is trained."""
+        """Tables of every run by name, plus those of trained runs if something is trained."""
         of_runs = ("loss_collapse", "loss_collapse_curves", "predictions") if trained(self.config) else ()
         return {name: self._path(name) for name in (*TABLES, *of_runs)}
 
     @property
     def switch_sets(self) -> list[str]:
-        """Sets whose alignment is measured with every switch flipped; none where the config leaves that out."""
+        """Sets whose alignment is measured with every switch flipped; none if the config leaves switches out."""
         asked = self.config["switches"] or {"train_sets": [], "eval_sets": []}
         train, evaluated = asked["train_sets"], asked["eval_sets"]
         return [f"{name}.train" for name in train] + [f"{name}.eval" for name in evaluated]
@@ -70,7 +70,7 @@ class Analysis:
 
     @property
     def switch_tables(self) -> dict[str, str]:
-        """The table of switches by name, unless the config leaves it out or what it is made from is missing."""
+        """The table of switches by name, unless the config leaves it out or its inputs are missing."""
         measured = [self._path("switch_alignments")] if self.switch_sets else []
         return {"switches": self._path("switches")} if self.files.present(measured) else {}
 

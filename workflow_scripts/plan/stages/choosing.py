@@ -29,7 +29,7 @@ class Choosing:
 
     @property
     def answers(self) -> list[str]:
-        """What the target `answers` makes: a page a question."""
+        """The files of the target `answers`: one page per question."""
         return [f"{self.folder(name)}/index.html" for name in self.questions]
 
     @property
@@ -60,7 +60,7 @@ class Choosing:
         return [f"{self.folder(question)}/surveys/{name}.json" for name in self.surveyed(question)]
 
     def losses(self, question: str) -> list[str]:
-        """The losses of short runs that a ranking is corrected by, where it is."""
+        """The losses of short runs that correct a ranking, if there are any."""
         return [f"{self.root}/losses/loss_summary.parquet"] if self.questions[question]["verified_by"] else []
 
     def runs(self, question: str) -> list[str]:
@@ -81,11 +81,11 @@ class Choosing:
         return [path for name in self.questions[question]["pool"] for path in self.corpora.files_read(name)]
 
     def summary(self, question: str) -> str:
-        """What is said of a selection; its name has the format of the rows, as all that is made with them."""
+        """The summary of a selection; its file name includes the format of the rows."""
         return f"{self.folder(question)}/summary.{self.questions[question]['format']}.json"
 
     def weights(self, question: str) -> list[float]:
-        """Of the targets, in their order."""
+        """Weights of the targets, in their order."""
         asked = self.questions[question]
         return [asked["weights"].get(target, 1) for target in asked["targets"]]
 
@@ -94,7 +94,7 @@ class Choosing:
         return options("--minimum-share", shares, map(str, shares.values()))
 
     def labels(self, question: str) -> list[str]:
-        """Options that say what corpora are called in the answer."""
+        """Options with the names that the answer uses for corpora."""
         labels = self.questions[question]["labels"]
         return options("--label", labels, labels.values())
 

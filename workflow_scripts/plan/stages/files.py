@@ -1,4 +1,4 @@
-"""Where a run's files are, which of them may be asked for, and values as a command line carries them."""
+"""Where a run's files are, which of them may be requested, and how values are passed on a command line."""
 
 import json
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class RunFiles:
-    """The folder of a run. After a failed run only what exists is asked for."""
+    """The folder of a run. After a failed run only existing files are requested."""
 
     root: str
     only_existing: bool
@@ -37,5 +37,5 @@ class SetName:
 
 
 def one_line(value: Any) -> str:
-    """One line of JSON, equal for equal values."""
+    """One line of JSON; equal values give equal lines."""
     return json.dumps(value, sort_keys=True)

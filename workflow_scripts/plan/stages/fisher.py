@@ -9,7 +9,7 @@ from workflow_scripts.plan.stages.measured import MeasuredSets
 from workflow_scripts.plan.stages.probe import Probe
 from workflow_scripts.tokens.parts import ANSWER, WHOLE
 
-# Keys of an estimator in the config that are no fields of the estimator itself.
+# Config keys of an estimator that are not fields of `Estimator`.
 _OF_BATCHES = (
     "layout",
     "head_epochs",
@@ -22,7 +22,7 @@ _OF_BATCHES = (
 )
 
 
-# Folder of the embeddings that alignment as a function of rows is measured from.
+# Folder of the embeddings for alignment as a function of rows.
 CURVE = "curve/"
 
 
@@ -44,7 +44,7 @@ class Fisher:
         return sorted({e for m in self.sets.answering if (e := metric_class(m).estimator())})
 
     def embeddings(self, probe: str | None = None) -> list[str]:
-        """Every embedding by a probe that a metric of the run needs; by the first unless another is named."""
+        """Every embedding that a metric of the run needs, by the first probe unless another is named."""
         whole = [self.embedding(name, e, probe) for e in self.estimators for name in self.sets.names]
         of_answers = [
             self.embedding(name, e, probe, part=ANSWER)
@@ -62,16 +62,16 @@ class Fisher:
         return one_line({"name": estimator, **{k: v for k, v in settings.items() if k not in _OF_BATCHES}})
 
     def fewer_rows(self, estimator: str, curve: str = "") -> list[str]:
-        """The option for a set with few rows: smaller batches, where the estimator asks for it; for a curve fewer ones.
+        """The option for a set with few rows: smaller batches if the estimator asks for it, fewer batches for a curve.
 
-        Batches of a curve are as large as all others, so that those are found in the store.
+        Batches of a curve keep the usual size, so batches that are already in the store are reused.
         """
         if curve:
             return ["--fewer-batches"]
         return ["--fewer-rows"] if self.settings(estimator)["fewer_rows"] else []
 
     def batches(self, estimator: str, curve: str) -> int:
-        """Batches of a set; for a curve as many as its largest number of rows takes."""
+        """Batches of a set; for a curve as many as its largest number of rows needs."""
         settings = self.settings(estimator)
         if curve:
             return max(self.config["alignment"]["rows_curve"]) // settings["rows"]
@@ -109,7 +109,7 @@ class Fisher:
         return f"{folder.removesuffix('/')}/{self.embedded(set_name, estimator, part)}.json"
 
     def embedded(self, set_name: str, estimator: str, part: str) -> str:
-        """The set that is embedded, with `.answer` where only answers are scored; text without pairs is one."""
+        """The set that is embedded, with `.answer` if only answers are scored; text without pairs is all answer."""
         measured = self.sets.standing_for(set_name, estimator)
         only_answers = part == ANSWER and self.sets.has_pairs(set_name, estimator)
         return f"{measured}.{ANSWER}" if only_answers else measured

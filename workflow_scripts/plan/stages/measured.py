@@ -1,4 +1,4 @@
-"""Which sets are measured, and which set stands for one wherever alignment is measured."""
+"""Which sets are measured, and which of them are represented by another set's rows."""
 
 from functools import cached_property
 from typing import Any
@@ -17,7 +17,7 @@ class MeasuredSets:
 
     @cached_property
     def names(self) -> list[str]:
-        """Sets whose alignment is measured, the floor among them."""
+        """Sets whose alignment is measured, including the floor."""
         train = {f"{name}.train" for e in self.config["experiments"] for name in training_corpora(e)}
         evaluated = {f"{name}.eval" for e in self.config["experiments"] for name in e["eval_sets"]}
         for question in measured(self.config):
@@ -27,7 +27,7 @@ class MeasuredSets:
 
     @cached_property
     def with_answers(self) -> list[str]:
-        """Sets that are compared by answers, too: of experiments with losses of answers, the floor among them."""
+        """Sets whose answers are compared as well: those of experiments with losses of answers, and the floor."""
         names = set()
         for experiment in trained(self.config):
             targets = [name for name in experiment["eval_sets"] if self.corpora.is_paired(name)]
@@ -38,14 +38,14 @@ class MeasuredSets:
 
     @cached_property
     def answering(self) -> list[str]:
-        """Metrics that compare answers: those that the config names, else all that can."""
+        """Metrics that compare answers: those that the config names, or else all that can."""
         metrics, named = self.config["alignment"]["metrics"], self.config["alignment"]["answers"]
         if not self.with_answers:
             return []
         return [name for name in metrics if (metric_class(name).answers if named is None else name in named)]
 
     def has_pairs(self, set_name: str, estimator: str) -> bool:
-        """Whether the rows that an estimator embeds of a set hold pairs, so that answers have an embedding apart."""
+        """Whether the rows that an estimator embeds are pairs; the answers then get a separate embedding."""
         return self.corpora.has_pairs(SetName.of(self.standing_for(set_name, estimator)).corpus)
 
     @property
@@ -53,7 +53,7 @@ class MeasuredSets:
         return f"{self.config['alignment']['floor']}.train"
 
     def standing_for(self, set_name: str, estimator: str | None = None) -> str:
-        """The set itself, unless the config has another measured in its place."""
+        """The set itself, unless the config names another one to measure instead."""
         name = SetName.of(set_name)
         stand_ins = dict(self.config["alignment"]["measured_as"])
         if estimator is not None:

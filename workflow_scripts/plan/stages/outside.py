@@ -1,4 +1,4 @@
-"""Experiments whose losses were measured elsewhere: their tables, and the mixtures that they are of."""
+"""Experiments whose losses were measured elsewhere: their tables of losses and of mixtures."""
 
 from functools import cached_property
 from typing import Any
@@ -20,7 +20,7 @@ class Outside:
         return {experiment["name"]: experiment for experiment in recorded(self.config)}
 
     def user_tables(self, experiment: str) -> dict[str, Any]:
-        """The user's tables of losses and mixtures; under `only_existing` none where they are gone."""
+        """The user's tables of losses and mixtures; under `only_existing`, none if they were deleted."""
         try:
             return recorded_tables(self.experiments[experiment])
         except UserError:
@@ -51,8 +51,8 @@ class Outside:
     def tables(self) -> dict[str, str]:
         """Tables about recorded experiments by name; none without such an experiment.
 
-        Where the losses themselves are gone, as in a run restored from its record, those that are there: a record
-        may be older than a table.
+        If the losses themselves are missing, as in a run restored from its record, only the existing tables:
+        a record may be older than a table.
         """
         names = (
             "effective_tokens",
@@ -76,7 +76,7 @@ class Outside:
 
     @property
     def targets(self) -> dict[str, str]:
-        """Eval sides that recorded losses are of, by corpus."""
+        """Eval sides on which recorded losses were measured, by corpus."""
         names = {target for one in self.experiments.values() for target in one["eval_sets"]}
         return {name: f"{name}.eval" for name in sorted(names)}
 

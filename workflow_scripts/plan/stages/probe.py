@@ -19,7 +19,7 @@ class Probe:
 
     @property
     def first(self) -> str:
-        """The probe whose alignments are the measures' values, and which fine-tuning starts from."""
+        """The probe whose alignments are reported as the measures' values, and from which fine-tuning starts."""
         return self.names[0]
 
     def folder_of(self, probe: str) -> str:
@@ -34,7 +34,7 @@ class Probe:
         return self.weights_of(self.first)
 
     def seed(self, probe: str) -> int:
-        """Seed in the name of a probe; a pretrained one has none, and 0 is passed on."""
+        """Seed in the name of a probe; 0 for a pretrained one, which has no seed."""
         return int(probe.removeprefix("seed-")) if probe in self.names and probe != "pretrained" else 0
 
     @property
@@ -48,7 +48,7 @@ class Probe:
 
     @property
     def one_sentence_model(self) -> list[str]:
-        """Options that name the model that stands in for GPT-2; none unless the probe is a pretrained one."""
+        """Options that name a model to use instead of GPT-2; none unless the probe is pretrained."""
         model = self.settings["model"]
         revision = ["--revision", model["revision"]] if model.get("revision") else []
         return ["--model", model["pretrained"], *revision] if "pretrained" in model else []

@@ -33,6 +33,6 @@ class Tokens:
 
     @property
     def mix_unit(self) -> int:
-        """Rows of one corpus that stay together in a mixture: the longest training context of the run."""
+        """Rows of one corpus that stay together in a mixture; they span the longest training context of the run."""
         longest = max(recipe["context"] for recipe in self.config["recipes"].values())
         return longest // self.config["rows"]["length"]

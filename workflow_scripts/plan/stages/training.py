@@ -1,4 +1,4 @@
-"""Models: which are trained, from what, and which losses they are evaluated for."""
+"""Models: which are trained, on what data, and which losses are evaluated."""
 
 from functools import cached_property
 from typing import Any
@@ -26,7 +26,7 @@ class Training:
         return self.config["recipes"][name]
 
     def layout(self, recipe: str, corpus: str) -> str:
-        """Layout of a training set: as the recipe says; auto gives pairs a row each and packs the rest."""
+        """Layout of a training set, from the recipe; auto gives each pair its own row and packs other text."""
         asked = self.recipe(recipe)["layout"]
         if self.config["corpora"][corpus]["source"] in ROW_SOURCES:
             return "packed"
@@ -43,7 +43,7 @@ class Training:
         ]
 
     def _seed_chunks(self, recipe: str) -> list[str]:
-        """Seeds in groups that share a process; a new seed at the end of the list makes a new group."""
+        """Seeds in groups that share a process; a seed added at the end of the list starts a new group."""
         seeds, size = self.recipe(recipe)["seeds"], self.config["seeds_per_job"]
         return ["-".join(map(str, seeds[i : i + size])) for i in range(0, len(seeds), size)]
 
@@ -75,7 +75,7 @@ class Training:
 
     @property
     def losses(self) -> list[str]:
-        """Tables of losses; after a failed run those of recipes of which some model was trained."""
+        """Tables of losses; after a failed run, only for recipes with at least one trained model."""
         return [
             f"{self.files.root}/losses/{recipe}/{eval_set}.parquet"
             for recipe, eval_set in self.evaluations
@@ -109,7 +109,7 @@ class Training:
 
     @property
     def ngram_summary(self) -> list[str]:
-        """The table of all of them; none where nothing is trained, or where a record is older than the table."""
+        """The table of all n-gram losses; none if nothing is trained, or if a record is older than this table."""
         path = f"{self.files.root}/losses/ngram_summary.parquet"
         return [path] if self.ngram_losses else self.files.present([path] if self.ngram_jobs else [])
 
@@ -118,9 +118,11 @@ class Training:
         return [self.probe.weights] if "base" in self.recipe(recipe)["model"] else []
 
     def recipe_json(self, name: str, train_set: str) -> str:
-        """A recipe as a training job gets it: with the layout settled, without the seeds."""
-        told = {key: value for key, value in self.recipe(name).items() if key not in ("seeds", "evaluation")}
-        return one_line({**told, "layout": self.layout(name, train_set)})
+        """A recipe as it is passed to a training job: with the layout decided, without the seeds."""
+        settings = {
+            key: value for key, value in self.recipe(name).items() if key not in ("seeds", "evaluation")
+        }
+        return one_line({**settings, "layout": self.layout(name, train_set)})
 
     def evaluation_json(self, recipe: str) -> str:
         settings = self.recipe(recipe)

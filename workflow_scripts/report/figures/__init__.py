@@ -29,9 +29,9 @@ WORTH = "What are these tokens worth?"
 PREDICTION = "Does alignment predict loss?"
 SIZE = "Alignment or size?"
 CHOICE = "Which data should one train on?"
-LIKENESS = "What is like what?"
+LIKENESS = "Which sets are alike?"
 PUBLISHED = "What did the paper have?"
-DEFECTS = "Which defect moves what?"
+DEFECTS = "What does each defect change?"
 
 # Of recorded experiments: losses that others measured.
 RECORDED = ("effective_tokens", "effective_token_differences", "token_worth")

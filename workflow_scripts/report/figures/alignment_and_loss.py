@@ -80,7 +80,7 @@ def _figure(experiment: str, part: str, points: pd.DataFrame, correlation: pd.Da
 
 
 def _legends(data: pd.DataFrame) -> tuple[Legend, ...]:
-    """Evaluation sets in colour, or budgets, or training sets, whichever there are several of; the rest by name."""
+    """Colours for evaluation sets, budgets or training sets, whichever has several values; the rest only by name."""
     train_sets = list(dict.fromkeys(data["train_set"]))
     eval_sets = list(dict.fromkeys(data["eval_set"]))
     budgets = list(data.sort_values("tokens")["budget"].unique())
@@ -147,7 +147,7 @@ def _summary(points: pd.DataFrame, rows: pd.DataFrame, metrics: list[str], scope
     )
     controls = points.loc[points["is_control"], "train_set"].nunique()
     if controls:
-        sizes += f" Ringed marks are those of {plural(controls, 'control')}, which r leaves out."
+        sizes += f" Ringed marks are {plural(controls, 'control')}, excluded from r."
     if not metrics:
         return f"{sizes} No metric could be compared."
     strongest = rows.loc[metrics[0]]

@@ -60,7 +60,7 @@ def _sorted(frame: pd.DataFrame, order: list[str]) -> pd.DataFrame:
 
 
 def _panel(metric: str, frame: pd.DataFrame, order: list[str]) -> Panel:
-    # The middle nine tenths of the values share the colours: one set unlike all others leaves some to them.
+    # Colours cover the middle nine tenths of the values, so one unusual set does not use up all colours.
     low, high = frame["alignment"].quantile([0.05, 0.95])
     axis: dict[str, Any] = {
         "labelFontSize": 10,
@@ -112,5 +112,5 @@ def _summary(metric: str, frame: pd.DataFrame) -> str:
     return (
         f"By {plain(metric)} the two most alike sets are {most['source']} and {most['target']} "
         f"({number(most['alignment'])}), the least alike {least['source']} and {least['target']} "
-        f"({number(least['alignment'])}).{itself} Rows and columns stand in the order of a clustering."
+        f"({number(least['alignment'])}).{itself} Rows and columns are ordered by a clustering."
     )

@@ -1,4 +1,4 @@
-"""What choosing training data costs in seconds, and how good the choice is: measures, short runs, training all."""
+"""Cost in seconds of choosing training data, and quality of the choice: measures, short runs, training all."""
 
 import altair as alt
 import pandas as pd
@@ -65,7 +65,7 @@ def cost_and_skill(tables: Tables) -> list[Figure]:
 
 
 def _with_training(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a panel with training every candidate, which chooses by the losses themselves; what is worth it."""
+    """The rows of a panel plus training every candidate, which chooses by the losses; marks rows on the frontier."""
     training = rows["training_seconds"].max()
     if training > 0:
         scores = {"regret": 0.0, "regret_fraction": 0.0, "top1": 1.0, "kendall_tau": 1.0}
@@ -137,7 +137,7 @@ def _panel(name: str, rows: pd.DataFrame, legend: Legend) -> Panel:
     bands = "; bands: over probes" if has_probe_range(rows) else ""
     return Panel(
         title=sentence(name),
-        subtitle=f"{plural(n_eval, 'evaluation set')}; line: the least for the seconds; dashed: a blind draw{bands}",
+        subtitle=f"{plural(n_eval, 'evaluation set')}; line: least regret; dashed: a blind draw{bands}",
         description=f"Regret of each measure's choice against its cost in seconds, {name}.",
         chart=layered(
             blind,
@@ -158,6 +158,6 @@ def _summary(name: str, rows: pd.DataFrame) -> str:
     shared = f" (as do {equals - 1} more, at more cost)" if equals > 1 else ""
     drawn = f", a blind draw {number(blind['regret'].iloc[0], 3)}" if len(blind) else ""
     return (
-        f"{sentence(name)}: {plain(best['metric'])} loses least{shared}, {number(best['regret'], 3)} nats{drawn}"
-        f"{cost(best)}{short_run(rows)}."
+        f"{sentence(name)}: {plain(best['metric'])} has the least regret{shared}, {number(best['regret'], 3)} nats"
+        f"{drawn}{cost(best)}{short_run(rows)}."
     )

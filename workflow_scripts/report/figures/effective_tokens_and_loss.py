@@ -1,4 +1,4 @@
-"""Loss against effective tokens: whether one number, alignment and size together, says what the loss will be."""
+"""Loss against effective tokens: does one number that combines alignment and size determine the loss?"""
 
 import altair as alt
 import pandas as pd
@@ -10,7 +10,7 @@ from workflow_scripts.report.wording import count, number, plain, plural
 from workflow_scripts.statistics.mixture_ranking import ALL, MEAN
 
 COLUMNS = ["experiment", "eval_set", "train_set", "effective_tokens", "own_share", "loss"]
-# Of each experiment and target; with thirteen targets and four sizes, more would make the page slow.
+# Per experiment and target; with thirteen targets and four sizes, more points would make the page slow.
 MOST_POINTS = 48
 
 
@@ -44,7 +44,7 @@ def effective_tokens_and_loss(tables: Tables) -> list[Figure]:
 
 
 def evenly_chosen(points: pd.DataFrame) -> pd.DataFrame:
-    """At most so many runs, evenly spaced from the fewest effective tokens to the most; both ends are among them."""
+    """At most MOST_POINTS runs, evenly spaced from the fewest effective tokens to the most, including both ends."""
     ordered = points.sort_values("effective_tokens", kind="stable")
     if len(ordered) <= MOST_POINTS:
         return ordered
@@ -52,7 +52,7 @@ def evenly_chosen(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def _panel(target: str, rows: pd.DataFrame, skill: pd.DataFrame, legend: Legend) -> Panel:
-    # Where no tokens are known a run counts as one token, and what is effective is a share of it.
+    # If tokens are unknown, a run counts as one token, and effective tokens are a share of it.
     are_shares = rows["effective_tokens"].max() <= 1
     marks = (
         chart()
@@ -64,7 +64,7 @@ def _panel(target: str, rows: pd.DataFrame, skill: pd.DataFrame, legend: Legend)
                 title="effective share of the tokens" if are_shares else "effective tokens",
                 scale=alt.Scale(type="log", nice=False, padding=8),
                 axis=alt.Axis(
-                    # As everywhere in the page, billions are B.
+                    # The page writes billions as B everywhere.
                     labelExpr="replace(datum.label, 'G', 'B')",
                     format="~g" if are_shares else "~s",
                     grid=False,
@@ -101,9 +101,9 @@ def _panel(target: str, rows: pd.DataFrame, skill: pd.DataFrame, legend: Legend)
 def _summary(points: pd.DataFrame, shown: pd.DataFrame, skill: pd.DataFrame, measure: str) -> str:
     experiments = experiment_names(points)
     targets = skill[~skill["eval_set"].isin((MEAN, ALL))]
-    told = (
-        f"{plural(points['train_set'].nunique(), 'mixture')} in {plural(len(experiments), 'experiment')}, their tokens "
-        f"weighed by {measure}. Rank correlations with less loss come in the order of the legend."
+    summary = (
+        f"{plural(points['train_set'].nunique(), 'mixture')} in {plural(len(experiments), 'experiment')}; tokens are "
+        f"weighted by {measure}. Rank correlations with lower loss are in the order of the legend."
     )
     if len(targets):
         least = targets.loc[targets.groupby("experiment", sort=False)["spearman"].idxmin()]
@@ -111,10 +111,10 @@ def _summary(points: pd.DataFrame, shown: pd.DataFrame, skill: pd.DataFrame, mea
             f"{number(row['spearman'])} in {plain(row['experiment'])} ({plain(row['eval_set'])})"
             for _, row in least.iterrows()
         )
-        told += f" The least of any target is {values}."
+        summary += f" The lowest over targets are {values}."
     if len(shown) < len(points):
-        told += (
-            f" Drawn are at most {MOST_POINTS} runs of each experiment and target, evenly spaced from the fewest "
+        summary += (
+            f" The figure shows at most {MOST_POINTS} runs per experiment and target, evenly spaced from the fewest "
             f"effective tokens to the most ({count(len(shown))} of {count(len(points))} points)."
         )
-    return told
+    return summary

@@ -1,4 +1,4 @@
-"""k: how many times the tokens of the target's own training set another one needs for the same loss."""
+"""k: how many times more tokens another training set needs than the target's own, for the same loss."""
 
 import math
 from dataclasses import replace
@@ -38,7 +38,7 @@ COLUMNS = [
     "n_runs",
     "note",
 ]
-BOUNDS = "triangles are bounds, up: more than was tried; lines: 95% intervals"
+BOUNDS = "triangles are bounds (up: more than was tried); lines: 95% intervals"
 SCALE = alt.Scale(type="log", base=2, nice=False, padding=16)
 SHAPE = alt.Shape(
     "reached:N",
@@ -97,9 +97,9 @@ def _grid(name: str, experiment: str, rates: pd.DataFrame) -> Figure:
         data=rates[COLUMNS].reset_index(drop=True),
         panels=(
             Panel(
-                title=f"Tokens needed, over those of pure {target}",
+                title=f"Tokens needed, relative to pure {target}",
                 subtitle=BOUNDS,
-                description="Points of k, the times more tokens that are needed, against the share of the target.",
+                description="Points of k, how many times more tokens are needed, against the share of the target.",
                 chart=_chart(rates, x, levels, ""),
                 height=300,
                 wide=True,
@@ -111,11 +111,11 @@ def _grid(name: str, experiment: str, rates: pd.DataFrame) -> Figure:
 
 
 def _by_level(name: str, experiment: str, rates: pd.DataFrame) -> Figure:
-    """Every source against the own training set of every target."""
+    """Every training set compared with each target's own."""
     others = rates[rates["train_set"] != rates["reference"]].sort_values(
         ["eval_set", "train_set", "level_tokens"]
     )
-    # Shapes say what is a bound, so training sets have only colours.
+    # Shapes mark bounds, so training sets have only colours.
     entries = category_entries(sorted(others["train_set"].unique()))
     sources = Legend("train_set", "Training set", tuple(replace(one, shape="circle") for one in entries))
     levels = list(dict.fromkeys(others.sort_values("level_tokens")["level"]))
@@ -131,7 +131,7 @@ def _by_level(name: str, experiment: str, rates: pd.DataFrame) -> Figure:
         panels.append(
             Panel(
                 title=plain(str(target)),
-                subtitle=f"tokens needed, over those of {own}; {BOUNDS}",
+                subtitle=f"tokens needed, relative to {own}; {BOUNDS}",
                 description=f"Points of k on {plain(str(target))} against the level, a line for each training set.",
                 chart=_chart(rows, x, sources, f"datum.eval_set === '{target}'"),
                 height=300,
@@ -142,7 +142,7 @@ def _by_level(name: str, experiment: str, rates: pd.DataFrame) -> Figure:
         name=f"exchange_rate_{name}",
         title=f"What other data is worth: {plain(experiment)}",
         summary=(
-            f"{plural(others['eval_set'].nunique(), 'evaluation set')} with a training set of their own, against "
+            f"{plural(others['eval_set'].nunique(), 'evaluation set')} with their own training set, compared with "
             f"{plural(others['train_set'].nunique(), 'other training set')}. {_trends(others)}"
         ),
         data=others[COLUMNS].reset_index(drop=True),
@@ -154,12 +154,12 @@ def _by_level(name: str, experiment: str, rates: pd.DataFrame) -> Figure:
 
 
 def _trends(rates: pd.DataFrame) -> str:
-    """Whether what a token is worth stays the same as the level falls."""
+    """Whether the worth of a token changes with the level."""
     pairs = rates.drop_duplicates(["eval_set", "train_set"])
     known = pairs["trend"].dropna()
     levels = rates["level_tokens"].nunique()
     if levels < 2:
-        return "There is one level to read k at."
+        return "There is only one level of k."
     last = rates[rates["level_tokens"] == rates["level_tokens"].max()]
     bounds = int((last["reached"] == "never").sum())
     text = f"At the last of {levels} levels {bounds} of {plural(len(last), 'pair')} need more than was tried"
@@ -181,7 +181,7 @@ def _chart(rates: pd.DataFrame, x: alt.X, legend: Legend, chosen: str) -> alt.La
     y = alt.Y("k:Q", title="k, times the tokens", scale=SCALE, axis=alt.Axis(format="~g"))
     colour = alt.Color(f"{legend.field}:N", title=legend.title, scale=legend.scale("colour"), sort=None)
     faded = unless_isolated(legend.field)
-    # Marks of one share or level stand side by side.
+    # Marks of one share or level are side by side.
     side = alt.XOffset(f"{legend.field}:N", sort=[entry.value for entry in legend.entries])
     place = {"x": x, "xOffset": side, "color": colour, "opacity": faded}
     intervals = (

@@ -1,4 +1,4 @@
-"""Whether a verdict holds from four sides: Pearson, ranks, out of domain, with the controls."""
+"""Whether a verdict is the same in four views: Pearson, ranks, out of domain, with the controls."""
 
 import altair as alt
 import pandas as pd
@@ -68,7 +68,7 @@ def _figure(experiment: str, part: str, scope: str, views: pd.DataFrame, choice:
 
 
 def _baselines(regrets: pd.DataFrame) -> list[str]:
-    """Short runs, which choose as measures do and are none."""
+    """Short runs, which choose like measures but are not measures."""
     return [name for name in SHORT_RUNS if name in set(regrets["metric"])]
 
 
@@ -108,7 +108,7 @@ def _panel(what: str, where: str, rows: pd.DataFrame, order: list[str]) -> Panel
     return Panel(
         title=sentence(what),
         subtitle=where,
-        description=f"{sentence(what)} of each measure from up to four sides.",
+        description=f"{sentence(what)} of each measure in up to four views.",
         chart=layered(intervals if rows["ci_low"].notna().any() else None, marks),
         height=max(120, 44 * len(order)),
         wide=True,
@@ -120,8 +120,8 @@ def _summary(views: pd.DataFrame, regrets: pd.DataFrame) -> str:
     metrics = list(dict.fromkeys(views["metric"]))
     unsteady = [f"{plain(name)} ({found})" for name in metrics if (found := fragile(views, name))]
     relations = (
-        f"The relation with loss is fragile for {', '.join(unsteady)}: another sign there, or another answer to "
-        "whether the interval leaves zero out"
+        f"The relation with loss is fragile for {', '.join(unsteady)}: in these views, the sign differs, or "
+        "whether the interval excludes zero"
         if unsteady
         else f"The sign of the relation is the same in every view for {plural(len(metrics), 'measure')}"
     )
@@ -130,7 +130,7 @@ def _summary(views: pd.DataFrame, regrets: pd.DataFrame) -> str:
         for view, rows in regrets[~regrets["metric"].isin(SHORT_RUNS)].groupby("view", sort=False)
         if rows["value"].notna().any()
     }
-    parts = [f"{relations}.", _firsts("Closest to loss", first)]
+    parts = [f"{relations}.", _firsts("The best correlation with loss", first)]
     return " ".join([*parts, _firsts("Least regret", chosen)] if chosen else parts)
 
 

@@ -102,7 +102,7 @@ def _heat(data: pd.DataFrame, shares: list[str], eval_set: str) -> Panel:
     text = base.mark_text(color=INK, fontSize=12).encode(text=alt.Text("loss:Q", format=".2f"))
     return Panel(
         title="The same as a surface",
-        subtitle="loss in nats per token; the stronger the colour, the lower",
+        subtitle="loss in nats per token; stronger colours are lower",
         description=f"Heat map of loss on {plain(eval_set)} by training tokens and share of the target.",
         chart=alt.layer(cells, text),
         height=280,
@@ -121,10 +121,10 @@ def _summary(data: pd.DataFrame) -> str:
     seeds = int(data["n_seeds"].max())
     if math.isnan(pure) or math.isnan(poor):
         return "A loss at a corner of the grid is missing, so its corners cannot be compared."
-    alone = " One seed each, so how much training itself varies is not known." if seeds == 1 else ""
+    one_seed = " With one seed each, the variation of training itself is unknown." if seeds == 1 else ""
     return (
         f"{count(smallest)} tokens with {purest:.0%} of the target reach a loss of {number(pure)}; "
         f"{count(largest)} tokens with {least:.0%} reach {number(poor)}, which is "
         f"{'lower' if poor < pure else 'higher'} by {number(abs(poor - pure))} nats "
-        f"({plural(seeds, 'seed')} each).{alone}"
+        f"({plural(seeds, 'seed')} each).{one_seed}"
     )

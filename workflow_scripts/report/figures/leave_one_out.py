@@ -1,4 +1,4 @@
-"""Whether one set carries the result: the correlation without each family or evaluation set, by experiment."""
+"""Whether one set determines the result: the correlation without each family or evaluation set, by experiment."""
 
 from dataclasses import replace
 
@@ -32,7 +32,7 @@ COLUMNS = ["metric", "side", "left_out", "pearson_r", "with_all"]
 def leave_one_out(tables: Tables) -> list[Figure]:
     """Every experiment and part with a readable number of families, at its largest budget.
 
-    Within evaluation sets, or pooled where there is one."""
+    Within evaluation sets, or pooled if there is one."""
     table = largest_budget(tables["leave_one_out"])
     table = table[table["pearson_r"].notna()]
     correlation = largest_budget(tables["correlation"])
@@ -61,7 +61,7 @@ def _figure(experiment: str, part: str, scope: str, rows: pd.DataFrame) -> Figur
     whole = part == "whole"
     return Figure(
         name=f"leave_one_out_{experiment}" + ("" if whole else f"_{part}"),
-        title=f"Does one set carry it? {sentence(plain(experiment))}"
+        title=f"Does one set determine the result? {sentence(plain(experiment))}"
         + ("" if whole else f", {PART_NAMES[part]}"),
         summary=_summary(first, data[data["metric"] == first], scope),
         data=data,
@@ -78,7 +78,7 @@ def _panel(metric: str, rows: pd.DataFrame, scope: str) -> Panel:
     extremes = [*rows["pearson_r"], value, 0.0]
     scale = alt.Scale(domain=[-1 if min(extremes) < 0 else 0, 1 if max(extremes) > 0 else 0])
     x = alt.X("pearson_r:Q", title="correlation with loss", scale=scale)
-    # A set may stand on both sides: its mark on either is a row of its own.
+    # A set may be on both sides; each side then has its own row.
     place = alt.Y(
         "place:N",
         sort=alt.EncodingSortField("pearson_r", op="min"),

@@ -1,4 +1,4 @@
-"""Loss against effective tokens in our own runs: one curve per target, whatever was trained on and for how long."""
+"""Loss against effective tokens in our own runs: one curve per target, whatever the training set and budget."""
 
 import altair as alt
 import pandas as pd
@@ -13,7 +13,7 @@ COLUMNS = ["eval_set", "train_set", "tokens", "effective_tokens", "loss", "predi
 
 
 def loss_collapse(tables: Tables) -> list[Figure]:
-    """One figure per experiment, by the measure whose law predicts a training set left out best."""
+    """One figure per experiment, by the measure whose law best predicts a left-out training set."""
     fits, curves = tables["loss_collapse"], tables["loss_collapse_curves"]
     figures = []
     for experiment in fits["experiment"].unique():
@@ -80,8 +80,8 @@ def _summary(fit: pd.DataFrame, metric: str) -> str:
         plural(int(fit["n_train"].max()), "training set"),
     )
     return (
-        f"{runs} of {train_sets}, their tokens counted by what the fitted law says they are worth. "
+        f"{runs} of {train_sets}; tokens are weighted by the worths of the fitted law. "
         f"Median R² over {plural(len(fit), 'target')}: {number(fit['r2'].median())}. "
-        f"Fitted to all training sets but one, with {metric} for the one left out, the law misses its loss by "
+        f"Fitted to all training sets except one, with {metric} for the left-out one, the law misses its loss by "
         f"{number(fit['error_left_out'].mean())} nats on average (median R² {number(fit['r2_left_out'].median())})."
     )

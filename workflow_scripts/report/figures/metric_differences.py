@@ -1,4 +1,4 @@
-"""Is another measure better than that of the paper: paired differences of correlation, one figure per experiment."""
+"""Is another measure better than the paper's? Paired differences of correlation, one figure per experiment."""
 
 import altair as alt
 import numpy as np
@@ -31,7 +31,7 @@ def metric_differences(tables: Tables) -> list[Figure]:
             scope: rows.loc[rows["scope"] == scope, "difference"] for scope in ("pooled", "within_eval")
         }
         if np.array_equal(*by_scope.values()):
-            # One evaluation set: within it is all there is.
+            # With one evaluation set, there is only the scope within it.
             rows = rows[rows["scope"] == "pooled"]
         figures.append(_figure(experiment, part, rows))
     return figures
@@ -59,7 +59,7 @@ def _figure(experiment: str, part: str, rows: pd.DataFrame) -> Figure:
 
 
 def _against(rows: pd.DataFrame, reference: str) -> pd.DataFrame:
-    """r of every other measure less r of the reference, whichever way round the table has the two."""
+    """r of every other measure minus r of the reference, in either order of the table."""
     first = rows[rows["other"] == reference].rename(columns={"r_metric": "r", "r_other": "r_reference"})
     second = rows[rows["metric"] == reference]
     second = second.assign(
@@ -103,8 +103,8 @@ def _panel(scope: str, rows: pd.DataFrame, order: list[str], reference: str) -> 
     )
     return Panel(
         title=sentence(SCOPE_NAMES[scope]),
-        subtitle="left of zero: closer to loss",
-        description=f"Correlation of each measure less that of {plain(reference)}, {SCOPE_NAMES[scope]}.",
+        subtitle="left of zero: better than the reference",
+        description=f"Correlation of each measure minus that of {plain(reference)}, {SCOPE_NAMES[scope]}.",
         chart=layered(zero, intervals if rows["ci_low"].notna().any() else None, marks),
         height=max(60, 26 * len(rows)),
     )
@@ -113,19 +113,19 @@ def _panel(scope: str, rows: pd.DataFrame, order: list[str], reference: str) -> 
 def _summary(rows: pd.DataFrame, reference: str) -> str:
     if rows["ci_low"].isna().all():
         return (
-            f"The correlation of each measure less that of {plain(reference)}. There are too few families "
+            f"The correlation of each measure minus that of {plain(reference)}. There are too few families "
             "of training sets for intervals, so no measure can be called better."
         )
     clear = rows[rows["excludes_zero"]]
     better = clear[clear["difference"] < 0].sort_values("difference")
     text = (
-        f"On the same pairs, the correlation of each measure less that of {plain(reference)}: the "
-        f"interval of {len(clear)} of {plural(len(rows), 'difference')} leaves zero out"
+        f"On the same pairs, the correlation of each measure minus that of {plain(reference)}: the "
+        f"interval of {len(clear)} of {plural(len(rows), 'difference')} excludes zero"
     )
     if better.empty:
-        return f"{text}, and none of them says that another measure is closer to loss."
+        return f"{text}, and none of them shows that another measure correlates better with loss."
     best = better.iloc[0]
     return (
-        f"{text}; {plain(best['metric'])} is closer to loss by {number(-best['difference'])} "
+        f"{text}; {plain(best['metric'])} is better by {number(-best['difference'])} "
         f"({interval(-best['ci_high'], -best['ci_low'])})."
     )

@@ -60,7 +60,7 @@ def _figure(experiment: str, part: str, rows: pd.DataFrame) -> Figure:
     )
     plain_rows = rows[rows["statistic"] == "pearson_r"]
     defined = set(plain_rows.loc[plain_rows["value"].notna(), "scope"])
-    # With one evaluation set, within it is all there is.
+    # With one evaluation set, there is only the scope within it.
     scopes = [
         name for name in SCOPE_NAMES if name in defined and (scope == "within_eval" or "within" not in name)
     ]
@@ -149,12 +149,12 @@ def _summary(main: pd.DataFrame, scope: str) -> str:
     clear = int(sum(excludes_zero(row) for _, row in defined.iterrows()))
     where = SCOPE_NAMES[scope] if scope != "pooled" else "over all pairs"
     intervals = (
-        f"the interval of {clear} of {plural(len(defined), 'measure')} leaves zero out"
+        f"the interval of {clear} of {plural(len(defined), 'measure')} excludes zero"
         if defined["ci_low"].notna().any()
-        else f"no interval can be given: {best['note']}"
+        else f"there is no interval: {best['note']}"
     )
     return (
-        f"The more negative, the better alignment foretells a low loss. {sentence(where)}, at "
+        f"The more negative, the better alignment predicts a low loss. {sentence(where)}, at "
         f"{count(best['tokens'])} tokens, the most negative is {plain(best['metric'])} "
         f"({number(best['value'])}); {intervals}. Marks in grey have an interval that includes zero, or none."
         + (" Bands: from the least to the largest value over probes." if has_probe_range(main) else "")

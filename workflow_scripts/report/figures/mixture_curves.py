@@ -1,4 +1,4 @@
-"""How loss, and alignment to the target, move with the share of the target in a mixture."""
+"""How loss and alignment with the target change with the share of the target in a mixture."""
 
 import altair as alt
 import pandas as pd
@@ -33,7 +33,7 @@ def _figure(name: str, eval_set: str, losses: pd.DataFrame, alignment: pd.DataFr
     budgets = Legend("budget", "Training tokens", ordered_entries(list(loss["budget"].unique())))
     metrics = Legend("metric", "Measure", category_entries(sorted(metric["metric"].unique())))
     left_out = sorted(set(alignment["metric"]) - set(metric["metric"]))
-    notes = f" Not drawn, since no scale could be set: {', '.join(map(plain, left_out))}." if left_out else ""
+    notes = f" Not shown, because they have no scale: {', '.join(map(plain, left_out))}." if left_out else ""
     panels = [
         _panel(
             "loss",
@@ -55,7 +55,7 @@ def _figure(name: str, eval_set: str, losses: pd.DataFrame, alignment: pd.DataFr
         )
     return Figure(
         name=f"mixture_curves_{name}",
-        title=f"Mixtures: what a share of {plain(eval_set)} does",
+        title=f"Mixtures: the effect of the share of {plain(eval_set)}",
         summary=_summary(metric) + notes,
         data=data,
         panels=tuple(panels),

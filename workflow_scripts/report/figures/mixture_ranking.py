@@ -1,4 +1,4 @@
-"""How well each measure ranks mixtures from text alone, beside the target's own share."""
+"""How well each measure ranks mixtures from text only, compared with the target's own share."""
 
 import altair as alt
 import pandas as pd
@@ -51,7 +51,7 @@ def mixture_ranking(tables: Tables) -> list[Figure]:
     """One figure: for each experiment a panel of means over targets, and one of all targets at once."""
     ranking = overall(tables["effective_tokens"])
     ranking = ahead_of_own_share(tables, ranking[ranking["proxies"] == 0])
-    # What the law learns from the runs of other folds has proxies; these rows have learned nothing.
+    # Rows with proxies learned from the runs of other folds; these rows used no losses.
     ranking = ranking.assign(
         target=ranking["eval_set"].map(SUMMARY_NAMES),
         way=[_way(row["predictor"], row["kernel"]) for _, row in ranking.iterrows()],
@@ -153,7 +153,7 @@ def _panel(title: str, rows: pd.DataFrame, legend: Legend, order: list[str], sca
     return Panel(
         title=title,
         subtitle=f"{plural(int(rows['n_runs'].iloc[0]), 'mixture')}; {line}",
-        description=f"Rank correlation of each measure with less loss, with 95% intervals. {title}; {line}.",
+        description=f"Rank correlation of each measure with lower loss, with 95% intervals. {title}; {line}.",
         chart=layered(own_line if len(owned) else None, rules, hollow, full if clear else None),
         height=max(90, (7 * present["way"].nunique() + 8) * present["metric"].nunique()),
     )
@@ -161,15 +161,15 @@ def _panel(title: str, rows: pd.DataFrame, legend: Legend, order: list[str], sca
 
 def _summary(tables: Tables, ranking: pd.DataFrame) -> str:
     text = ranking[(ranking["eval_set"] == MEAN) & (ranking["way"] != BASELINE)]
-    told = ["Nothing was trained for these. Filled marks are clearly ahead of the target's own share."]
+    sentences = ["Nothing was trained for these. Filled marks are clearly ahead of the target's own share."]
     for experiment in experiment_names(text):
         if chosen_on_itself(tables, experiment):
             continue
         rows = text[text["experiment"] == experiment]
         best = rows.loc[rows["spearman"].idxmax()]
-        told.append(
+        sentences.append(
             f"In {plain(experiment)} {plain(best['metric'])} leads ({best['way']}): {number(best['spearman'], 3)}, 95% "
             f"interval {interval(best['ci_low'], best['ci_high'], 3)}; {int(rows['clearly_ahead'].sum())} of "
             f"{plural(len(rows), 'ranking')} by text are clearly ahead."
         )
-    return " ".join(told)
+    return " ".join(sentences)

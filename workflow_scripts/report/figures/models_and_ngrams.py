@@ -1,4 +1,4 @@
-"""Loss of trained models against that of n-gram models of the same tokens, a figure per experiment."""
+"""Loss of trained models against loss of n-gram models of the same tokens, one figure per experiment."""
 
 import altair as alt
 import pandas as pd
@@ -20,7 +20,7 @@ COLUMNS = ["part", "train_set", "eval_set", "tokens", "loss", "ngram_loss", "bet
 
 
 def models_and_ngrams(tables: Tables) -> list[Figure]:
-    """The largest budget that both were made for; panels are the parts."""
+    """Figures at the largest budget with both kinds of models; one panel per part."""
     gaps = largest_budget(ngram_gaps(tables["loss_summary"], tables["ngram_summary"]))
     figures = []
     for experiment, rows in gaps.groupby("experiment", sort=False):
@@ -77,7 +77,7 @@ def _panel(part: str, rows: pd.DataFrame, legend: Legend) -> Panel:
         title=sentence(PART_NAMES[part]),
         subtitle=f"{tokens} tokens; dashed: equal"
         + ("; ringed: own held-out part" if rows["is_own"].any() else ""),
-        description=f"Loss of models against that of {order}-gram models of the same tokens, {PART_NAMES[part]}.",
+        description=f"Loss of models against loss of {order}-gram models of the same tokens, {PART_NAMES[part]}.",
         chart=layered(equal, marks, own if rows["is_own"].any() else None),
         height=260,
     )

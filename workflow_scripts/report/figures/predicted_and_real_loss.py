@@ -1,4 +1,4 @@
-"""Real loss against the loss that the law predicts: whether a few cheap runs say what larger models will do."""
+"""Real loss against the loss that the law predicts: do a few cheap runs predict larger models?"""
 
 import altair as alt
 import pandas as pd
@@ -15,15 +15,15 @@ COLUMNS = ["experiment", "fitted_to", "train_set", "predicted", "loss", "predict
 def predicted_and_real_loss(tables: Tables) -> list[Figure]:
     """One figure: a panel per experiment, a point per mixture, by the law from its fewest and its most proxies.
 
-    Losses are means over the targets, less their mean over the mixtures: a law that was fitted to models of one size
-    does not know the level of another one.
+    Losses are means over the targets, minus their mean over the mixtures: a law fitted to models of one size
+    does not know the level of another size.
     """
     measure = best_measure(tables)
     ranking = tables["effective_tokens"]
     skill = measure.of(ranking[(ranking["scope"] == "all") & (ranking["eval_set"] == ALL)], LAW)
     skill = skill.sort_values("proxies", kind="stable")
     predictions = tables["predicted_losses"]
-    # Where no experiment has proxies, each run is predicted from those of the other folds.
+    # If no experiment has proxies, each run is predicted from those of the other folds.
     elsewhere = [name for name in experiment_names(predictions) if not chosen_on_itself(tables, name)]
     if elsewhere:
         predictions = predictions[predictions["experiment"].isin(elsewhere)]
@@ -68,7 +68,7 @@ def _fewest_and_most(predictions: pd.DataFrame) -> pd.DataFrame:
 
 def _panel(rows: pd.DataFrame, skill: pd.DataFrame, legend: Legend) -> Panel:
     experiment = str(rows["experiment"].iloc[0])
-    # One scale for both axes, so that the diagonal is where prediction and loss differ as much between mixtures.
+    # One scale for both axes: on the diagonal, mixtures differ as much in prediction as in loss.
     ends = [
         rows[["predicted_above", "loss_above"]].min().min(),
         rows[["predicted_above", "loss_above"]].max().max(),
@@ -109,18 +109,18 @@ def _panel(rows: pd.DataFrame, skill: pd.DataFrame, legend: Legend) -> Panel:
 
 
 def _level(rows: pd.DataFrame) -> str:
-    """How far the real losses lie from those that the law of the most proxies predicts."""
+    """How far real losses are from those predicted by the law with the most proxies."""
     most = rows[rows["proxies"] == rows["proxies"].max()]
     off = most["loss"].mean() - most["predicted"].mean()
     return f"real level {number(abs(off))} nats {'below' if off < 0 else 'above'} the predicted one"
 
 
 def _summary(data: pd.DataFrame, skill: pd.DataFrame, measure: str) -> str:
-    told = [
-        f"A point is a mixture: its loss, mean over the targets, as the law with the prior from {measure} predicts it "
-        "and as it was measured. Both are less their mean over the mixtures, because a law of small models does not "
-        "know the level of large ones. On the dashed diagonal the law has the differences between mixtures right; "
-        "where points lie flatter, mixtures differ less than it says. Rank correlations, with 95% intervals:"
+    sentences = [
+        f"A point is a mixture: its mean loss over the targets, predicted by the law with the prior from {measure}, "
+        "and measured. Both are shown minus their mean over the mixtures, because a law of small models does not "
+        "know the level of large ones. On the dashed diagonal the predicted differences between mixtures are right; "
+        "where points are flatter, mixtures differ less than predicted. Rank correlations, with 95% intervals:"
     ]
     for experiment in experiment_names(data):
         proxies = data.loc[data["experiment"] == experiment, "proxies"]
@@ -129,7 +129,9 @@ def _summary(data: pd.DataFrame, skill: pd.DataFrame, measure: str) -> str:
             f"{number(row['spearman'])} ({interval(row['ci_low'], row['ci_high'])}) from {row['proxies']} proxies"
             for _, row in rows.iterrows()
         )
-        told.append(f"{sentence(plain(experiment))}: {values}.")
+        sentences.append(f"{sentence(plain(experiment))}: {values}.")
     if (skill["draws"] > 1).any():
-        told.append("Correlations are means over draws of the proxies; the points are of the first draw.")
-    return " ".join(told)
+        sentences.append(
+            "Correlations are means over draws of the proxies; the points are of the first draw."
+        )
+    return " ".join(sentences)

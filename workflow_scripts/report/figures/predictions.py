@@ -1,4 +1,4 @@
-"""How far each measure predicts losses that it was not fitted to, alone and beside a cheap one."""
+"""How well each measure predicts left-out losses, alone and together with a cheap measure."""
 
 import altair as alt
 import numpy as np
@@ -87,7 +87,7 @@ def _figure(experiment: str, part: str, rows: pd.DataFrame) -> Figure:
 
 
 def _longest(rows: pd.DataFrame) -> float:
-    """The end of the axis: where few sets say little, an interval may be many times as wide as all errors are."""
+    """The end of the axis: with few sets, an interval may be many times wider than all errors."""
     return float(rows["error"].max()) * (1.6 if rows["error_low"].notna().any() else 1.1)
 
 
@@ -132,8 +132,8 @@ def _panel(panel: str, rows: pd.DataFrame, longest: float) -> Panel:
     )
     return Panel(
         title=sentence(panel),
-        subtitle="error of losses that were left out of the fit; left is better",
-        description=f"Mean error of predicted losses for each measure {panel}, by what was left out of the fit.",
+        subtitle="error of predicted left-out losses; left is better",
+        description=f"Mean error of predicted losses for each measure {panel}, by the kind of unit left out.",
         chart=layered(intervals if rows["error_low"].notna().any() else None, marks),
         height=max(120, 36 * len(order)),
     )
@@ -147,28 +147,28 @@ def _summary(rows: pd.DataFrame) -> str:
     alone, pairs = (measured[measured["beside"].eq("") == single] for single in (True, False))
     best = alone.loc[alone["error"].idxmin()]
     sentences = [
-        f"With one {NAMES[unit]} left out at a time, {plain(best['metric'])} predicts its losses best: {_told(best)}, "
-        f"where the mean of the others errs by {number(best['baseline_error'], 3)}."
+        f"With one {NAMES[unit]} left out at a time, {plain(best['metric'])} predicts its losses best: "
+        f"{_stated(best)}, compared with {number(best['baseline_error'], 3)} for the mean of the others."
     ]
     if len(pairs):
         pair = pairs.loc[pairs["error"].idxmin()]
         sentences.append(
-            f"Of two measures together, {plain(pair['metric'])} with {plain(pair['beside'])} has {_told(pair)}."
+            f"Of two measures together, {plain(pair['metric'])} with {plain(pair['beside'])} has {_stated(pair)}."
         )
-        # Loss falls as alignment rises: a positive weight means that the measure is used the other way round.
+        # Loss falls as alignment rises, so a positive weight has the wrong sign.
         turned = [plain(name) for name in pairs.loc[pairs["effect"] > 0, "metric"]]
         if turned:
             sentences.append(
-                f"Beside {plain(pair['beside'])}, the weight of {', '.join(turned)} has the wrong sign: more "
+                f"Together with {plain(pair['beside'])}, the weight of {', '.join(turned)} has the wrong sign: more "
                 "alignment, more loss."
             )
     runs = own[own["metric"].isin(SHORT_RUNS)]
     if len(runs):
-        sentences.append(f"A short run has {_told(runs.iloc[0])}.")
+        sentences.append(f"A short run has {_stated(runs.iloc[0])}.")
     return " ".join(sentences)
 
 
-def _told(row: "pd.Series[float]") -> str:
+def _stated(row: "pd.Series[float]") -> str:
     spread = (
         f" (95% interval {interval(row['error_low'], row['error_high'], 3)})"
         if np.isfinite(row["error_low"])

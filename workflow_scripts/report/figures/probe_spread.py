@@ -1,4 +1,4 @@
-"""How far results depend on the probe: a figure per experiment, a mark per probe."""
+"""How much results depend on the probe: a figure per experiment, a mark per probe."""
 
 import altair as alt
 import pandas as pd
@@ -14,7 +14,7 @@ from workflow_scripts.report.look import category_entries
 from workflow_scripts.report.wording import interval, plain, plural, sentence
 
 R, REGRET = "correlation with loss", "regret, nats"
-# With one evaluation set it is over all pairs.
+# With one evaluation set, this scope is all pairs.
 SCOPE = "within_eval"
 COLUMNS = ["what", "metric", "probe", "value", "ci_low", "ci_high"]
 
@@ -99,5 +99,5 @@ def _summary(r: pd.DataFrame, regret: pd.DataFrame) -> str:
     return (
         f"Each measure that depends on the probe, with {plural(n, 'probe')} that differ only in their seed: "
         f"{'; '.join(listed) or 'no correlation could be computed'}. "
-        f"Everywhere else the page has the values by {first}."
+        f"The rest of the page shows the values by {first}."
     )

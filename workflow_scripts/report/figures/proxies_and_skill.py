@@ -1,4 +1,4 @@
-"""What a few training runs add: rank correlation against the number of proxies that a predictor learned from."""
+"""The gain from a few training runs: rank correlation against the number of proxies that a predictor learned from."""
 
 import altair as alt
 import pandas as pd
@@ -90,7 +90,7 @@ def proxies_and_skill(tables: Tables) -> list[Figure]:
 
 
 def _rows(ranking: pd.DataFrame, measure: Measure, with_text: str) -> pd.DataFrame:
-    """Text alone is the law that has learned from no run yet: its prior."""
+    """Text only is the law's prior, before it learns from any run."""
     prior = pd.concat([measure.of(ranking, TEXT), measure.of(ranking, LAW)]).assign(learner=with_text)
     others = ranking[ranking["metric"].isin(LEARNERS)]
     others = others.assign(learner=others["metric"].map(LEARNERS))
@@ -119,7 +119,7 @@ def _panel(experiment: str, rows: pd.DataFrame, legend: Legend, scale: alt.Scale
     )
     learners = [entry.value for entry in legend.entries]
     x = alt.X(
-        "proxies:O", title="proxies: runs that were learned from", axis=alt.Axis(labelAngle=0, grid=False)
+        "proxies:O", title="proxies: number of training runs used", axis=alt.Axis(labelAngle=0, grid=False)
     )
     offset = alt.XOffset("learner:N", sort=learners, scale=alt.Scale(domain=learners, paddingOuter=1))
     y = near_one.y("spearman", scale)
@@ -158,14 +158,14 @@ def _panel(experiment: str, rows: pd.DataFrame, legend: Legend, scale: alt.Scale
     return Panel(
         title=title,
         subtitle=f"{plural(int(rows['n_runs'].iloc[0]), 'mixture')}; {line}{folds}",
-        description=f"Rank correlation with less loss against the number of proxies. {title}; {line}{folds}.",
+        description=f"Rank correlation with lower loss against the number of proxies. {title}; {line}{folds}.",
         chart=layered(own_line if len(owned) else None, lines, rules, marks),
         height=270,
     )
 
 
 def _summary(tables: Tables, rows: pd.DataFrame, with_text: str) -> str:
-    told = ["Proxies are cheap runs whose losses a predictor learns from; 0 is text alone."]
+    sentences = ["Proxies are cheap runs whose losses a predictor learns from; 0 is text only."]
     means = rows[(rows["eval_set"] == MEAN) & (rows["proxies"] > 0)]
     for experiment in experiment_names(means):
         if chosen_on_itself(tables, experiment):
@@ -176,5 +176,5 @@ def _summary(tables: Tables, rows: pd.DataFrame, with_text: str) -> str:
             f"{number(value, 3)} by {'the law with text' if learner == with_text else PHRASES[learner]}"
             for learner, value in fewest.set_index("learner")["spearman"].sort_values(ascending=False).items()
         )
-        told.append(f"In {plain(experiment)} {fewest['proxies'].iloc[0]} proxies give {values}.")
-    return " ".join(told)
+        sentences.append(f"In {plain(experiment)} {fewest['proxies'].iloc[0]} proxies give {values}.")
+    return " ".join(sentences)

@@ -1,4 +1,4 @@
-"""The share of variance explained, published and in our own runs, by the same functions and in the same scopes."""
+"""The share of variance explained in the paper and in our own runs, by the same functions in the same scopes."""
 
 import math
 
@@ -36,7 +36,7 @@ COLUMNS = ["origin", "what", "scope", "r2", "ci_low", "ci_high", "n", "note"]
 
 
 def published_and_ours(tables: Tables) -> list[Figure]:
-    """One figure; ours are the measures of the paper, or the first there is."""
+    """One figure; from our runs, the measures of the paper, or else the first measure."""
     theirs, ours = _theirs(tables["published"]), _ours(tables["correlation"])
     data = pd.concat([theirs, ours], ignore_index=True)[COLUMNS]
     return [
@@ -130,7 +130,7 @@ def _panel(scope: str, rows: pd.DataFrame) -> Panel:
 
 
 def _summary(theirs: pd.DataFrame, ours: pd.DataFrame) -> str:
-    """The paper's two settings beside every experiment of ours, over all pairs and within evaluation sets."""
+    """Compares the paper's two settings with each of our experiments, over all pairs and within evaluation sets."""
     sentences = ["The same functions on both, ours at the largest budget."]
     for scope in ("pooled", "within_eval"):
         published, own = theirs[theirs["scope"] == scope], ours[ours["scope"] == scope]

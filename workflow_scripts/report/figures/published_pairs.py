@@ -1,4 +1,4 @@
-"""The pairs that the paper printed, as scatter plots: which of them carry the correlation."""
+"""Scatter plots of the pairs that the paper printed: which of them produce the correlation?"""
 
 import altair as alt
 import pandas as pd
@@ -8,7 +8,7 @@ from workflow_scripts.report.headline import PUBLISHED_NAMES
 from workflow_scripts.report.look import CATEGORIES
 from workflow_scripts.report.wording import number, plural, sentence
 
-# Perplexity and cross-entropy stand on one axis each, as the paper printed them.
+# Perplexity and cross-entropy have separate axes, as the paper printed them.
 UNITS = {"finetuning_af": "perplexity", "finetuning_docstring": "perplexity"}
 DOMAIN = Legend(
     "domain",
@@ -96,9 +96,7 @@ def _summary(published: pd.DataFrame) -> str:
         share = _value(published, table, "pooled", "variance_between_eval")
         if r2 >= 0:
             between = (
-                f" {share:.0%} of the variance of the loss lies between evaluation sets."
-                if share >= 0
-                else ""
+                f" {share:.0%} of the variance of the loss is between evaluation sets." if share >= 0 else ""
             )
             sentences.append(
                 f"{sentence(PUBLISHED_NAMES[table])}: r² = {number(r2, 3)} over all pairs, "

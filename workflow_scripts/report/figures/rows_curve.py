@@ -17,7 +17,7 @@ from workflow_scripts.report.look import category_entries
 from workflow_scripts.report.wording import number, plain, seconds, sentence
 from workflow_scripts.statistics.rows_curve import best_size
 
-R, CENTRED = "correlation within evaluation sets", "correlation, both main effects out"
+R, CENTRED = "correlation within evaluation sets", "correlation, both main effects removed"
 REGRET = "regret, nats"
 SHOWN = {
     R: ("within_eval", "pearson_r"),
@@ -102,12 +102,12 @@ def _summary(curve: pd.DataFrame) -> str:
     overall = best_size(curve, list(curve["metric"].unique()), scope)
     if overall is None:
         return "No correlation could be computed at any number of rows."
-    text = f"Closest to loss {SCOPE_NAMES[scope]}: {_at(curve, *overall)}"
+    text = f"The best correlation with loss {SCOPE_NAMES[scope]}: {_at(curve, *overall)}"
     if fisher is not None and fisher != overall:
         text += f"; of the Fisher measures {_at(curve, *fisher)}"
     rows, fewest = int(curve["rows"].max()), int(curve["fewest_rows"].max())
-    short = f" Some sets have no more than {fewest} rows and give all they have." if fewest < rows else ""
-    return f"{text}. The number of rows was chosen by the same losses that it is judged by.{short}"
+    short = f" Some sets have only {fewest} rows and use all of them." if fewest < rows else ""
+    return f"{text}. The number of rows was chosen with the same losses on which it is evaluated.{short}"
 
 
 def _at(curve: pd.DataFrame, metric: str, rows: int) -> str:

@@ -1,4 +1,4 @@
-"""Which defect moves what: the effect of correcting each switch, alone from either end, and all together."""
+"""The effect of correcting each switch, separately from either end, and of correcting all."""
 
 import json
 import math
@@ -30,8 +30,8 @@ NAMES = {
     "hide_ends": "ends of text read",
     "epsilon": "absolute epsilon",
     "same_batches": "same rows in every batch",
-    "layout": "one padded document a row",
-    "label_draws": "one label a position",
+    "layout": "one padded document per row",
+    "label_draws": "one label per position",
     ALL: "all together",
 }
 FROM_PUBLISHED, FROM_CORRECTED, TOGETHER = "published otherwise", "corrected otherwise", NAMES[ALL]
@@ -44,12 +44,12 @@ STARTS = Legend(
         LegendEntry(TOGETHER, INK, "diamond"),
     ),
 )
-# Where a mark lies in the band of its defect, from the top.
+# Vertical position of a mark in the band of its defect.
 PLACES = {FROM_PUBLISHED: -1, FROM_CORRECTED: 1, TOGETHER: 0}
 PANELS = (
     ("alignment", "Mean alignment", "right of zero: the correction raises it"),
-    ("r_within_eval", "r with loss within evaluation sets", "left of zero: closer to loss once corrected"),
-    ("r_pooled", "r with loss, pooled", "left of zero: closer to loss once corrected"),
+    ("r_within_eval", "r with loss within evaluation sets", "left of zero: the correction improves it"),
+    ("r_pooled", "r with loss, pooled", "left of zero: the correction improves it"),
 )
 COLUMNS = [
     "defect",
@@ -90,7 +90,7 @@ def switches(tables: Tables) -> list[Figure]:
     return [
         Figure(
             name="switches",
-            title="What does each correction move?",
+            title="What does each correction change?",
             summary=_summary(data, ends),
             data=data[COLUMNS].reset_index(drop=True),
             panels=tuple(
@@ -103,7 +103,7 @@ def switches(tables: Tables) -> list[Figure]:
 
 def _panel(change: str, title: str, subtitle: str, data: pd.DataFrame) -> Panel:
     column = f"change_of_{change}"
-    axis = "corrected less released"
+    axis = "corrected minus released"
     y = alt.Y("defect:N", sort=list(NAMES.values()), title=None)
     look = {
         "y": y,
@@ -151,24 +151,24 @@ def _panel(change: str, title: str, subtitle: str, data: pd.DataFrame) -> Panel:
 
 
 def _summary(data: pd.DataFrame, ends: pd.DataFrame) -> str:
-    """The two ends, the largest move of alignment from either, what becomes of the ranking, what cannot be said."""
+    """The two ends, the largest change of alignment from either, the effect on the ranking, and limits."""
     sizes = ends.iloc[0]
     published, corrected = ends.loc["published"], ends.loc["corrected"]
-    alone = data[data["start"] != TOGETHER]
+    single = data[data["start"] != TOGETHER]
     sentences = [
-        f"All corrections together move the mean alignment of {plural(sizes['n_train'], 'training set')} with "
+        f"All corrections together change the mean alignment of {plural(sizes['n_train'], 'training set')} with "
         f"{plural(sizes['n_eval'], 'evaluation set')} from {number(published['alignment_mean'])} to "
         f"{number(corrected['alignment_mean'])}, by {_change(data[data['start'] == TOGETHER].iloc[0])}"
         f"{_about_r(published['r_within_eval'], corrected['r_within_eval'])}.",
         " ".join(
-            _largest(alone[alone["start"] == start], end)
+            _largest(single[single["start"] == start], end)
             for start, end in (
                 (FROM_PUBLISHED, "the released algorithm"),
                 (FROM_CORRECTED, "the corrected one"),
             )
         ),
-        _ranking(alone, ends, int(sizes["n_eval"])),
-        f"Intervals are over {sizes['n_batches']} batches of each set: they say nothing about other sets"
+        _ranking(single, ends, int(sizes["n_eval"])),
+        f"Intervals are over {sizes['n_batches']} batches of each set; they do not extend to other sets"
         + (
             f", and with {sizes['n_train']} training sets neither r nor a ranking can be tested."
             if "not tested" in sizes["note"]
@@ -185,37 +185,37 @@ def _about_r(published: float, corrected: float) -> str:
 
 
 def _largest(rows: pd.DataFrame, end: str) -> str:
-    """The switch that moves alignment most among those whose interval leaves zero out."""
+    """The switch that changes alignment most, among those whose interval excludes zero."""
     rows = rows[rows["change_of_alignment_low"].notna()]
     clear = rows[(rows["change_of_alignment_low"] > 0) | (rows["change_of_alignment_high"] < 0)]
     if clear.empty:
-        return f"Flipped alone in {end}, none of {len(rows)} switches moves it by more than the batches vary."
+        return f"Flipped one at a time in {end}, none of {len(rows)} switches changes it by more than the batches vary."
     row = clear.loc[clear["change_of_alignment"].abs().idxmax()]
     return (
-        f"Flipped alone in {end}, {len(clear)} of {len(rows)} switches move it by more than the batches vary, most "
-        f"of all '{row['defect']}': correcting that moves it by {_change(row)}."
+        f"Flipped one at a time in {end}, {len(clear)} of {len(rows)} switches change it by more than the batches "
+        f"vary. The largest is '{row['defect']}': correcting it changes alignment by {_change(row)}."
     )
 
 
-def _ranking(alone: pd.DataFrame, ends: pd.DataFrame, n_eval: int) -> str:
-    kept = {start: int((rows["kendall_tau"] > 1 - 1e-9).sum()) for start, rows in alone.groupby("start")}
-    count = {start: len(rows) for start, rows in alone.groupby("start")}
+def _ranking(single: pd.DataFrame, ends: pd.DataFrame, n_eval: int) -> str:
+    kept = {start: int((rows["kendall_tau"] > 1 - 1e-9).sum()) for start, rows in single.groupby("start")}
+    count = {start: len(rows) for start, rows in single.groupby("start")}
     return (
-        f"The ranking of training sets stays as it was on {_every(n_eval)} in {kept[FROM_PUBLISHED]} of "
+        f"The ranking of training sets does not change on {_every(n_eval)} in {kept[FROM_PUBLISHED]} of "
         f"{count[FROM_PUBLISHED]} flips of the released algorithm, and in {kept[FROM_CORRECTED]} of "
-        f"{count[FROM_CORRECTED]} of the corrected one. {_surely_moved(alone)} Between two halves of the batches the "
-        f"ranking of the released algorithm agrees at a tau of {number(ends.loc['published', 'tau_of_halves'])}, that "
-        f"of the corrected one at {number(ends.loc['corrected', 'tau_of_halves'])}."
+        f"{count[FROM_CORRECTED]} of the corrected one. {_surely_moved(single)} Between two halves of the batches, "
+        f"tau is {number(ends.loc['published', 'tau_of_halves'])} for the ranking of the released algorithm, and "
+        f"{number(ends.loc['corrected', 'tau_of_halves'])} for that of the corrected one."
     )
 
 
-def _surely_moved(alone: pd.DataFrame) -> str:
-    """Flips whose interval of tau leaves 1 out."""
-    moved = alone[alone["kendall_tau_high"] < 1 - 1e-9]
+def _surely_moved(single: pd.DataFrame) -> str:
+    """Flips whose interval of tau excludes 1."""
+    moved = single[single["kendall_tau_high"] < 1 - 1e-9]
     if moved.empty:
-        return "No flip moves it by more than the batches vary: every interval of tau reaches 1."
+        return "No flip changes it by more than the batches vary: every interval of tau includes 1."
     listed = ", ".join(f"'{row['defect']}' ({row['start']})" for _, row in moved.iterrows())
-    return f"It moves by more than the batches vary with {listed}."
+    return f"It changes by more than the batches vary with {listed}."
 
 
 def _every(n_eval: int) -> str:

@@ -1,4 +1,4 @@
-"""The price list: what a token of each corpus is worth for each target, by the text alone and by the law."""
+"""The price list: what a token of each corpus is worth for each target, from the text only and by the law."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ from workflow_scripts.report.token_tables import LAW, Measure, best_measure
 from workflow_scripts.report.wording import plain
 
 COLUMNS = ["source", "corpus", "eval_set", "worth", "low", "high", "label"]
-# What is worth less has no number in its cell, only in the tooltip and the table.
+# Smaller worths have no number in their cell, only in the tooltip and the table.
 LEAST = 0.0001
-PANEL_TITLES = {"text": "From the text alone", LAW: "By the law, after all proxies"}
+PANEL_TITLES = {"text": "From the text only", LAW: "By the law, after all proxies"}
 
 
 def token_worth(tables: Tables) -> list[Figure]:
-    """One figure per experiment that tau was chosen on: the best measure, from the text and by the law."""
+    """One figure per experiment on which tau was chosen: the best measure, from the text and by the law."""
     measure = best_measure(tables)
     worth = tables["token_worth"]
     worth = worth[(worth["metric"] == measure.metric) & (worth["kernel"] == measure.kernel)]
@@ -31,7 +31,7 @@ def token_worth(tables: Tables) -> list[Figure]:
 
 
 def price(worth: float) -> str:
-    """A worth as short as a cell of the matrix needs it: 1, .31, .002, .0004; a dot for less than the least."""
+    """A worth, short enough for a cell of the matrix: 1, .31, .002, .0004; a dot for anything smaller."""
     if worth < LEAST:
         return "\N{MIDDLE DOT}"
     if worth >= 0.995:
@@ -113,9 +113,9 @@ def _panel(source: str, rows: list[str], columns: list[str]) -> Panel:
     numbers = base.mark_text(color=INK, fontSize=10.5).encode(text="label:N", tooltip=tooltip)
     return Panel(
         title=PANEL_TITLES[source],
-        subtitle="in tokens of the target's own part; the stronger the colour, the more (log); a dot: below .0001",
+        subtitle="in tokens of the target's own part; stronger colours are higher (log); a dot: below .0001",
         description=(
-            f"Heat map of what a token of {len(rows)} corpora is worth for {len(columns)} targets, "
+            f"Heat map of the worth of a token of {len(rows)} corpora for {len(columns)} targets, "
             f"{PANEL_TITLES[source].lower()}."
         ),
         chart=alt.layer(cells, numbers),
@@ -128,16 +128,16 @@ def _summary(worth: pd.DataFrame, measure: Measure) -> str:
     others = worth[worth["corpus"] != worth["eval_set"]]
     text, law = others[others["source"] == "text"], others[others["source"] == LAW]
     best = text.loc[text["worth"].idxmax()]
-    told = (
+    summary = (
         f"A token of the target's own part is worth 1. By {measure.name}, the best measure here, half of the other "
         f"pairs are worth less than {price(text['worth'].median())}; the most is {price(best['worth'])}, a token of "
         f"{plain(best['corpus'])} for {plain(best['eval_set'])}."
     )
     if law.empty:
-        return told
+        return summary
     both = text.merge(law, on=["corpus", "eval_set"], suffixes=("", "_law"))
     outside = int(((both["worth"] < both["low_law"]) | (both["worth"] > both["high_law"])).sum())
     return (
-        f"{told} Fitted to the losses of all proxies, the law puts the median at {price(law['worth'].median())}; for "
-        f"{outside} of {len(both)} pairs the text's value lies outside the law's 95% interval."
+        f"{summary} Fitted to the losses of all proxies, the law puts the median at {price(law['worth'].median())}; "
+        f"for {outside} of {len(both)} pairs the text's value is outside the law's 95% interval."
     )
