@@ -54,6 +54,9 @@ def test_gaps_are_from_the_own_part_or_from_the_target_itself():
     assert gaps.errors[0, 0] == 0
     assert gaps.errors[1, 0] == pytest.approx(np.hypot(0.02, 0.04) / 1.96)
 
+    without_z = gaps_of(table[table["target"] != "z.eval"], ["x", "y"], ["x", "z"])
+    assert np.isnan(without_z.values[:, 1]).all() and not np.isnan(without_z.values[:, 0]).any()
+
 
 def test_alignments_of_mixtures_come_in_the_order_of_the_runs():
     runs = runs_of(losses([("a", "x", 0, 0, 2.0), ("b", "x", 0, 0, 3.0)]), SHARES, ["x", "y"], ["x"])

@@ -95,6 +95,8 @@ def test_the_page_of_a_failed_run_is_made_where_the_run_was():
     options = ["--workflow-profile", "profiles/slurm", "--jobs", "9", "--cores", "4"]
     assert execution_options(given) == options
     assert execution_options(["--profile=site", "-n"]) == ["--profile", "site"]
+    triggers = ["--rerun-triggers", "mtime", "params"]
+    assert execution_options(["report", *triggers]) == triggers
     assert execution_options(["report"]) == execution_options([]) == []
     of_slurm = ["--slurm-requeue", "--slurm-status-command", "squeue", "--slurm-logdir=logs"]
     assert execution_options(["report", *of_slurm, "--nolock"]) == of_slurm

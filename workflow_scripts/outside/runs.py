@@ -41,18 +41,25 @@ def runs_of(losses: pd.DataFrame, shares: pd.DataFrame, parts: Sequence[str], ta
 def gaps_of(alignment: pd.DataFrame, parts: Sequence[str], targets: Sequence[str]) -> Gaps:
     """Gaps of one metric from its rows of an alignment table, for every part and target.
 
-    A target without its own part is compared with itself, because nothing is closer to it.
+    A target without its own part is compared with itself, because nothing is closer to it. What the metric did not
+    measure is NaN.
     """
     table = alignment.assign(error=(alignment["ci_high"] - alignment["ci_low"]) / (2 * HALF_WIDTH))
     wide = table.pivot(index="source", columns="target", values=["alignment", "error"])
     sources, columns = [f"{part}.train" for part in parts], [f"{target}.eval" for target in targets]
-    values = wide["alignment"].reindex(index=sources, columns=columns).to_numpy(dtype=float)
-    errors = wide["error"].reindex(index=sources, columns=columns).to_numpy(dtype=float)
+    values, errors = (
+        wide[name].reindex(index=sources, columns=columns).to_numpy(dtype=float)
+        for name in ("alignment", "error")
+    )
+    of_itself, error_of_itself = (
+        wide[name].reindex(index=columns, columns=columns).to_numpy(dtype=float).diagonal()
+        for name in ("alignment", "error")
+    )
     gaps, gap_errors = np.empty_like(values), np.empty_like(values)
     for j, target in enumerate(targets):
         own = parts.index(target) if target in parts else None
         if own is None:
-            best = wide["alignment"].loc[columns[j], columns[j]], wide["error"].loc[columns[j], columns[j]]
+            best = of_itself[j], error_of_itself[j]
         else:
             best = values[own, j], errors[own, j]
         gaps[:, j] = best[0] - values[:, j]

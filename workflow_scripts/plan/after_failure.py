@@ -36,12 +36,14 @@ def execution_options(given: Sequence[str]) -> list[str]:
         ("--cores", "-c"),
     ):
         parser.add_argument(*names, nargs="?")
+    # Otherwise jobs that the user kept from running again would run for this page.
+    parser.add_argument("--rerun-triggers", nargs="+")
     chosen, others = parser.parse_known_args(given)
     options = [
         word
         for name, value in vars(chosen).items()
         if value is not None
-        for word in (f"--{name.replace('_', '-')}", value)
+        for word in (f"--{name.replace('_', '-')}", *([value] if isinstance(value, str) else value))
     ]
     for option, following in itertools.zip_longest(others, others[1:], fillvalue="-"):
         if option.startswith("--slurm-"):
