@@ -19,6 +19,7 @@ from workflow_scripts.fisher.embedding import embed
 from workflow_scripts.fisher.estimator import Estimator
 from workflow_scripts.fisher.layout import layout
 from workflow_scripts.metrics.inputs import embedding_batches
+from workflow_scripts.metrics.rows_curve import pooled_batches
 from workflow_scripts.storage.tables import read_frame
 from workflow_scripts.tokens.batches import batch_indices
 from workflow_scripts.tokens.rows import Rows, read_rows, write_rows
@@ -332,6 +333,10 @@ def test_a_set_with_too_few_rows_has_an_empty_table_and_the_log_says_why(folder,
     assert json.loads((tmp_path / "times.json").read_text())["seconds"] == 0
     with pytest.raises(TooFewRows, match="its set has too few rows"):
         embedding_batches(tmp_path / "embeddings.parquet", 6, 8)
+    with pytest.raises(TooFewRows, match="its set has too few rows"):
+        pooled_batches({"short": tmp_path / "embeddings.parquet"}, {"short": []})("short", 8)
+    with pytest.raises(UserError, match="the set has 40"):
+        run(folder, tmp_path, tmp_path / "store", batches=6, variance=tmp_path / "variance.parquet")
 
 
 def test_a_set_with_fewer_rows_gives_smaller_batches_when_asked(folder, tmp_path):

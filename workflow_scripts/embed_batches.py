@@ -108,6 +108,8 @@ def embed_set(arguments: argparse.Namespace, device: str) -> None:
     try:
         batches = batch_indices(len(rows), n_batches, per_batch, arguments.seed, is_disjoint)
     except ValueError as error:
+        if arguments.variance:
+            raise UserError(f"{arguments.rows}: {error}") from None
         logger.warning("left out of measures by this estimator: %s: %s", arguments.rows, error)
         _write([], arguments)
         return

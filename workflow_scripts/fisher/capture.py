@@ -135,9 +135,8 @@ class Route:
         if self.is_direct and all(entry.module is not tokens for entry in self.generic):
             return self
         moved = [entry for entry in self.by_formula if entry.module is tokens]
-        formulas = {
-            name: formula for name, formula in self.formulas.items() if name not in {e.name for e in moved}
-        }
+        names = {entry.name for entry in moved}
+        formulas = {name: formula for name, formula in self.formulas.items() if name not in names}
         return Route(self.entries, formulas, [*self.generic, *moved], is_direct=False)
 
 

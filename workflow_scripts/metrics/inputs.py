@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from workflow_scripts.errors import TooFewRows, UserError
 from workflow_scripts.metrics.base import Batch
@@ -132,11 +133,7 @@ def embedding_batches(
     With `fewer_rows` they may be smaller than requested, if the set was too small. For answers only scored positions
     count as tokens.
     """
-    if not Path(path).is_file():
-        raise UserError(f"no file of embeddings at {path}")
-    table = read_table(path).sort_by("batch").slice(0, batches)
-    if not len(table):
-        raise TooFewRows(f"{path} is empty: its set has too few rows for the batches of this estimator")
+    table = embeddings_at(path).slice(0, batches)
     if len(table) < batches:
         raise UserError(f"{path} has {len(table)} batches, but {batches} are requested")
     embeddings = table.column("embedding").combine_chunks().flatten().to_numpy().reshape(batches, -1)
@@ -152,6 +149,16 @@ def embedding_batches(
         only_read = len(row_ids) if part == WHOLE else 0
         found.append(Batch(len(row_ids), int(n_scored) + only_read, embedding=embedding))
     return found
+
+
+def embeddings_at(path: str | Path) -> pa.Table:
+    """The embedded batches of a set in their order; embed_batches leaves none of a set with too few rows."""
+    if not Path(path).is_file():
+        raise UserError(f"no file of embeddings at {path}")
+    table = read_table(path).sort_by("batch")
+    if not len(table):
+        raise TooFewRows(f"{path} is empty: its set has too few rows for the batches of this estimator")
+    return table
 
 
 def check_same_length(sets: Mapping[str, Sequence[Batch]]) -> None:

@@ -13,10 +13,9 @@ import pandas as pd
 
 from workflow_scripts.errors import UserError
 from workflow_scripts.metrics.base import Batch, Metric
-from workflow_scripts.metrics.inputs import read_set_rows, row_batches
+from workflow_scripts.metrics.inputs import embeddings_at, read_set_rows, row_batches
 from workflow_scripts.metrics.pieces import Pieces
 from workflow_scripts.storage.content_store import ContentStore
-from workflow_scripts.storage.tables import read_table
 from workflow_scripts.tokens.text_tokenizer import TextTokenizer
 
 logger = logging.getLogger(__name__)
@@ -48,7 +47,7 @@ def pooled_batches(paths: Mapping[str, Path], seconds: Mapping[str, Sequence[flo
 
     def take(name: str, rows: int) -> tuple[Batch, float]:
         path = paths[name]
-        table = read_table(path).sort_by("batch")
+        table = embeddings_at(path)
         sizes = np.array([len(ids) for ids in table.column("row_ids").to_pylist()])
         count = int((sizes.cumsum() <= rows).sum())
         if count == 0:

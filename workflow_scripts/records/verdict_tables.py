@@ -15,8 +15,8 @@ SMALLEST_SHOWN = 0.001
 def verdicts(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
     """Correlation within evaluation sets in every view, p by joint relabelling, and the verdict; the best first.
 
-    Yes: p after Holm below .05 and, in every view, an interval below zero. Fragile: this holds in some views. No: in
-    none. Without intervals nothing is tested.
+    Yes: p after Holm below .05 and, in every view, an interval below zero. Fragile: only a part of that holds. No: no
+    interval is below zero. Without intervals nothing is tested.
     """
     correlation = of_panel(table("analysis/correlation"), options)
     found = views_of(correlation, "within_eval").set_index(["metric", "view"]).sort_index()
