@@ -1,6 +1,6 @@
 """Alignment: every metric between every pair of sets, with an interval and a scale.
 
-in:  embeddings/<probe>/<estimator>/<set>.parquet or tokens/<corpus>/<split>.packed.parquet
+in:  embeddings/<probe>/<estimator>/sets-<n>/ or tokens/<corpus>/<split>.packed.parquet
 out: alignment/<metric>.parquet, alignment/alignment.parquet, alignment/alignment_cost.parquet,
      alignment/covariates.parquet, alignment/rows/<metric>.parquet; with more than one probe alignment/probes/<probe>/<metric>.parquet
 """
@@ -20,9 +20,7 @@ rule compare_sets:
     """
     input:
         sets=lambda w: plan.alignment.inputs(w.metric, plan.sets.names, plan.alignment.probe_of(w.of_probe)),
-        times=lambda w: plan.alignment.times(w.metric, plan.alignment.probe_of(w.of_probe)),
-        answers=lambda w: plan.alignment.answer_inputs(w.metric, plan.alignment.probe_of(w.of_probe)),
-        answer_times=lambda w: plan.alignment.answer_times(w.metric, plan.alignment.probe_of(w.of_probe)),
+        times=lambda w: plan.alignment.times(w.metric, plan.sets.names, plan.alignment.probe_of(w.of_probe)),
         probe=lambda w: plan.alignment.probe(w.metric, plan.alignment.probe_of(w.of_probe)),
         tokenizer=rules.make_tokenizer.output.tokenizer,
     output:
@@ -41,15 +39,12 @@ rule compare_sets:
     resources:
         **ask.all("compare_sets"),
     params:
-        sets=lambda w, input: options("--set", plan.sets.names, input.sets),
-        times=lambda w, input: options("--times", plan.sets.names, input.times) if input.times else [],
-        answers=lambda w, input: options("--answers", plan.alignment.answering(w.metric), input.answers),
-        answer_times=lambda w, input: (
-            options("--answer-times", plan.alignment.answering(w.metric), input.answer_times)
-            if input.answer_times
-            else []
+        sets=lambda w, input: plan.alignment.named("--set", w.metric, plan.sets.names, input.sets),
+        times=lambda w, input: plan.alignment.timed(w.metric, plan.sets.names, input.times),
+        answers=lambda w: plan.alignment.answers(w.metric, plan.alignment.probe_of(w.of_probe)),
+        floor=lambda w, input: plan.alignment.named(
+            "--floor", w.metric, [plan.sets.floor], [input.sets[plan.sets.names.index(plan.sets.floor)]]
         ),
-        floor=lambda w, input: f"{plan.sets.floor}={input.sets[plan.sets.names.index(plan.sets.floor)]}",
         model=lambda w: plan.alignment.model(w.metric, plan.alignment.probe_of(w.of_probe)),
         tokenizer=lambda w, input: folder_of(input.tokenizer),
         batches=lambda w: plan.alignment.batches(w.metric),
@@ -66,8 +61,7 @@ rule compare_sets:
         " {params.sets:q}"
         " {params.times:q}"
         " {params.answers:q}"
-        " {params.answer_times:q}"
-        " --floor {params.floor:q}"
+        " {params.floor:q}"
         " {params.model:q}"
         " --tokenizer {params.tokenizer:q}"
         " {params.encoder:q}"
@@ -85,8 +79,8 @@ rule compare_sets:
 rule align_by_rows:
     """One metric between training and evaluation sets, from increasing numbers of rows."""
     input:
-        sources=lambda w: plan.alignment.curve_inputs(w.metric, plan.alignment.curve_sets[0]),
-        targets=lambda w: plan.alignment.curve_inputs(w.metric, plan.alignment.curve_sets[1]),
+        sources=lambda w: plan.alignment.curve_inputs(w.metric, plan.sets.of_curve[0]),
+        targets=lambda w: plan.alignment.curve_inputs(w.metric, plan.sets.of_curve[1]),
         times=lambda w: plan.alignment.curve_times(w.metric),
         probe=lambda w: plan.alignment.probe(w.metric),
         tokenizer=rules.make_tokenizer.output.tokenizer,
@@ -105,12 +99,14 @@ rule align_by_rows:
     resources:
         **ask.all("align_by_rows"),
     params:
-        sources=lambda w, input: options("--source", plan.alignment.curve_sets[0], input.sources),
-        targets=lambda w, input: options("--target", plan.alignment.curve_sets[1], input.targets),
-        times=lambda w, input: (
-            options("--times", [name for side in plan.alignment.curve_sets for name in side], input.times)
-            if input.times
-            else []
+        sources=lambda w, input: plan.alignment.named(
+            "--source", w.metric, plan.sets.of_curve[0], input.sources
+        ),
+        targets=lambda w, input: plan.alignment.named(
+            "--target", w.metric, plan.sets.of_curve[1], input.targets
+        ),
+        times=lambda w, input: plan.alignment.timed(
+            w.metric, [*plan.sets.of_curve[0], *plan.sets.of_curve[1]], input.times
         ),
         model=lambda w: plan.alignment.model(w.metric),
         tokenizer=lambda w, input: folder_of(input.tokenizer),

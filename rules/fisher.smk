@@ -1,7 +1,7 @@
 """Fisher embeddings: one table per probe, estimator and set; finished batches are kept in the store.
 
 in:  tokens/<corpus>/<split>.<layout>.parquet, tokens/tokenizer/, probe/<probe>/
-out: embeddings/<probe>/<estimator>/<set>.parquet, and of the answers of pairs <set>.answer.parquet
+out: embeddings/<probe>/<estimator>/sets-<n>/<set>.parquet, and of the answers of pairs <set>.answer.parquet
 """
 
 
@@ -12,24 +12,26 @@ rule embeddings:
 
 
 rule embed_batches:
-    """Embed the batches of one set, or score only its answers."""
+    """Embed the batches of some sets, one set after another: the probe is loaded once for all of them."""
     input:
-        rows=lambda w: plan.tokens.of_set(w.set, plan.fisher.settings(w.estimator)["layout"]),
+        rows=lambda w: [
+            plan.tokens.of_set(name, plan.fisher.settings(w.estimator)["layout"])
+            for name in plan.fisher.jobs(w.estimator, w.curve)[w.job]
+        ],
         tokenizer=rules.make_tokenizer.output.tokenizer,
         probe="<results>/probe/{probe}/model.safetensors",
     output:
-        embeddings="<results>/embeddings/{probe}/{estimator}/{curve}{set}{part}.parquet",
-        times="<results>/times/embed_batches/{probe}/{estimator}/{curve}{set}{part}.json",
+        embeddings=directory("<results>/embeddings/{probe}/{estimator}/{curve}{job}"),
+        times=directory("<results>/times/embed_batches/{probe}/{estimator}/{curve}{job}"),
     log:
-        "<results>/logs/embed_batches/{curve}{probe}.{estimator}.{set}{part}.log",
+        "<results>/logs/embed_batches/{curve}{probe}.{estimator}.{job}.log",
     benchmark:
-        "<results>/benchmarks/embed_batches/{curve}{probe}.{estimator}.{set}{part}.tsv"
+        "<results>/benchmarks/embed_batches/{curve}{probe}.{estimator}.{job}.tsv"
     wildcard_constraints:
         probe="[^/]+",
         estimator="[^/]+",
         curve=plan.fisher.curve_folder,
-        set="[a-z0-9_]+[.](?:train|eval)",
-        part="|[.]answer",
+        job="sets-[0-9]+",
     conda:
         "../envs/cpu.yaml"
     threads: ask.cpus("embed_batches")
@@ -44,7 +46,8 @@ rule embed_batches:
         batches=lambda w: plan.fisher.batches(w.estimator, w.curve),
         rows=lambda w: plan.fisher.settings(w.estimator)["rows"],
         fewer_rows=lambda w: plan.fisher.fewer_rows(w.estimator, w.curve),
-        answers=lambda w: ["--answers"] if w.part else [],
+        sets=lambda w, input: options("--set", plan.fisher.jobs(w.estimator, w.curve)[w.job], input.rows),
+        answers=lambda w: plan.fisher.answers(w.estimator, w.job, w.curve),
         sampling=lambda w: plan.fisher.settings(w.estimator)["sampling"],
         seed=plan.config["seed"],
         store=f"{plan.root}/store/embeddings",
@@ -54,7 +57,7 @@ rule embed_batches:
         code=code_hash("workflow_scripts.embed_batches"),
     shell:
         "python -m workflow_scripts.embed_batches"
-        " --rows {input.rows:q}"
+        " {params.sets:q}"
         " --model {params.folder:q}"
         " --tokenizer {params.tokenizer:q}"
         " --estimator {params.estimator:q}"
@@ -63,7 +66,7 @@ rule embed_batches:
         " --batches {params.batches}"
         " --rows-per-batch {params.rows}"
         " {params.fewer_rows}"
-        " {params.answers}"
+        " {params.answers:q}"
         " --sampling {params.sampling}"
         " --seed {params.seed}"
         " --store {params.store:q}"

@@ -70,8 +70,16 @@ rule mix_alignment:
     resources:
         **ask.all("mix_alignment"),
     params:
-        parts=lambda w, input: options("--part", plan.outside.parts, input.parts),
-        targets=lambda w, input: options("--target", plan.outside.targets, input.targets),
+        parts=lambda w, input: options(
+            "--part",
+            plan.outside.parts,
+            plan.alignment.files_of(w.metric, plan.outside.parts.values(), input.parts),
+        ),
+        targets=lambda w, input: options(
+            "--target",
+            plan.outside.targets,
+            plan.alignment.files_of(w.metric, plan.outside.targets.values(), input.targets),
+        ),
         model=lambda w: plan.alignment.model(w.metric, plan.alignment.probe_of(w.of_probe)),
         tokenizer=lambda w, input: folder_of(input.tokenizer),
         encoder=lambda w: plan.alignment.encoder(w.metric),

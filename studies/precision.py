@@ -45,9 +45,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     bench = Bench(arguments.work, corpora, arguments.batches, arguments.rows_per_batch, 0, arguments.threads)
 
     def embeddings(corpus: str, side: str, precision: str) -> np.ndarray:
-        output = arguments.work / "precision" / f"{corpus}.{side}.{precision}.parquet"
+        folder, name = arguments.work / "precision" / precision, f"{corpus}.{side}"
         options = {
-            "rows": bench.half(corpus, side, "packed"),
+            "set": f"{name}={bench.half(corpus, side, 'packed')}",
             "model": bench.probe,
             "tokenizer": bench.tokenizer_folder,
             "estimator": '{"name": "corrected"}',
@@ -59,12 +59,12 @@ def main(argv: Sequence[str] | None = None) -> None:
             "precision": precision,
             "device": arguments.device,
             "store": bench.store,
-            "output": output,
-            "times": output.with_suffix(".json"),
+            "output": folder,
+            "times": folder,
             "threads": arguments.threads,
         }
         embed_batches.main(as_options(options))
-        return np.stack(list(read_frame(output)["embedding"]))
+        return np.stack(list(read_frame(folder / f"{name}.parquet")["embedding"]))
 
     precisions = ("float32", arguments.precision)
     found = {

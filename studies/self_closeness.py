@@ -193,11 +193,11 @@ class Bench:
     def embedding(self, estimator: str, rows: Path, batches: int) -> tuple[Path, Path]:
         """Embeddings of a set's rows, and the seconds they took."""
         name = rows.name.removesuffix(".parquet")
-        output = self.work / "embeddings" / estimator / rows.parent.name / f"{name}.{batches}.parquet"
-        times = output.with_suffix(".json")
+        folder = self.work / "embeddings" / estimator / rows.parent.name / str(batches)
+        output, times = folder / f"{name}.parquet", folder / f"{name}.json"
         if not output.exists():
             options = {
-                "rows": rows,
+                "set": f"{name}={rows}",
                 "model": self.probe,
                 "tokenizer": self.tokenizer_folder,
                 "estimator": json.dumps({"name": estimator}),
@@ -207,8 +207,8 @@ class Bench:
                 "sampling": "disjoint",
                 "seed": 0,
                 "store": self.store,
-                "output": output,
-                "times": times,
+                "output": folder,
+                "times": folder,
                 "device": "cpu",
                 "threads": self.threads,
             }

@@ -45,9 +45,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def options(folder: Path, output: Path, store: Path, **changes: object) -> list[str]:
+def options(
+    folder: Path, output: Path, store: Path, *, rows: Path | str | None = None, **changes: object
+) -> list[str]:
     values = {
-        "rows": folder / "rows.parquet",
+        "set": f"embeddings={rows or folder / 'rows.parquet'}",
         "model": folder / "probe",
         "tokenizer": folder / "tokenizer",
         "estimator": '{"name": "corrected"}',
@@ -57,8 +59,8 @@ def options(folder: Path, output: Path, store: Path, **changes: object) -> list[
         "sampling": "disjoint",
         "seed": 0,
         "store": store,
-        "output": output / "embeddings.parquet",
-        "times": output / "times.json",
+        "output": output,
+        "times": output / "times",
         "device": "cpu",
         **changes,
     }
@@ -93,7 +95,7 @@ def test_table_holds_what_the_engine_finds(folder: Path, tmp_path: Path) -> None
             microbatch=4,
         )
         np.testing.assert_allclose(table["embedding"][number], expected.numpy(), rtol=1e-6)
-    times = json.loads((tmp_path / "times.json").read_text())
+    times = json.loads((tmp_path / "times" / "embeddings.json").read_text())
     assert times["seconds"] == pytest.approx(sum(times["batches"]))
     assert len(times["batches"]) == 4
 
@@ -174,16 +176,16 @@ def test_damaged_batch_is_named_and_computed_again(
 
 def test_variance_by_kind(folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        run(folder, tmp_path, tmp_path / "store", variance=tmp_path / "variance.parquet")
-        table = read_frame(tmp_path / "variance.parquet").set_index("kind")
+        run(folder, tmp_path, tmp_path / "store", variance=tmp_path / "variance")
+        table = read_frame(tmp_path / "variance" / "embeddings.parquet").set_index("kind")
         run(
             folder,
             tmp_path,
             tmp_path / "store",
-            variance=tmp_path / "variance.parquet",
+            variance=tmp_path / "variance",
             estimator='{"name": "corrected", "label_draws": 16}',
         )
-    many_draws = read_frame(tmp_path / "variance.parquet").set_index("kind")
+    many_draws = read_frame(tmp_path / "variance" / "embeddings.parquet").set_index("kind")
     model = GPT2LMHeadModel.from_pretrained(folder / "probe")
     assert set(table.index) == {kind for _, kind, _ in layout(model)}
     assert table.loc["token", "coordinates"] == 60
@@ -330,13 +332,13 @@ def test_a_set_with_too_few_rows_has_an_empty_table_and_the_log_says_why(folder,
     table = read_frame(tmp_path / "embeddings.parquet")
     assert len(table) == 0 and list(table) == ["batch", "row_ids", "n_scored", "embedding"]
     assert "6 batches of 8 rows need 48 rows, and the set has 40" in caplog.text
-    assert json.loads((tmp_path / "times.json").read_text())["seconds"] == 0
+    assert json.loads((tmp_path / "times" / "embeddings.json").read_text())["seconds"] == 0
     with pytest.raises(TooFewRows, match="its set has too few rows"):
         embedding_batches(tmp_path / "embeddings.parquet", 6, 8)
     with pytest.raises(TooFewRows, match="its set has too few rows"):
         pooled_batches({"short": tmp_path / "embeddings.parquet"}, {"short": []})("short", 8)
     with pytest.raises(UserError, match="the set has 40"):
-        run(folder, tmp_path, tmp_path / "store", batches=6, variance=tmp_path / "variance.parquet")
+        run(folder, tmp_path, tmp_path / "store", batches=6, variance=tmp_path / "variance")
 
 
 def test_a_set_with_fewer_rows_gives_smaller_batches_when_asked(folder, tmp_path):
@@ -359,9 +361,8 @@ def test_answers_are_scored_alone_and_kept_apart_from_whole_rows(
     paired = Rows(rows.row_ids, rows.doc_ids, rows.input_ids, rows.n_tokens, answers)
     write_rows(paired, tmp_path / "pairs.parquet")
     given = options(folder, tmp_path, tmp_path / "store", rows=tmp_path / "pairs.parquet")
-    embed_batches.main(given)
-    embed_batches.main([*given, "--answers"])
-    table = read_frame(tmp_path / "embeddings.parquet")
+    embed_batches.main([*given, "--answers", "embeddings"])
+    table = read_frame(tmp_path / "embeddings.answer.parquet")
     model = GPT2LMHeadModel.from_pretrained(folder / "probe")
     for number, index in enumerate(batch_indices(40, 4, 8, seed=0)):
         batch = paired.take(index)
@@ -376,18 +377,21 @@ def test_answers_are_scored_alone_and_kept_apart_from_whole_rows(
         )
         np.testing.assert_allclose(table["embedding"][number], expected.numpy(), rtol=1e-6)
     caplog.set_level(logging.INFO)
-    embed_batches.main([*given, "--answers"])
-    assert caplog.text.count("found in the store") == 4
+    embed_batches.main([*given, "--answers", "embeddings"])
+    assert caplog.text.count("found in the store") == 4 + 4  # whole rows, and their answers
+    whole = read_frame(tmp_path / "embeddings.parquet")
+    assert (whole["n_scored"] > table["n_scored"]).all()
 
 
 def test_text_without_prompts_is_embedded_once_for_both_parts(
     folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     given = options(folder, tmp_path, tmp_path / "store")
-    embed_batches.main(given)
     caplog.set_level(logging.INFO)
-    embed_batches.main([*given, "--answers"])
-    assert caplog.text.count("found in the store") == 4
+    embed_batches.main([*given, "--answers", "embeddings"])
+    assert caplog.text.count("tokens/s") == caplog.text.count("found in the store") == 4
+    whole = tmp_path / "embeddings.parquet"
+    assert (tmp_path / "embeddings.answer.parquet").read_bytes() == whole.read_bytes()
 
 
 def test_a_batch_without_an_answer_is_reported(folder: Path, tmp_path: Path) -> None:
@@ -397,4 +401,32 @@ def test_a_batch_without_an_answer_is_reported(folder: Path, tmp_path: Path) -> 
     given = options(folder, tmp_path, tmp_path / "store", rows=tmp_path / "few.parquet", batches=8)
     given[given.index("--rows-per-batch") + 1] = "4"
     with pytest.raises(UserError, match=r"few\.parquet: batch \d of 4 rows has no answer to score"):
-        embed_batches.main([*given, "--answers"])
+        embed_batches.main([*given, "--answers", "embeddings"])
+
+
+def test_sets_of_one_job_have_the_tables_of_jobs_of_their_own(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Fitting the head changes the probe, and the next set must start with the probe as it was."""
+    rows = read_rows(folder / "rows.parquet")
+    write_rows(rows.take(np.arange(39, -1, -1)), tmp_path / "backwards.parquet")
+    sets = {"one.train": folder / "rows.parquet", "two.train": tmp_path / "backwards.parquet"}
+    fitted = {"estimator": '{"name": "published"}', "head-epochs": 2, "device": "cpu"}
+    together = options(folder, tmp_path / "together", tmp_path / "store", **fitted)[2:]
+    embed_batches.main(
+        [*(word for name, path in sets.items() for word in ("--set", f"{name}={path}")), *together]
+    )
+    for name, path in sets.items():
+        alone = options(folder, tmp_path / "alone", tmp_path / name, rows=path, **fitted)
+        embed_batches.main([word.replace("embeddings=", f"{name}=") for word in alone])
+        assert (tmp_path / "together" / f"{name}.parquet").read_bytes() == (
+            tmp_path / "alone" / f"{name}.parquet"
+        ).read_bytes()
+    caplog.set_level(logging.INFO)
+    embed_batches.main(["--set", f"three.eval={tmp_path / 'backwards.parquet'}", *together])
+    assert caplog.text.count("found in the store") == 4
+
+
+def test_answers_of_a_set_that_is_not_embedded_are_refused(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"--answers names two\.train, which no --set names"):
+        embed_batches.main([*options(folder, tmp_path, tmp_path / "store"), "--answers", "two.train"])

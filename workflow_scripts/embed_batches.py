@@ -1,31 +1,35 @@
-"""Embed the batches of one set with one probe and one estimator.
+"""Embed the batches of sets, one set after another, with one probe and one estimator.
 
-The output has one row per batch: batch, row_ids, n_scored (positions), embedding. Each finished batch is stored under
-a hash of its inputs (probe, rows, estimator, head epochs, seed). It is not computed again after a kill, for more
-batches, or for another corpus with the same rows. A set with too few rows for its
-batches has an empty table. MODEL is a folder or a name on the Hub, with safetensors weights.
+Each set is NAME=PATH, its name <corpus>.<split> and PATH its token rows. The output folder gets NAME.parquet, with one
+row per batch: batch, row_ids, n_scored (positions), embedding. Each finished batch is stored under a hash of its inputs
+(probe, rows, estimator, head epochs, seed). It is not computed again after a kill, for more batches, for another set in
+the same job, or for another corpus with the same rows. A set with too few rows for its batches has an empty table.
+MODEL is a folder or a name on the Hub, with safetensors weights.
 
 ESTIMATOR is JSON: {"name": "corrected"} or {"name": "published"}, and any of label_shift, score_padding,
 square ("row" or "minibatch"), minibatch, tied_head, dropout, hide_ends, label_draws to override only that field.
 With --sampling same, every batch has the same rows, as released, but different label draws. If a set has too few rows
-for its batches, --fewer-rows makes batches smaller, as released, and --fewer-batches makes fewer batches. With
---answers, the probe reads whole rows, and only the tokens of answers are scored.
+for its batches, --fewer-rows makes batches smaller, as released, and --fewer-batches makes fewer batches. A set named
+by --answers is embedded once more into NAME.answer.parquet: the probe reads whole rows, and only the tokens of answers
+are scored.
 """
 
 import argparse
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workflow_scripts.command_line import parser_for, run, set_threads
+from workflow_scripts.command_line import named_paths, parser_for, run, set_threads
 from workflow_scripts.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from workflow_scripts.fisher.batch_cache import EmbeddedBatch
+    from workflow_scripts.fisher.batch_cache import BatchCache, EmbeddedBatch
+    from workflow_scripts.fisher.estimator import Settings
     from workflow_scripts.tokens.rows import Rows
 
 logger = logging.getLogger(__name__)
@@ -33,7 +37,12 @@ logger = logging.getLogger(__name__)
 
 def build_parser() -> argparse.ArgumentParser:
     parser = parser_for(__doc__)
-    parser.add_argument("--rows", required=True, type=Path, help="token rows of the set (Parquet)")
+    parser.add_argument(
+        "--set", required=True, action="append", metavar="NAME=PATH", help="one per set; repeated"
+    )
+    parser.add_argument(
+        "--answers", action="append", default=[], metavar="NAME", help="a set to embed by its answers, too"
+    )
     parser.add_argument("--model", required=True, help="folder of the probe, or its name on the Hub")
     parser.add_argument("--revision", help="revision on the Hub")
     parser.add_argument(
@@ -46,15 +55,16 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--fewer-batches", action="store_true", help="fewer batches for a set with fewer rows"
     )
-    parser.add_argument("--answers", action="store_true", help="score only the answers of pairs")
     parser.add_argument("--sampling", choices=["disjoint", "same"], required=True)
     parser.add_argument("--head-epochs", type=int, required=True, help="epochs of fitting the output head")
     parser.add_argument("--seed", type=int, required=True, help="seed of the draw of batches and of labels")
     parser.add_argument("--store", required=True, type=Path, help="folder of finished batches")
-    parser.add_argument("--output", required=True, type=Path, help="embeddings (Parquet)")
-    parser.add_argument("--times", required=True, type=Path, help="seconds, total and per batch (JSON)")
+    parser.add_argument("--output", required=True, type=Path, help="folder of embeddings: NAME.parquet")
     parser.add_argument(
-        "--variance", type=Path, help="variance due to label draws and rows, by kind (Parquet)"
+        "--times", required=True, type=Path, help="folder of seconds, total and per batch: NAME.json"
+    )
+    parser.add_argument(
+        "--variance", type=Path, help="folder of variances due to label draws and rows, by kind: NAME.parquet"
     )
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--precision", choices=["auto", "float32", "tf32", "bfloat16"], default="auto")
@@ -74,71 +84,100 @@ def main(argv: Sequence[str] | None = None) -> None:
     from workflow_scripts.training.devices import claimed_device
 
     with claimed_device(arguments.device, 1) as device:
-        embed_set(arguments, device)
+        embed_sets(arguments, device)
 
 
-def embed_set(arguments: argparse.Namespace, device: str) -> None:
-    """Read the rows and the probe, embed the batches, write the table and the times."""
-    import numpy as np
-    import torch
-
-    from workflow_scripts.fisher.batch_cache import embed_in_turn
-    from workflow_scripts.fisher.embedding import measure
+def embed_sets(arguments: argparse.Namespace, device: str) -> None:
+    """Read the probe, embed one set after another, write the table and the times of each."""
+    from workflow_scripts.fisher.batch_cache import BatchCache
     from workflow_scripts.fisher.estimator import Estimator, Settings
-    from workflow_scripts.fisher.hardware import automatic_microbatch, resolve_precision
-    from workflow_scripts.fisher.layout import layout
-    from workflow_scripts.fisher.reading import Batch
-    from workflow_scripts.fisher.variance import variance_by_kind
+    from workflow_scripts.fisher.hardware import resolve_precision
     from workflow_scripts.models.loading import check_fit, load_model
     from workflow_scripts.storage.content_store import ContentStore
-    from workflow_scripts.storage.tables import write_table
-    from workflow_scripts.tokens.batches import batch_indices
+    from workflow_scripts.tokens.parts import ANSWER
     from workflow_scripts.tokens.rows import read_rows
     from workflow_scripts.tokens.tokenizer import end_of_text_of
 
-    estimator = Estimator.from_options(arguments.estimator)
-    rows = read_rows(arguments.rows)
+    sets = named_paths("set", arguments.set)
+    unknown = sorted(set(arguments.answers) - set(sets))
+    if unknown:
+        raise UserError(f"--answers names {unknown[0]}, which no --set names")
+    settings = Settings(
+        Estimator.from_options(arguments.estimator),
+        arguments.head_epochs,
+        arguments.seed,
+        resolve_precision(arguments.precision),
+        end_of_text_of(arguments.tokenizer),
+    )
+    model = load_model(arguments.model, arguments.revision, device)
+    cache = BatchCache.of(model, ContentStore(arguments.store))
+    for number, (name, path) in enumerate(sets.items(), start=1):
+        logger.info("set %d of %d: %s", number, len(sets), name)
+        rows = read_rows(path)
+        batches = _drawn(rows, path, arguments)
+        if batches:
+            check_fit(rows, model, path)
+        _embed(cache, rows, batches, settings, name, False, arguments)
+        if name in arguments.answers:
+            _check_answers(rows, batches, path)
+            _embed(cache, rows, batches, settings, f"{name}.{ANSWER}", True, arguments)
+
+
+def _drawn(rows: "Rows", path: Path, arguments: argparse.Namespace) -> "list[np.ndarray]":
+    """Row numbers of the batches; none of a set with too few rows."""
+    from workflow_scripts.tokens.batches import batch_indices
+
     is_disjoint = arguments.sampling == "disjoint"
-    per_batch = arguments.rows_per_batch
+    n_batches, per_batch = arguments.batches, arguments.rows_per_batch
     if arguments.fewer_rows:
-        per_batch = min(per_batch, max(1, len(rows) // (arguments.batches if is_disjoint else 1)))
-    n_batches = arguments.batches
+        per_batch = min(per_batch, max(1, len(rows) // (n_batches if is_disjoint else 1)))
     if arguments.fewer_batches and is_disjoint:
         n_batches = min(n_batches, max(1, len(rows) // per_batch))
     try:
-        batches = batch_indices(len(rows), n_batches, per_batch, arguments.seed, is_disjoint)
+        return batch_indices(len(rows), n_batches, per_batch, arguments.seed, is_disjoint)
     except ValueError as error:
         if arguments.variance:
-            raise UserError(f"{arguments.rows}: {error}") from None
-        logger.warning("left out of measures by this estimator: %s: %s", arguments.rows, error)
-        _write([], arguments)
-        return
-    if arguments.answers:
-        _check_answers(rows, batches, arguments.rows)
-    end_of_text = end_of_text_of(arguments.tokenizer)
-    model = load_model(arguments.model, arguments.revision, device)
-    check_fit(rows, model, arguments.rows)
-    settings = [
-        # Batches of the same rows still differ in their label draws, as released.
-        Settings(
-            estimator,
-            arguments.head_epochs,
-            arguments.seed + (0 if is_disjoint else number),
-            resolve_precision(arguments.precision),
-            end_of_text,
-        )
-        for number in range(n_batches)
-    ]
+            raise UserError(f"{path}: {error}") from None
+        logger.warning("left out of measures by this estimator: %s: %s", path, error)
+        return []
+
+
+def _embed(
+    cache: "BatchCache",
+    rows: "Rows",
+    batches: "Sequence[np.ndarray]",
+    settings: "Settings",
+    name: str,
+    answers: bool,
+    arguments: argparse.Namespace,
+) -> None:
+    """Embed the batches of one set, and write its table, times and variance."""
+    import numpy as np
+    import torch
+
+    from workflow_scripts.fisher.embedding import measure
+    from workflow_scripts.fisher.hardware import automatic_microbatch
+    from workflow_scripts.fisher.layout import layout
+    from workflow_scripts.fisher.reading import Batch
+    from workflow_scripts.fisher.variance import variance_by_kind
+    from workflow_scripts.storage.tables import write_table
+
     microbatch = arguments.microbatch
-    if microbatch == "auto":
+    if batches and microbatch == "auto":
         two = Batch.of(torch.from_numpy(rows.input_ids[:2]))
-        microbatch = automatic_microbatch(lambda: measure(model, two, settings[0]), model.device)
+        microbatch = automatic_microbatch(
+            lambda: measure(cache.model, two, settings, route=cache.route), cache.model.device
+        )
         logger.info("%d rows per pass", microbatch)
-    store = ContentStore(arguments.store)
-    done = list(embed_in_turn(model, rows, batches, settings, store, microbatch, arguments.answers))
-    _write(done, arguments)
+    # Batches of the same rows still differ in their label draws, as released.
+    seeds = [settings.seed + (0 if arguments.sampling == "disjoint" else i) for i in range(len(batches))]
+    each = [replace(settings, seed=seed) for seed in seeds]
+    done = list(cache.embed_in_turn(rows, batches, each, microbatch, answers))
+    _write(done, name, arguments)
+    if not done:
+        return
     variance = variance_by_kind(
-        layout(model),
+        layout(cache.model),
         np.stack([batch.embedding for batch in done]),
         np.stack([batch.draw_variance for batch in done]),
     )
@@ -151,10 +190,10 @@ def embed_set(arguments: argparse.Namespace, device: str) -> None:
             _percent(left_by_rows),
         )
     if arguments.variance:
-        write_table(variance, arguments.variance)
+        write_table(variance, arguments.variance / f"{name}.parquet")
 
 
-def _write(done: "Sequence[EmbeddedBatch]", arguments: argparse.Namespace) -> None:
+def _write(done: "Sequence[EmbeddedBatch]", name: str, arguments: argparse.Namespace) -> None:
     import pyarrow as pa
 
     from workflow_scripts.storage.tables import write_json, write_table
@@ -168,11 +207,11 @@ def _write(done: "Sequence[EmbeddedBatch]", arguments: argparse.Namespace) -> No
                 "embedding": pa.array([batch.embedding for batch in done], pa.list_(pa.float32())),
             }
         ),
-        arguments.output,
+        arguments.output / f"{name}.parquet",
     )
     write_json(
         {"seconds": sum(batch.seconds for batch in done), "batches": [batch.seconds for batch in done]},
-        arguments.times,
+        arguments.times / f"{name}.json",
     )
 
 

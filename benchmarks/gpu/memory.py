@@ -9,7 +9,7 @@ import torch
 from transformers import PreTrainedModel
 
 from benchmarks.gpu.bench import EMBEDDING_SHAPES, END, Bench, one_line
-from workflow_scripts.fisher.batch_cache import embed_in_turn
+from workflow_scripts.fisher.batch_cache import BatchCache
 from workflow_scripts.fisher.capture import survey
 from workflow_scripts.fisher.embedding import measure
 from workflow_scripts.fisher.estimator import Estimator, Settings
@@ -73,7 +73,8 @@ def _recovered(bench: Bench, model: PreTrainedModel) -> dict[str, Any]:
     batches = [np.arange(ROWS_THAT_DO_NOT_FIT)]
 
     def embedding(store: Path, microbatch: int) -> np.ndarray:
-        (done,) = embed_in_turn(model, rows, batches, settings, ContentStore(store), microbatch)
+        cache = BatchCache.of(model, ContentStore(store))
+        (done,) = cache.embed_in_turn(rows, batches, settings, microbatch)
         return done.embedding
 
     with tempfile.TemporaryDirectory(dir=bench.work) as folder:

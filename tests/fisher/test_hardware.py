@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 
 from tests.fisher.pretended_gpu import PretendedGpu
 from workflow_scripts.fisher import batch_cache, contributions
-from workflow_scripts.fisher.batch_cache import embed_in_turn
+from workflow_scripts.fisher.batch_cache import BatchCache
 from workflow_scripts.fisher.capture import survey
 from workflow_scripts.fisher.embedding import measure
 from workflow_scripts.fisher.estimator import Estimator, Settings
@@ -108,7 +108,8 @@ def test_batches_that_run_out_of_memory_are_embedded_all_the_same(
     settings = [Settings(Estimator.corrected(), 0, 0, "float32", end_of_text=0)] * 2
 
     def embeddings(store: str, microbatch: int) -> np.ndarray:
-        done = embed_in_turn(model, rows, batches, settings, ContentStore(tmp_path / store), microbatch)
+        cache = BatchCache.of(model, ContentStore(tmp_path / store))
+        done = cache.embed_in_turn(rows, batches, settings, microbatch)
         return np.stack([batch.embedding for batch in done])
 
     undisturbed = embeddings("undisturbed", 4)

@@ -44,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def embed_set(folder: Path, output: Path, name: str, batches: int) -> Path:
     options = {
-        "rows": folder / f"{name}.parquet",
+        "set": f"{name}={folder / f'{name}.parquet'}",
         "model": folder / "probe",
         "tokenizer": folder / "tokenizer",
         "estimator": '{"name": "corrected"}',
@@ -54,8 +54,8 @@ def embed_set(folder: Path, output: Path, name: str, batches: int) -> Path:
         "sampling": "disjoint",
         "seed": SEED,
         "store": folder / "store",
-        "output": output / f"{name}.parquet",
-        "times": output / f"{name}.json",
+        "output": output,
+        "times": output,
         "device": "cpu",
     }
     words = [word for key, value in options.items() for word in (f"--{key}", str(value))]

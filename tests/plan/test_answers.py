@@ -30,25 +30,39 @@ def test_sets_of_experiments_with_losses_of_answers_are_compared_by_answers(conf
     assert plan.sets.floor in plan.sets.with_answers
     assert plan.alignment.answering("unigram_js") == plan.sets.with_answers
     assert plan.alignment.answering("task2vec_published") == []
-    assert plan.alignment.answer_inputs("task2vec_published") == []
-    assert plan.alignment.answer_inputs("unigram_js") == [
-        plan.alignment.rows_of(name) for name in plan.sets.with_answers
+    assert plan.alignment.answers("task2vec_published", "seed-0") == []
+    assert plan.alignment.answers("unigram_js", "seed-0") == [
+        word
+        for name in plan.sets.with_answers
+        for word in ("--answers", f"{name}={plan.alignment.rows_of(name)}")
     ]
+
+
+def embedded_by_answers(plan, estimator) -> list[str]:
+    words = [word for job in plan.fisher.jobs(estimator) for word in plan.fisher.answers(estimator, job)]
+    assert set(words[::2]) <= {"--answers"}
+    return words[1::2]
 
 
 def test_pairs_alone_are_embedded_twice(config):
     plan = plan_of(config)
-    inputs = dict(zip(plan.sets.with_answers, plan.alignment.answer_inputs("task2vec"), strict=True))
-    times = dict(zip(plan.sets.with_answers, plan.alignment.answer_times("task2vec"), strict=True))
+    words = plan.alignment.answers("task2vec", "seed-0")
+    options, files = words[::2], [word.split("=") for word in words[1::2]]
+    inputs = {
+        name: path for option, (name, path) in zip(options, files, strict=True) if option == "--answers"
+    }
+    times = {name: path for option, (name, path) in zip(options, files, strict=True) if option != "--answers"}
+    assert list(inputs) == list(times) == plan.sets.with_answers
     for name in plan.sets.with_answers:
         is_paired = name.startswith(("sympy_pairs", "library_pairs", "docstring_code_pairs"))
-        whole = plan.fisher.embedding(name, "corrected")
-        answers = whole.replace(".parquet", ".answer.parquet")
-        assert inputs[name] == (answers if is_paired else whole)
-        assert times[name].endswith(f"{name}.answer.json" if is_paired else f"{name}.json")
-        assert {whole, inputs[name]} <= set(plan.fisher.embeddings())
-    twice = [path for path in plan.fisher.embeddings() if path.endswith(".answer.parquet")]
-    assert len(twice) == 6 and not any("published" in path for path in twice)
+        folder = plan.fisher.folder(name, "corrected")
+        assert inputs[name] == f"{folder}/{name}.answer.parquet" if is_paired else f"{folder}/{name}.parquet"
+        assert times[name] == plan.fisher.times_folder(name, "corrected") + (
+            f"/{name}.answer.json" if is_paired else f"/{name}.json"
+        )
+        assert (name in embedded_by_answers(plan, "corrected")) == is_paired
+    assert len(embedded_by_answers(plan, "corrected")) == 6
+    assert embedded_by_answers(plan, "published") == []
     assert planned_jobs(plan)["embed_batches"] == len(plan.fisher.embeddings())
 
 
@@ -60,38 +74,30 @@ def test_a_mixture_of_pairs_has_answers_of_its_own(config):
     (finetuning,) = (e for e in config["experiments"] if e["kind"] == "finetuning")
     finetuning["train_sets"].append("mixed")
     plan = plan_of(config)
-    assert plan.fisher.embedding("mixed.train", "corrected", part="answer").endswith(
-        "mixed.train.answer.parquet"
-    )
-    assert plan.fisher.embedding("science_50.train", "corrected", part="answer").endswith(
-        "science_50.train.parquet"
-    )
+    assert plan.fisher.embedded("mixed.train", "corrected", "answer") == "mixed.train.answer"
+    assert plan.fisher.embedded("science_50.train", "corrected", "answer") == "science_50.train"
 
 
 def test_a_stand_in_decides_whether_there_are_answers(config):
     config["alignment"]["measured_as"] = {"cpp_headers": "library_pairs", "sympy_pairs": "cpp_headers"}
     plan = plan_of(config)
-    assert plan.fisher.embedding("cpp_headers.train", "corrected", part="answer").endswith(
-        "library_pairs.train.answer.parquet"
-    )
-    assert plan.fisher.embedding("sympy_pairs.train", "corrected", part="answer").endswith(
-        "cpp_headers.train.parquet"
-    )
+    assert plan.fisher.embedded("cpp_headers.train", "corrected", "answer") == "library_pairs.train.answer"
+    assert plan.fisher.embedded("sympy_pairs.train", "corrected", "answer") == "cpp_headers.train"
 
 
 def test_a_config_without_pairs_asks_for_nothing_of_answers(without_pairs):
     plan = plan_of(without_pairs)
     assert plan.sets.with_answers == plan.sets.answering == plan.fisher.of_answers == []
     for metric in plan.alignment.metrics:
-        assert plan.alignment.answer_inputs(metric) == plan.alignment.answer_times(metric) == []
+        assert plan.alignment.answers(metric, "seed-0") == []
     without_pairs["alignment"]["answers"] = []
     none = plan_of(without_pairs)
     assert none.fisher.embeddings() == plan.fisher.embeddings()
     assert planned_jobs(none) == planned_jobs(plan) and operations(none) == operations(plan)
     assert plan.fisher.embeddings() == sorted(
-        plan.fisher.embedding(name, estimator)
+        f"{plan.root}/embeddings/seed-0/{estimator}/{job}"
         for estimator in ("corrected", "published")
-        for name in plan.sets.names
+        for job in plan.fisher.jobs(estimator)
     )
 
 
@@ -101,7 +107,7 @@ def test_the_config_may_name_the_measures(config):
     plan = plan_of(config)
     assert plan.sets.answering == ["unigram_js", "tfidf_cosine"]
     assert plan.alignment.answering("gzip_pairs") == []
-    assert not any(path.endswith(".answer.parquet") for path in plan.fisher.embeddings())
+    assert embedded_by_answers(plan, "corrected") == []
     assert operations(plan)["embed_batches"] < every
 
 

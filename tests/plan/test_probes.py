@@ -59,7 +59,7 @@ def test_another_probe_reads_its_own_weights_and_embeddings(config, metric):
     assert plan.alignment.probe_of("probes/seed-1/") == "seed-1"
     read = [
         *plan.alignment.inputs(metric, ["cpp_headers.train"], "seed-1"),
-        *plan.alignment.times(metric, "seed-1"),
+        *plan.alignment.times(metric, ["cpp_headers.train"], "seed-1"),
         *plan.alignment.model(metric, "seed-1"),
     ]
     about_probes = [path for path in read if "seed-" in path]

@@ -21,10 +21,7 @@ def test_without_it_nothing_is_planned(config):
     plan = plan_of(config, None)
     assert plan.alignment.curves() == [] and plan.alignment.curve_tables == {}
     assert plan.fisher.curve_folder == "(?:)"
-    assert (
-        plan.fisher.embedding("a.train", "corrected")
-        == f"{plan.root}/embeddings/seed-0/corrected/a.train.parquet"
-    )
+    assert all("/curve/" not in path for path in plan.fisher.embeddings())
 
 
 def test_every_metric_has_a_table_and_fisher_embeddings_as_many_batches_as_it_takes(config):
@@ -34,15 +31,19 @@ def test_every_metric_has_a_table_and_fisher_embeddings_as_many_batches_as_it_ta
     ]
     assert plan.fisher.batches("corrected", CURVE) == 32
     assert plan.fisher.batches("corrected", "") == without.fisher.batches("corrected", "") == 8
-    sets = [*plan.alignment.curve_sets[0], *plan.alignment.curve_sets[1]]
-    assert plan.alignment.curve_inputs("task2vec_roots", sets[:1]) == [
-        f"{plan.root}/embeddings/seed-0/corrected/curve/{sets[0]}.parquet"
-    ]
+    sets = [*plan.sets.of_curve[0], *plan.sets.of_curve[1]]
+    jobs = plan.fisher.jobs("corrected", CURVE)
+    assert sorted(name for job in jobs.values() for name in job) == sorted(set(sets))
+    for name in sets:
+        (job,) = (job for job, group in jobs.items() if name in group)
+        assert plan.alignment.curve_inputs("task2vec_roots", [name]) == [
+            f"{plan.root}/embeddings/seed-0/corrected/curve/{job}"
+        ]
     assert plan.alignment.curve_inputs("unigram_js", sets) == plan.alignment.inputs("unigram_js", sets)
     before, after = planned_jobs(without), planned_jobs(plan)
     added = {name: after[name] - before.get(name, 0) for name in after if after[name] != before.get(name, 0)}
     assert added == {
-        "embed_batches": 2 * len(sets),
+        "embed_batches": 2 * len(jobs),
         "align_by_rows": len(plan.alignment.metrics),
         "weigh_rows": 1,
     }

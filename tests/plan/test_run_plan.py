@@ -158,19 +158,39 @@ def test_a_set_may_be_measured_as_another(config):
     }
     plan = plan_of(config)
     assert plan.alignment.rows_of("one_licence.eval") == plan.tokens.of_set("licences.eval")
-    assert plan.fisher.embedding("one_licence.eval", "corrected") == plan.fisher.embedding(
-        "licences.eval", "corrected"
-    )
-    assert plan.fisher.embedding("cpp_headers.train", "published") == plan.fisher.embedding(
-        "science_25.train", "published"
-    )
-    assert "cpp_headers.train" in plan.fisher.embedding("cpp_headers.train", "corrected")
-    assert "cpp_headers.train" in plan.fisher.embedding("arrow_headers.eval", "published")
+
+    def embedded(name, estimator):
+        metric = {"corrected": "task2vec", "published": "task2vec_published"}[estimator]
+        (file,) = plan.alignment.files_of(metric, [name], plan.alignment.inputs(metric, [name]))
+        folder, file = file.rsplit("/", 1)
+        assert folder == plan.fisher.folder(name, estimator)
+        job = plan.fisher.jobs(estimator)[folder.rsplit("/", 1)[1]]
+        assert file.removesuffix(".parquet") in job
+        return file.removesuffix(".parquet")
+
+    assert embedded("one_licence.eval", "corrected") == "licences.eval"
+    assert embedded("cpp_headers.train", "published") == "science_25.train"
+    assert embedded("cpp_headers.train", "corrected") == "cpp_headers.train"
+    assert embedded("arrow_headers.eval", "published") == "cpp_headers.train"
     assert (
         len(plan.alignment.inputs("unigram_js", plan.sets.names))
         == len(plan.sets.names)
-        == len(plan.alignment.times("task2vec"))
+        == len(plan.alignment.times("task2vec", plan.sets.names))
     )
+
+
+def test_sets_are_embedded_in_groups_and_one_added_behind_them_moves_no_other(config):
+    config["sets_per_job"] = 4
+    plan = plan_of(config)
+    jobs = plan.fisher.jobs("corrected")
+    assert list(jobs) == [f"sets-{i}" for i in range(len(jobs))]
+    assert {len(sets) for sets in list(jobs.values())[:-1]} == {4} and 1 <= len(list(jobs.values())[-1]) <= 4
+    every = [name for sets in jobs.values() for name in sets]
+    assert sorted(every) == plan.sets.names
+    config["corpora"]["one_more"] = {"source": "hub", "path": "somebody/text", "held_out": 1}
+    config["experiments"][0]["eval_sets"].append("one_more")
+    after = plan_of(config).fisher.jobs("corrected")
+    assert [name for sets in after.values() for name in sets] == [*every, "one_more.eval"]
 
 
 def test_a_stand_in_is_built_though_no_experiment_names_it(config):

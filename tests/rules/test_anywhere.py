@@ -10,7 +10,7 @@ import snakemake as snakemake_package
 
 from workflow_scripts.plan.code_hash import code_hash, text_hash
 
-QUICK = {"build_corpus": 6, "train_models": 5, "embed_batches": 11, "compare_sets": 2, "render_report": 1}
+QUICK = {"build_corpus": 6, "train_models": 5, "embed_batches": 2, "compare_sets": 2, "render_report": 1}
 
 MODULE = """
 configfile: "config/config.yaml"

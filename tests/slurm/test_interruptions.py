@@ -14,16 +14,14 @@ pytestmark = pytest.mark.slurm
 PATIENCE = 600  # seconds, of which a machine without other work needs a few
 
 WAYS = ("scancel", "scontrol requeue", "SIGKILL")
-SETS = dict(
-    zip(WAYS, ("scientific_docstrings.train", "cpp_headers.train", "library_docstrings.eval"), strict=True)
-)
+SETS = dict(zip(WAYS, ("sets-0", "sets-1", "sets-2"), strict=True))
 TRAIN_SETS = dict(zip(WAYS, ("scientific_docstrings", "cpp_headers", "science_50"), strict=True))
 
-# In place of the profile's groups: each embedding is a Slurm job, to be stopped alone.
-EMBEDDINGS_ALONE = ("--groups", "tokenize_corpus=tokens")
+ONE_SET = {"sets_per_job": 1}  # each embedding is a job, to be stopped alone
 
 # Batches of a second or two, and training of some ten seconds with a checkpoint in every second.
 LONGER = {
+    **ONE_SET,
     "alignment": {"batches": 12},
     "estimators": {"corrected": {"label_draws": 96}},
     "recipes": {
@@ -37,8 +35,15 @@ LONGER = {
 }
 
 
-def embedding(set_name):
-    return f"results/quick/embeddings/seed-0/corrected/{set_name}.parquet"
+def embedding(job):
+    return f"results/quick/embeddings/seed-0/corrected/{job}"
+
+
+def embeddings_in(folder):
+    """The tables of embeddings in a job's folder: name and content."""
+    found = {path.name: path.read_bytes() for path in folder.glob("*.parquet")}
+    assert found
+    return found
 
 
 def manifest(train_set):
@@ -88,7 +93,7 @@ def undisturbed(prepared):
 def embedded(slurm, prepared, undisturbed):
     """Three embedding jobs, each interrupted in its own way after some batches; what the store held then."""
     checkout = prepared("embedded")
-    running = checkout.start(*map(embedding, SETS.values()), *EMBEDDINGS_ALONE, config=LONGER)
+    running = checkout.start(*map(embedding, SETS.values()), config=LONGER)
     before = {}
     for way, name in SETS.items():
         log = f"seed-0.corrected.{name}"
@@ -136,7 +141,7 @@ def test_an_interrupted_embedding_is_that_of_an_undisturbed_job(embedded, undist
     reference, running = undisturbed
     running.finish()
     name = embedding(SETS[way])
-    assert (embedded[0].folder / name).read_bytes() == (reference.folder / name).read_bytes()
+    assert embeddings_in(embedded[0].folder / name) == embeddings_in(reference.folder / name)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -171,19 +176,20 @@ def test_slurm_starts_a_requeued_job_and_snakemake_the_others(embedded):
 def over_time(prepared):
     """A job of one minute that needs many: started here, awaited by who needs it after other tests."""
     slow = {
+        **ONE_SET,
         "estimators": {"corrected": {"head_epochs": 20_000}},
         "resources": {"embed_batches": {"runtime": 1}},
     }
     checkout = prepared("time")
-    target = embedding("cpp_headers.train")
-    return checkout, checkout.start(target, *EMBEDDINGS_ALONE, "--retries", "0", "--no-hooks", config=slow)
+    target = embedding("sets-1")
+    return checkout, checkout.start(target, "--retries", "0", "--no-hooks", config=slow)
 
 
 def test_a_job_over_its_memory_is_retried_with_more(slurm, prepared, over_time):
     checkout = prepared("memory")
-    name = "library_docstrings.eval"
-    starved = {"resources": {"embed_batches": {"mem_mb": 350}}}
-    running = checkout.start(embedding(name), *EMBEDDINGS_ALONE, config=starved)
+    name = "sets-2"
+    starved = {**ONE_SET, "resources": {"embed_batches": {"mem_mb": 350}}}
+    running = checkout.start(embedding(name), config=starved)
     output = running.finish()
     jobs = running.submitted(name)
     asked = [
@@ -196,7 +202,7 @@ def test_a_job_over_its_memory_is_retried_with_more(slurm, prepared, over_time):
     first_log = next((checkout.folder / ".snakemake" / "slurm_logs").rglob(f"{jobs[0]}.log")).read_text()
     assert "exceeded memory limit" in first_log
     assert "Trying to restart job" in output
-    assert (checkout.folder / embedding(name)).is_file()
+    assert embeddings_in(checkout.folder / embedding(name))
 
 
 def test_after_a_failure_the_page_of_what_exists_is_made_on_the_cluster_too(new_checkout, quick_runs):
@@ -220,7 +226,7 @@ def test_a_job_over_its_time_says_so(over_time):
     checkout, running = over_time
     assert running.process.wait(PATIENCE) != 0
     assert "SLURM status is: 'TIMEOUT'" in running.output
-    (job,) = running.submitted("cpp_headers.train")
+    (job,) = running.submitted("sets-1")
     log = next((checkout.folder / ".snakemake" / "slurm_logs").rglob(f"{job}.log")).read_text()
     assert "DUE TO TIME LIMIT" in log
 
@@ -228,12 +234,12 @@ def test_a_job_over_its_time_says_so(over_time):
 def test_a_stopped_run_cancels_its_jobs_and_the_next_adopts_what_is_finished(slurm, prepared):
     checkout = prepared("stopped")
     names = list(SETS.values())
-    running = checkout.start(embedding(names[0]), *EMBEDDINGS_ALONE)
+    running = checkout.start(embedding(names[0]), config=ONE_SET)
     running.finish()
     targets = [embedding(name) for name in names]
     # The longer settings would make the finished one anew, so they come as those of the other two alone.
-    longer = {"estimators": {"corrected": {"label_draws": 96}}}
-    running = checkout.start(*targets[1:], *EMBEDDINGS_ALONE, config=longer)
+    longer = {**ONE_SET, "estimators": {"corrected": {"label_draws": 96}}}
+    running = checkout.start(*targets[1:], config=longer)
     log = f"seed-0.corrected.{names[1]}"
     slurm.wait_until(lambda: "batch 1 of 4" in log_of(checkout, "embed_batches", log), "a batch", PATIENCE)
     before = kept(checkout)
@@ -247,7 +253,7 @@ def test_a_stopped_run_cancels_its_jobs_and_the_next_adopts_what_is_finished(slu
         checkout.results / "store" / "only_existing.json"
     ).exists()  # Nothing failed: no page of what is there.
 
-    again = checkout.start(*targets[1:], *EMBEDDINGS_ALONE, config=longer)
+    again = checkout.start(*targets[1:], config=longer)
     again.finish()
     assert again.submitted(names[0]) == []
     after = kept(checkout)
@@ -256,8 +262,8 @@ def test_a_stopped_run_cancels_its_jobs_and_the_next_adopts_what_is_finished(slu
 
 def test_a_node_that_dies_and_comes_back(slurm, prepared):
     checkout = prepared("node")
-    name = "cpp_headers.train"
-    running = checkout.start(embedding(name), *EMBEDDINGS_ALONE, config=LONGER)
+    name = "sets-1"
+    running = checkout.start(embedding(name), config=LONGER)
     slurm.wait_until(
         lambda: "batch 3 of 12" in log_of(checkout, "embed_batches", f"seed-0.corrected.{name}"),
         "batches",

@@ -70,10 +70,11 @@ def test_every_job_of_a_model_held_a_gpu(quick_runs, held):
     alone = Counter(re.findall(r"^(?:local)?rule (\w+):", said, flags=re.MULTILINE))
     groups = Counter(re.findall(r"Group job (\w+)", said))
     asked = sum(
-        alone[rule] for rule in ("train_probe", "measure_covariates", "train_models", "flip_switches")
+        alone[rule]
+        for rule in ("train_probe", "measure_covariates", "embed_batches", "train_models", "flip_switches")
     )
-    assert not {"embed_batches", "evaluate_models"} & set(alone)
-    assert len(held) >= asked + groups["embeddings"] + groups["evaluation"] > 10
+    assert "evaluate_models" not in alone
+    assert len(held) >= asked + groups["evaluation"] > 8
 
 
 def test_no_two_jobs_ever_hold_one_device(held):

@@ -50,6 +50,19 @@ def test_no_byte_may_be_missing_or_added(files, data):
                 read(damaged)
 
 
+def test_of_a_folder_that_one_job_made_the_whole_folder_is_to_be_deleted(tmp_path):
+    folder = tmp_path / "embeddings/seed-0/corrected/sets-1"
+    write_table(FRAME, folder / "a.train.parquet")
+    (folder / ".snakemake_timestamp").touch()
+    with pytest.raises(
+        DamagedFile, match=rf"b\.train\.parquet is missing: delete the folder {folder} and run"
+    ):
+        read_frame(folder / "b.train.parquet")
+    (folder / "a.train.parquet").write_bytes(b"")
+    with pytest.raises(DamagedFile, match=rf"a\.train\.parquet is empty: delete {folder} and run"):
+        read_frame(folder / "a.train.parquet")
+
+
 def test_what_is_whole_is_read(files):
     for path in files:
         check_stamp(path)

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from transformers import PreTrainedModel
 
-from workflow_scripts.fisher.batch_cache import embed_in_turn
+from workflow_scripts.fisher.batch_cache import BatchCache
 from workflow_scripts.fisher.distance import distance_matrix
 from workflow_scripts.fisher.estimator import Settings
 from workflow_scripts.fisher.switches import Embedded, Layout, variants
@@ -53,7 +53,7 @@ def embedded_sets(
                 )
     starts = np.cumsum([0, *(len(batch) for batch in rows)])
     places = [np.arange(start, stop) for start, stop in itertools.pairwise(starts)]
-    done = embed_in_turn(model, joined(rows), places, settings, store, microbatch=MICROBATCH)
+    done = BatchCache.of(model, store).embed_in_turn(joined(rows), places, settings, MICROBATCH)
     embeddings: dict[Embedded, dict[str, np.ndarray]] = {}
     seconds: dict[Embedded, float] = {}
     for embedded in wanted:

@@ -153,8 +153,6 @@ def embedding_batches(
 
 def embeddings_at(path: str | Path) -> pa.Table:
     """The embedded batches of a set in their order; embed_batches leaves none of a set with too few rows."""
-    if not Path(path).is_file():
-        raise UserError(f"no file of embeddings at {path}")
     table = read_table(path).sort_by("batch")
     if not len(table):
         raise TooFewRows(f"{path} is empty: its set has too few rows for the batches of this estimator")

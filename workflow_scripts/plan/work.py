@@ -160,9 +160,10 @@ def planned_jobs(plan: RunPlan) -> dict[str, int]:
         "mix_rows": kinds["mixture"],
         "draw_random_rows": kinds["random_tokens"],
         "train_probe": len(plan.probes_used),
-        "embed_batches": sum(len(_embedded_rows(plan, estimator)) for estimator in plan.fisher.estimators)
+        "embed_batches": sum(len(plan.fisher.jobs(estimator)) for estimator in plan.fisher.estimators)
         * len(plan.probes_used)
-        + sum(len(_curve_rows(plan, estimator)) for estimator in plan.fisher.estimators),
+        + sum(len(plan.fisher.jobs(estimator, CURVE)) for estimator in plan.fisher.estimators)
+        * bool(plan.alignment.curves()),
         "align_by_rows": len(plan.alignment.curves()),
         "compare_sets": len(plan.alignment.metrics) + len(plan.alignment.by_other_probes),
         "import_losses": len(plan.outside.experiments),
@@ -277,7 +278,7 @@ def _curve_rows(plan: RunPlan, estimator: str) -> dict[str, int]:
         return {}
     settings = plan.fisher.settings(estimator)
     more = (plan.fisher.batches(estimator, CURVE) - settings["batches"]) * settings["rows"]
-    names = {plan.sets.standing_for(name, estimator) for side in plan.alignment.curve_sets for name in side}
+    names = {plan.sets.standing_for(name, estimator) for side in plan.sets.of_curve for name in side}
     return dict.fromkeys(sorted(names), max(0, more))
 
 

@@ -23,7 +23,7 @@ STAGES = frozenset(
         *("losses", "analysis", "report", "times", "store"),
     )
 )
-REMEDY = "delete it and run the same command again to rebuild it"
+_TIME_OF_FOLDER = ".snakemake_timestamp"  # Snakemake puts it into a folder that is an output as a whole
 
 # Between the name and the checksum: `": "` in JSON, type and length of a string in Parquet.
 _SLOT = re.compile(re.escape(CHECKSUM.encode()) + rb"[^0-9a-f]{1,4}([0-9a-f]{64})")
@@ -59,9 +59,11 @@ def check_stamp(path: str | Path) -> None:
     """Refuse a file whose bytes differ from those that were written."""
     path = Path(path)
     if not path.is_file():
-        raise DamagedFile(f"{path} is missing: run the same command again to make it")
+        folder = _made_folder(path)
+        deleted = f"delete the folder {folder} and " if folder else ""
+        raise DamagedFile(f"{path} is missing: {deleted}run the same command again to make it")
     if not path.stat().st_size:
-        raise DamagedFile(f"{path} is empty: {REMEDY}")
+        raise DamagedFile(f"{path} is empty: {_remedy(path)}")
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
         start, end = _slot(content, path)
         digest = hashlib.sha256()
@@ -70,7 +72,7 @@ def check_stamp(path: str | Path) -> None:
             digest.update(UNSTAMPED.encode())
             digest.update(view[end:])
         if digest.hexdigest().encode() != content[start:end]:
-            raise DamagedFile(f"{path} is damaged (its checksum does not match): {REMEDY}")
+            raise DamagedFile(f"{path} is damaged (its checksum does not match): {_remedy(path)}")
 
 
 def check_place(path: str | Path, written_as: str) -> None:
@@ -78,8 +80,18 @@ def check_place(path: str | Path, written_as: str) -> None:
     expected = place_of(path)
     if expected is not None and written_as != expected:
         raise DamagedFile(
-            f"{path} was written as {written_as or 'a file outside any run'}, so it does not belong there: {REMEDY}"
+            f"{path} was written as {written_as or 'a file outside any run'}, so it does not belong there: "
+            f"{_remedy(path)}"
         )
+
+
+def _remedy(path: str | Path) -> str:
+    return f"delete {_made_folder(path) or 'it'} and run the same command again to rebuild it"
+
+
+def _made_folder(path: str | Path) -> Path | None:
+    """The folder that a job made as a whole: while it exists, Snakemake does not miss a file in it."""
+    return next((folder for folder in Path(path).parents if (folder / _TIME_OF_FOLDER).is_file()), None)
 
 
 def _slot(content: mmap.mmap, path: Path) -> tuple[int, int]:
@@ -90,4 +102,6 @@ def _slot(content: mmap.mmap, path: Path) -> tuple[int, int]:
         if found is not None:
             return found.span(1)
         start = content.rfind(CHECKSUM.encode(), 0, start)
-    raise DamagedFile(f"{path} has no checksum, so it is damaged or was not made by this version: {REMEDY}")
+    raise DamagedFile(
+        f"{path} has no checksum, so it is damaged or was not made by this version: {_remedy(path)}"
+    )

@@ -6,11 +6,12 @@ from typing import Any
 
 from workflow_scripts.metrics.registry import metric_class
 from workflow_scripts.plan.experiments import recorded, trained
+from workflow_scripts.plan.shell_options import options
 from workflow_scripts.plan.stages.files import RunFiles
 from workflow_scripts.plan.stages.fisher import CURVE, Fisher
 from workflow_scripts.plan.stages.measured import MeasuredSets
 from workflow_scripts.plan.stages.tokens import Tokens
-from workflow_scripts.tokens.parts import ANSWER
+from workflow_scripts.tokens.parts import ANSWER, WHOLE
 
 
 class Alignment:
@@ -119,29 +120,13 @@ class Alignment:
         """Options that name a probe, for a metric that reads with it."""
         return [word for path in self.probe(metric, probe) for word in ("--model", str(Path(path).parent))]
 
-    @property
-    def curve_sets(self) -> tuple[list[str], list[str]]:
-        """Training sets and evaluation sets of trained experiments: what alignment by rows is measured between."""
-        experiments = trained(self.config)
-        return (
-            sorted({f"{name}.train" for one in experiments for name in one["train_sets"]}),
-            sorted({f"{name}.eval" for one in experiments for name in one["eval_sets"]}),
-        )
-
     def curve_inputs(self, metric: str, sets: Iterable[str]) -> list[str]:
-        """What a metric's curve reads: rows, or embeddings of as many batches as the curve needs."""
-        estimator = metric_class(metric).estimator()
-        if estimator is None:
-            return self.inputs(metric, sets)
-        return [self.fisher.embedding(name, estimator, curve=CURVE) for name in sets]
+        """What a metric's curve reads for each set: rows, or folders of as many embedded batches as the curve needs."""
+        return self.inputs(metric, sets, curve=CURVE)
 
     def curve_times(self, metric: str) -> list[str]:
-        """Files that say how long the batches of each of its sets took."""
-        estimator = metric_class(metric).estimator()
-        if estimator is None:
-            return []
-        sets = [name for side in self.curve_sets for name in side]
-        return [self.fisher.times(name, estimator, curve=CURVE) for name in sets]
+        """Folders that say how long the batches of each of its sets took."""
+        return self.times(metric, [name for side in self.sets.of_curve for name in side], curve=CURVE)
 
     def curves(self, suffix: str = "") -> list[str]:
         """Tables of alignment by rows, one per metric; none unless the config asks for them."""
@@ -164,37 +149,64 @@ class Alignment:
         """A set's rows, as metrics and covariates read them."""
         return self.tokens.of_set(self.sets.standing_for(set_name))
 
-    def inputs(self, metric: str, sets: Iterable[str], probe: str | None = None) -> list[str]:
-        """A metric's inputs for some sets, in their order: embeddings by a probe, or rows."""
+    def inputs(
+        self, metric: str, sets: Iterable[str], probe: str | None = None, *, curve: str = ""
+    ) -> list[str]:
+        """What a metric reads for each set, in their order: rows, or the folder of its embeddings by a probe."""
         estimator = metric_class(metric).estimator()
         if estimator is None:
             return [self.rows_of(name) for name in sets]
-        return [self.fisher.embedding(name, estimator, probe) for name in sets]
+        return [self.fisher.folder(name, estimator, probe, curve=curve) for name in sets]
 
-    def times(self, metric: str, probe: str | None = None) -> list[str]:
-        """Files that say how long each embedding took; none for a metric that computes its own features."""
+    def times(
+        self, metric: str, sets: Iterable[str], probe: str | None = None, *, curve: str = ""
+    ) -> list[str]:
+        """The folder with the seconds of each set's embedding; none for a metric that computes its own features."""
         estimator = metric_class(metric).estimator()
         if estimator is None:
             return []
-        return [self.fisher.times(name, estimator, probe) for name in self.sets.names]
+        return [self.fisher.times_folder(name, estimator, probe, curve=curve) for name in sets]
+
+    def files_of(
+        self,
+        metric: str,
+        sets: Iterable[str],
+        inputs: Iterable[str],
+        part: str = WHOLE,
+        suffix: str = ".parquet",
+    ) -> list[str]:
+        """The file of each set in its input: rows are that input, embeddings are in the folder of their job."""
+        estimator = metric_class(metric).estimator()
+        if estimator is None:
+            return list(inputs)
+        return [
+            f"{folder}/{self.fisher.embedded(name, estimator, part)}{suffix}"
+            for name, folder in zip(sets, inputs, strict=True)
+        ]
+
+    def named(self, option: str, metric: str, sets: Iterable[str], inputs: Iterable[str]) -> list[str]:
+        """`option set=file` for each set."""
+        sets = list(sets)
+        return options(option, sets, self.files_of(metric, sets, inputs))
+
+    def timed(self, metric: str, sets: Iterable[str], inputs: Iterable[str]) -> list[str]:
+        """`--times set=file` for each set; none for a metric that computes its own features."""
+        sets = list(sets) if metric_class(metric).estimator() else []
+        return options("--times", sets, self.files_of(metric, sets, inputs, suffix=".json"))
+
+    def answers(self, metric: str, probe: str) -> list[str]:
+        """`--answers set=file` for each set whose answers are compared, and the seconds of their embeddings."""
+        sets = self.answering(metric)
+        files = self.files_of(metric, sets, self.inputs(metric, sets, probe), ANSWER)
+        found = options("--answers", sets, files)
+        if metric_class(metric).estimator() is None:
+            return found
+        seconds = self.files_of(metric, sets, self.times(metric, sets, probe), ANSWER, ".json")
+        return [*found, *options("--answer-times", sets, seconds)]
 
     def answering(self, metric: str) -> list[str]:
         """Sets whose answers a metric compares as well."""
         return self.sets.with_answers if metric in self.sets.answering else []
-
-    def answer_inputs(self, metric: str, probe: str | None = None) -> list[str]:
-        """Its inputs for these sets, in their order."""
-        estimator, sets = metric_class(metric).estimator(), self.answering(metric)
-        if estimator is None:
-            return [self.rows_of(name) for name in sets]
-        return [self.fisher.embedding(name, estimator, probe, part=ANSWER) for name in sets]
-
-    def answer_times(self, metric: str, probe: str | None = None) -> list[str]:
-        """Files that say how long each of their embeddings took."""
-        estimator, sets = metric_class(metric).estimator(), self.answering(metric)
-        if estimator is None:
-            return []
-        return [self.fisher.times(name, estimator, probe, part=ANSWER) for name in sets]
 
     def before_mixtures(self, metric: str, folder: str = "") -> list[str]:
         """The parts' alignment, if a mixture's is their mean: computing it first puts the pairs into the store."""

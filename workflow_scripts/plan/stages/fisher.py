@@ -4,10 +4,10 @@ from functools import cached_property
 from typing import Any
 
 from workflow_scripts.metrics.registry import metric_class
-from workflow_scripts.plan.stages.files import RunFiles, one_line
+from workflow_scripts.plan.stages.files import RunFiles, SetName, one_line
 from workflow_scripts.plan.stages.measured import MeasuredSets
 from workflow_scripts.plan.stages.probe import Probe
-from workflow_scripts.tokens.parts import ANSWER, WHOLE
+from workflow_scripts.tokens.parts import ANSWER
 
 # Config keys of an estimator that are not fields of `Estimator`.
 _OF_BATCHES = (
@@ -44,14 +44,33 @@ class Fisher:
         return sorted({e for m in self.sets.answering if (e := metric_class(m).estimator())})
 
     def embeddings(self, probe: str | None = None) -> list[str]:
-        """Every embedding that a metric of the run needs, by the first probe unless another is named."""
-        whole = [self.embedding(name, e, probe) for e in self.estimators for name in self.sets.names]
-        of_answers = [
-            self.embedding(name, e, probe, part=ANSWER)
-            for e in self.of_answers
-            for name in self.sets.with_answers
+        """Every folder of embeddings that a metric of the run needs, by the first probe unless another is named."""
+        return sorted({self.folder(name, e, probe) for e in self.estimators for name in self.sets.names})
+
+    def jobs(self, estimator: str, curve: str = "") -> dict[str, list[str]]:
+        """The sets that each job embeds one after another: groups by position, in the order of the corpora."""
+        size, every = self.config["sets_per_job"], self._embedded(estimator, curve)
+        return {f"sets-{i // size}": every[i : i + size] for i in range(0, len(every), size)}
+
+    def answers(self, estimator: str, job: str, curve: str = "") -> list[str]:
+        """`--answers <set>` for those sets of a job whose answers are also embedded alone."""
+        if curve or estimator not in self.of_answers:
+            return []
+        alone = {self.embedded(name, estimator, ANSWER) for name in self.sets.with_answers}
+        return [
+            word
+            for name in self.jobs(estimator)[job]
+            if f"{name}.{ANSWER}" in alone
+            for word in ("--answers", name)
         ]
-        return sorted({*whole, *of_answers})
+
+    def _embedded(self, estimator: str, curve: str) -> list[str]:
+        names = [name for side in self.sets.of_curve for name in side] if curve else self.sets.names
+        order = {corpus: number for number, corpus in enumerate(self.config["corpora"])}
+        return sorted(
+            {self.sets.standing_for(name, estimator) for name in names},
+            key=lambda name: (order[SetName.of(name).corpus], name),
+        )
 
     def settings(self, estimator: str) -> dict[str, Any]:
         return self.config["estimators"][estimator]
@@ -82,31 +101,25 @@ class Fisher:
         """Pattern of the folder that holds the embeddings of a curve; no folder for all others."""
         return f"(?:{CURVE}|)" if self.config["alignment"]["rows_curve"] else "(?:)"
 
-    def embedding(
+    def folder(
         self,
         set_name: str,
         estimator: str,
         probe: str | None = None,
         *,
         curve: str = "",
-        part: str = WHOLE,
+        of: str = "embeddings",
     ) -> str:
-        """Embeddings of a set by a probe, the first unless another is named."""
-        folder = f"{self.root}/embeddings/{probe or self.probe.first}/{estimator}/{curve}".removesuffix("/")
-        return f"{folder}/{self.embedded(set_name, estimator, part)}.parquet"
+        """The folder with a set's embeddings by a probe, the first unless another is named; or with their seconds."""
+        measured = self.sets.standing_for(set_name, estimator)
+        job = next(job for job, sets in self.jobs(estimator, curve).items() if measured in sets)
+        return f"{self.root}/{of}/{probe or self.probe.first}/{estimator}/{curve}{job}"
 
-    def times(
-        self,
-        set_name: str,
-        estimator: str,
-        probe: str | None = None,
-        *,
-        curve: str = "",
-        part: str = WHOLE,
+    def times_folder(
+        self, set_name: str, estimator: str, probe: str | None = None, *, curve: str = ""
     ) -> str:
-        """The file that says how long an embedding took."""
-        folder = f"{self.root}/times/embed_batches/{probe or self.probe.first}/{estimator}/{curve}"
-        return f"{folder.removesuffix('/')}/{self.embedded(set_name, estimator, part)}.json"
+        """The folder that says how long its embeddings took."""
+        return self.folder(set_name, estimator, probe, curve=curve, of="times/embed_batches")
 
     def embedded(self, set_name: str, estimator: str, part: str) -> str:
         """The set that is embedded, with `.answer` if only answers are scored; text without pairs is all answer."""

@@ -26,6 +26,15 @@ class MeasuredSets:
         return sorted(train | evaluated | {self.floor})
 
     @cached_property
+    def of_curve(self) -> tuple[list[str], list[str]]:
+        """Training sets and evaluation sets of trained experiments: what alignment by rows is measured between."""
+        experiments = trained(self.config)
+        return (
+            sorted({f"{name}.train" for one in experiments for name in one["train_sets"]}),
+            sorted({f"{name}.eval" for one in experiments for name in one["eval_sets"]}),
+        )
+
+    @cached_property
     def with_answers(self) -> list[str]:
         """Sets whose answers are compared as well: those of experiments with losses of answers, and the floor."""
         names = set()
