@@ -65,7 +65,7 @@ def gaps(runs: Runs, alignment: Grid) -> Gaps:
     return Gaps(own - alignment, np.zeros_like(alignment))
 
 
-def told(learned: Runs, others: Mapping[str, Runs], one: Gaps) -> dict[str, Any]:
+def skill_of(learned: Runs, others: Mapping[str, Runs], one: Gaps) -> dict[str, Any]:
     """Kernel, tau and skill of one variant."""
     taus = {kernel: choose_tau(learned, one, kernel) for kernel in KERNELS}
     skill = {
@@ -91,7 +91,7 @@ def variants(
         for compare in COMPARISONS:
             for how, chosen in (("pairs", embedded), ("pooled", pooled)):
                 one = gaps(learned, alignments(learned, chosen, coordinates, compare))
-                yield {"variant": f"{where}, {compare}, {how}", **told(learned, others, one)}
+                yield {"variant": f"{where}, {compare}, {how}", **skill_of(learned, others, one)}
 
 
 def main() -> None:

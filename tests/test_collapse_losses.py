@@ -34,16 +34,16 @@ def run_job(tmp_path):
         write_inputs(target)
         one = {"name": "e", "kind": "pretraining", "train_sets": list(SETS), "eval_sets": [target], **changes}
         others = [{"name": "r", "kind": "recorded", "eval_sets": ["x"]}]
-        told = [
+        words = [
             "--alignment",
             str(tmp_path / "alignment.parquet"),
             "--experiments",
             json.dumps([one, *others]),
         ]
-        told += ["--losses", str(tmp_path / "losses.parquet")]
-        told += ["--mixed-of", json.dumps({"xy": {"x": 0.5, "y": 0.5}, "x": {"x": 1.0}})]
-        told += ["--output", str(tmp_path / "f.parquet"), "--curves", str(tmp_path / "c.parquet")]
-        main([*told, "--worth", str(tmp_path / "w.parquet")])
+        words += ["--losses", str(tmp_path / "losses.parquet")]
+        words += ["--mixed-of", json.dumps({"xy": {"x": 0.5, "y": 0.5}, "x": {"x": 1.0}})]
+        words += ["--output", str(tmp_path / "f.parquet"), "--curves", str(tmp_path / "c.parquet")]
+        main([*words, "--worth", str(tmp_path / "w.parquet")])
         return [read_frame(tmp_path / f"{name}.parquet") for name in "fcw"]
 
     return run

@@ -62,7 +62,7 @@ def test_no_program_loads_numpy_before_it_has_set_the_number_of_threads(root) ->
         (errno.EACCES, "error: x.parquet: Permission denied; get permission to read and write there"),
     ],
 )
-def test_what_the_machine_refuses_is_told_in_one_sentence(number, message, capsys) -> None:
+def test_what_the_machine_refuses_is_reported_in_one_sentence(number, message, capsys) -> None:
     def main(arguments):
         raise OSError(number, os.strerror(number), "x.parquet")
 

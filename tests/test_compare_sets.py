@@ -179,7 +179,7 @@ def test_doubling_the_batches_stays_inside_the_interval(tmp_path, sets):
         ({"rows-per-batch": 11}, "4 batches of 11 rows need 44 rows, and the set has 40"),  # the floor, too
     ],
 )
-def test_mistakes_are_told_in_one_line(tmp_path, sets, options, said):
+def test_mistakes_are_errors_in_one_line(tmp_path, sets, options, said):
     with pytest.raises(UserError, match=said):
         main(arguments(tmp_path, sets, **options))
 
@@ -324,7 +324,7 @@ def test_embeddings_of_answers_stand_beside_those_of_whole_rows(tmp_path, embedd
     assert costs["answer", "one.eval"] > 500.5 > costs["whole", "one.eval"]
 
 
-def test_mistakes_about_answers_are_told_in_one_line(tmp_path, paired, embeddings):
+def test_mistakes_about_answers_are_errors_in_one_line(tmp_path, paired, embeddings):
     given = arguments(tmp_path, paired)
     with pytest.raises(UserError, match=r"--answers must name the floor random\.train"):
         main([*given, *with_answers(paired, "one.train")])

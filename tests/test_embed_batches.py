@@ -208,13 +208,13 @@ def test_variance_by_kind(folder: Path, tmp_path: Path, caplog: pytest.LogCaptur
         ({"estimator": '{"name": "corrected", "label_draws": 0}'}, "label_draws is 0"),
     ],
 )
-def test_mistakes_are_told_in_one_line(
+def test_mistakes_are_errors_in_one_line(
     folder: Path, tmp_path: Path, changes: dict[str, object], message: str
 ) -> None:
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         run(folder, tmp_path, tmp_path / "store", **changes)
-    assert message in str(told.value)
-    assert "\n" not in str(told.value)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_rows_of_another_tokenizer_or_too_long(folder: Path, tmp_path: Path) -> None:

@@ -15,9 +15,11 @@ def run_job(tmp_path):
     (tmp_path / "mixtures.csv").write_text(MIXTURES)
 
     def run(*options, parts=("x", "z")):
-        told = ["--losses", str(tmp_path / "losses.csv"), "--mixtures", str(tmp_path / "mixtures.csv")]
-        told += ["--parts", *parts, "--eval-sets", "x", "y", *options]
-        main([*told, "--output", str(tmp_path / "l.parquet"), "--shares-output", str(tmp_path / "s.parquet")])
+        words = ["--losses", str(tmp_path / "losses.csv"), "--mixtures", str(tmp_path / "mixtures.csv")]
+        words += ["--parts", *parts, "--eval-sets", "x", "y", *options]
+        main(
+            [*words, "--output", str(tmp_path / "l.parquet"), "--shares-output", str(tmp_path / "s.parquet")]
+        )
         return read_frame(tmp_path / "l.parquet"), read_frame(tmp_path / "s.parquet")
 
     return run

@@ -51,10 +51,10 @@ def run_job(tmp_path):
             files += ["--losses", f"{one['name']}={tmp_path / one['name']}.losses.parquet"]
             files += ["--shares", f"{one['name']}={tmp_path / one['name']}.shares.parquet"]
         outputs = [word for name in OUTPUTS for word in (f"--{name}", str(tmp_path / f"{name}.parquet"))]
-        told = ["--experiments", json.dumps([*experiments, {"name": "trained", "kind": "pretraining"}])]
-        told += ["--alignment", str(tmp_path / "alignment.parquet"), *files, "--proxies", "8", "100"]
-        told += ["--draws", "2", "--resamples", "50", "--seed", "0", "--threads", str(threads)]
-        main([*told, *outputs])
+        words = ["--experiments", json.dumps([*experiments, {"name": "trained", "kind": "pretraining"}])]
+        words += ["--alignment", str(tmp_path / "alignment.parquet"), *files, "--proxies", "8", "100"]
+        words += ["--draws", "2", "--resamples", "50", "--seed", "0", "--threads", str(threads)]
+        main([*words, *outputs])
         return {name: read_frame(tmp_path / f"{name}.parquet") for name in OUTPUTS}
 
     return run

@@ -1,4 +1,4 @@
-"""Weights without a formula, and logits that are more than the head of the body: slow, told, and right."""
+"""Weights without a formula, and logits that are more than the head of the body: slow, reported, and right."""
 
 import dataclasses
 import logging
@@ -87,7 +87,7 @@ def gptj() -> PreTrainedModel:
 
 
 @pytest.mark.parametrize(
-    ("make", "tied_head", "told"),
+    ("make", "tied_head", "messages"),
     [
         (lambda: gemma2(True), True, ["model.embed_tokens", "logits"]),
         (lambda: gemma2(False), True, ["model.embed_tokens", "logits"]),
@@ -103,7 +103,7 @@ def gptj() -> PreTrainedModel:
 def test_other_architectures(
     make: Callable[[], PreTrainedModel],
     tied_head: bool,
-    told: list[str],
+    messages: list[str],
     randomise: Randomiser,
     rows: RowMaker,
     oracle: Oracle,
@@ -118,9 +118,9 @@ def test_other_architectures(
     expected = oracle(model, ids, mask, labels, estimator)
     torch.testing.assert_close(found, expected.float(), rtol=1e-5, atol=1e-12)
     warnings = [record.message for record in caplog.records if record.name.startswith("workflow_scripts")]
-    for name in told:
+    for name in messages:
         assert any(name in warning for warning in warnings), name
-    if not told:
+    if not messages:
         assert not warnings
 
 

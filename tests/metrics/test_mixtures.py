@@ -216,6 +216,6 @@ def test_rounded_shares_are_divided_by_their_sum_and_absent_parts_have_none(writ
         ([("m", "a", float("nan")), ("m", "b", 1.0)], "gives no share of a in m"),
     ],
 )
-def test_mistakes_in_the_table_are_told_in_one_line(written, records, said):
+def test_mistakes_in_the_table_are_errors_in_one_line(written, records, said):
     with pytest.raises(UserError, match=said):
         read_mixtures([written(records)], ["a", "b"])

@@ -1,4 +1,4 @@
-"""What jobs ask for: defaults, what the config says instead, and how Slurm is told."""
+"""What jobs ask for: defaults, what the config says instead, and what Slurm is asked for."""
 
 import re
 import subprocess
@@ -57,7 +57,7 @@ def test_gres_takes_the_place_of_gpu(gres, gpus):
 
 
 @pytest.mark.parametrize(
-    ("rule", "asked", "told"),
+    ("rule", "asked", "message"),
     [
         ("train_model", {"gpu": 1}, "resources.train_model: unknown rule"),
         ("train_models", {"gpu": 1, "gres": "gpu:1"}, "either gres, or gpu with gpu_model"),
@@ -69,8 +69,8 @@ def test_gres_takes_the_place_of_gpu(gres, gpus):
         ),
     ],
 )
-def test_mistakes_are_told(rule, asked, told):
-    with pytest.raises(UserError, match=re.escape(told)):
+def test_mistakes_are_reported(rule, asked, message):
+    with pytest.raises(UserError, match=re.escape(message)):
         RuleResources({rule: asked})
 
 

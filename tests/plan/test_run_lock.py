@@ -76,9 +76,9 @@ def locks(folder):
 def test_the_lock_of_a_killed_run_goes_and_that_of_another_run_stays(folder, owner):
     process = owner()
     kill(process)
-    told = take(folder)
-    assert f"process {process.pid}" in told
-    assert "was killed; its lock is removed, and this run continues where it stopped" in told
+    output = take(folder)
+    assert f"process {process.pid}" in output
+    assert "was killed; its lock is removed, and this run continues where it stopped" in output
     assert locks(folder) == ["1.output.lock"]
     (note,) = (folder / "results/x/store/runs").iterdir()
     assert json.loads(note.read_text())["process"] == os.getpid()

@@ -56,7 +56,7 @@ def test_a_new_seed_at_the_end_adds_jobs_and_changes_none(config):
     assert {seeds for _, _, seeds in after - before} == {"7"}
 
 
-def test_a_recipe_is_told_without_its_seeds(config):
+def test_the_json_of_a_recipe_has_no_seeds(config):
     one = plan_of(config).training.recipe_json("from_scratch", "cpp_headers")
     config["recipes"]["from_scratch"]["seeds"] = [4, 5]
     assert plan_of(config).training.recipe_json("from_scratch", "cpp_headers") == one
@@ -136,7 +136,7 @@ def test_a_recipe_may_be_evaluated_in_its_own_way(config):
     assert "evaluation" not in plan.training.recipe_json("from_probe", "sympy_pairs")
 
 
-def test_a_metric_that_reads_with_an_encoder_is_told_which(config):
+def test_a_metric_that_reads_with_an_encoder_gets_the_encoder(config):
     config["alignment"] |= {"metrics": ["unigram_js", "sentence_embedding"], "encoder": "some/encoder"}
     plan = plan_of(config)
     assert plan.alignment.encoder("sentence_embedding") == ["--encoder", "some/encoder"]

@@ -160,7 +160,7 @@ def test_a_target_like_the_pool_is_smoothed_to_the_pool():
     assert importance.fit(encoded(medical(100, 3)), pool).mass < 0.2
 
 
-def test_progress_is_told_every_ten_seconds(caplog):
+def test_progress_is_logged_every_ten_seconds(caplog):
     times = iter([0.0, 4.0, 10.0, 12.0, 300.0])
     progress = Progress("pool", 4_000_000, lambda: next(times))
     with caplog.at_level("INFO"):

@@ -89,7 +89,7 @@ def test_a_loss_has_that_of_ngrams_behind_it_and_a_sentence_below(runs):
     assert written(once, runs) == once
 
 
-def test_ngrams_that_do_not_know_the_text_of_the_base_are_told_so(runs):
+def test_ngrams_without_the_text_of_the_base_are_marked(runs):
     rows = [ngram_row("a", 4.25, from_scratch=False), ngram_row("b", 3.5, from_scratch=False)]
     write_table(pd.DataFrame(rows), runs / "made" / "losses" / "ngram_summary.parquet")
     text = written(block("losses experiment=one"), runs).replace("\n", " ")
@@ -97,7 +97,7 @@ def test_ngrams_that_do_not_know_the_text_of_the_base_are_told_so(runs):
     assert "No training set's own held-out part is among the evaluation sets" in text
 
 
-def test_a_difference_is_told_from_the_side_that_is_asked_for(runs):
+def test_a_difference_is_stated_from_the_side_that_is_asked_for(runs):
     assert "| strong | weak | −0.90 | −0.20 | −0.70 (−0.80 to −0.50) |" in written(
         block("differences experiment=one metric=strong"), runs
     )
@@ -115,7 +115,7 @@ def test_what_is_not_there_is_named(runs):
         written(block("exchange experiment=one"), runs)
 
 
-def test_exchange_rates_stand_by_level_and_bounds_are_told(runs):
+def test_exchange_rates_stand_by_level_and_bounds_are_marked(runs):
     rate = {**PANEL, "n_runs": 3, "eval_set": "target", "reference": "pure", "fraction": 0.5, "trend": 1.5}
     half = {**rate, "train_set": "half", "low_reached": "within", "high_reached": "never"}
     none = {**rate, "train_set": "none", "fraction": 0.0, "trend": float("nan")}

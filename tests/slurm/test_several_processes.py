@@ -36,7 +36,7 @@ def inputs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def weights(slurm, inputs, root):
-    """Submits a training job with these options of sbatch, started as told; gives the digests of its weights."""
+    """Submits a training job with these options of sbatch, started in a given way; gives the digests of its weights."""
 
     def train(name: str, allocation: list[str], launch: str, *options: str) -> list[str]:
         out = inputs / name

@@ -26,7 +26,7 @@ def panel(n_train: int, families: dict[str, str] | None = None) -> Panel:
     )
 
 
-def test_the_better_metric_is_told_and_equal_ones_are_not() -> None:
+def test_the_better_metric_is_named_and_equal_ones_are_not() -> None:
     rows = metric_differences(panel(7), scopes(panel(7)))
     within = {(row["metric"], row["other"]): row for row in rows if row["scope"] == "within_eval"}
     assert within["good", "worse"]["ci_high"] < 0 and within["good", "worse"]["difference"] < -0.3

@@ -150,7 +150,7 @@ def test_more_micro_batches_than_rows_are_refused(trained, make_rows, tiny_recip
 
 
 @pytest.mark.parametrize(
-    ("model", "told"),
+    ("model", "message"),
     [
         ({"type": "gpt2", "settings": {"n_layers_": 1}}, "a gpt2 model has no setting 'n_layers_'"),
         ({"type": "gpt0"}, "model type 'gpt0' is unknown to transformers"),
@@ -166,6 +166,6 @@ def test_more_micro_batches_than_rows_are_refused(trained, make_rows, tiny_recip
         ({"pretrained": "/nowhere"}, "no model could be read from /nowhere"),
     ],
 )
-def test_models_that_cannot_be_made_are_refused(model, told, tokenizer_folder):
-    with pytest.raises(UserError, match=told):
+def test_models_that_cannot_be_made_are_refused(model, message, tokenizer_folder):
+    with pytest.raises(UserError, match=message):
         new_model(model, load_tokenizer(str(tokenizer_folder)), 16, 0)

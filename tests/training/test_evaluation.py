@@ -176,7 +176,7 @@ def test_the_first_document_alone(tokenizer):
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "message"),
     [
         ({"token": 1}, "unknown key 'token'"),
         ({"tokens": 1}, "tokens is 1; it must be a whole number from 2"),
@@ -185,10 +185,10 @@ def test_the_first_document_alone(tokenizer):
         ({"documents": "last"}, "documents is 'last'; allowed are null and 'first'"),
     ],
 )
-def test_settings_are_checked(values, told):
+def test_settings_are_checked(values, message):
     with pytest.raises(UserError) as mistake:
         EvaluationSettings.from_dict(values)
-    assert told in str(mistake.value)
+    assert message in str(mistake.value)
 
 
 def test_all_documents_are_taken_without_a_cap(tokenizer):

@@ -45,12 +45,12 @@ def test_two_processes_preempted_and_continued_give_the_models_of_one(
         assert job.poll() is None and time.monotonic() < deadline, job.communicate()[1]
         time.sleep(0.01)
     job.send_signal(signal.SIGUSR1)
-    told = job.communicate(timeout=300)[1]
-    assert job.returncode == NOT_FINISHED, told
+    output = job.communicate(timeout=300)[1]
+    assert job.returncode == NOT_FINISHED, output
     job = start(words)
-    told = job.communicate(timeout=300)[1]
-    assert job.returncode == 0, told
-    assert "continued from checkpoint-" in told
+    output = job.communicate(timeout=300)[1]
+    assert job.returncode == 0, output
+    assert "continued from checkpoint-" in output
     places = [[model["path"] for model in read_json(out / "manifest.json")["models"]] for out in (one, two)]
     assert places[0] == places[1] and len(places[0]) == 2
     for place in places[0]:

@@ -15,7 +15,7 @@ def test_defaults_are_filled_and_budgets_sorted(tiny_recipe):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"learning_rat": 1}, "unknown key 'learning_rat'"),
         ({"schedule": "step"}, "schedule is 'step'; allowed are constant, linear, cosine"),
@@ -30,10 +30,10 @@ def test_defaults_are_filled_and_budgets_sorted(tiny_recipe):
         ({"model": {"kind": "gpt2"}}, "model is {'kind': 'gpt2'}; it must be"),
     ],
 )
-def test_a_mistake_is_named_with_what_is_allowed(tiny_recipe, change, told):
+def test_a_mistake_is_named_with_what_is_allowed(tiny_recipe, change, message):
     with pytest.raises(UserError) as mistake:
         Recipe.from_dict(tiny_recipe(**change))
-    assert told in str(mistake.value)
+    assert message in str(mistake.value)
 
 
 def test_missing_keys_are_named():

@@ -118,7 +118,7 @@ def test_rows_are_joined_to_the_context_and_a_partial_last_row_is_dropped(make_r
 
 
 @pytest.mark.parametrize(
-    ("fields", "n_tokens", "told"),
+    ("fields", "n_tokens", "message"),
     [
         ({"context": 10}, None, "context is 10; it must be a multiple of the row length, 4"),
         ({"context": 2}, None, "context is 2; it must be a multiple of the row length, 4"),
@@ -126,9 +126,9 @@ def test_rows_are_joined_to_the_context_and_a_partial_last_row_is_dropped(make_r
         ({}, [4, 3, 4, 4], "has padded rows, which cannot be joined"),
     ],
 )
-def test_rows_that_do_not_fit_the_recipe_are_refused(make_rows, fields, n_tokens, told):
+def test_rows_that_do_not_fit_the_recipe_are_refused(make_rows, fields, n_tokens, message):
     rows = make_rows(n_rows=4, length=4, n_tokens=n_tokens)
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         make_blocks(rows, recipe_of(tokens=[8], **fields), "x")
 
 

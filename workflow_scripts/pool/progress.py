@@ -15,13 +15,13 @@ class Progress:
     def __init__(self, what: str, total_bytes: int, clock: Callable[[], float] = time.monotonic):
         self.what, self.total = what, total_bytes
         self._clock = clock
-        self._started = self._told = clock()
+        self._started = self._reported = clock()
 
     def at(self, bytes_read: int) -> None:
         now = self._clock()
-        if now - self._told < EVERY_SECONDS:
+        if now - self._reported < EVERY_SECONDS:
             return
-        self._told = now
+        self._reported = now
         speed = bytes_read / (now - self._started)
         left = (self.total - bytes_read) / speed if speed else float("inf")
         logger.info(

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import pyarrow.parquet as pq
 
 from workflow_scripts.corpora.documents import stable_hash
-from workflow_scripts.corpora.sources.files import json_row, rows_of, text_lines, told_in_one_line
+from workflow_scripts.corpora.sources.files import errors_in_one_line, json_row, rows_of, text_lines
 from workflow_scripts.errors import UserError
 from workflow_scripts.pool.progress import Progress
 from workflow_scripts.pool.rows import PoolEntry, RowStream, text_of
@@ -87,7 +87,7 @@ def _rows(raw: BinaryIO, short: str, size: int, share: float, draws: random.Rand
     if short.endswith(".jsonl"):
         yield from _entered(raw, short, size, share, draws)
     elif short.endswith(".parquet"):
-        with told_in_one_line(short), pq.ParquetFile(raw, page_checksum_verification=True) as file:
+        with errors_in_one_line(short), pq.ParquetFile(raw, page_checksum_verification=True) as file:
             groups = [number for number in range(file.num_row_groups) if draws.random() < part]
             for rows in file.iter_batches(batch_size=_SLICE_ROWS, row_groups=groups):
                 if draws.random() < share / part:
@@ -107,7 +107,7 @@ def _thinned(raw: BinaryIO, short: str, share: float, draws: random.Random) -> _
     if not short.endswith(".jsonl.gz"):
         yield from (row for row in rows_of(raw, short) if draws.random() < share)
         return
-    with told_in_one_line(short):
+    with errors_in_one_line(short):
         for number, line in enumerate(text_lines(raw, short), start=1):
             if draws.random() < share and line.strip():
                 yield short, json_row(line, short, f"line {number}")
@@ -115,7 +115,7 @@ def _thinned(raw: BinaryIO, short: str, share: float, draws: random.Random) -> _
 
 def _entered(raw: BinaryIO, short: str, size: int, share: float, draws: random.Random) -> _Rows:
     """Rows that begin in some blocks of a file of JSON lines, each block taken with the probability `share`."""
-    with told_in_one_line(short):
+    with errors_in_one_line(short):
         for start in range(0, size, _BLOCK):
             if draws.random() >= share:
                 continue

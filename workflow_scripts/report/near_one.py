@@ -38,7 +38,7 @@ def y(column: str, shared: alt.Scale) -> alt.Y:
     return alt.Y(f"{column}_lacks:Q", title=TITLE, scale=shared, axis=axis())
 
 
-def told() -> list[alt.Tooltip]:
+def tooltips() -> list[alt.Tooltip]:
     """The correlation and its interval, for the tooltip of a mark."""
     return [
         alt.Tooltip("spearman:Q", title="rank correlation", format=".3f"),
@@ -50,7 +50,7 @@ def told() -> list[alt.Tooltip]:
 def baseline(base: AnyChart, name: str, **place: alt.X | alt.Y) -> AnyChart:
     """A dashed line at the correlation of the single row of `base`, whose field `name` labels it."""
     line = base.mark_rule(color=QUIET, strokeDash=[3, 3], strokeWidth=1.5)
-    return line.encode(**place, tooltip=[alt.Tooltip(f"{name}:N", title="baseline"), *told()])
+    return line.encode(**place, tooltip=[alt.Tooltip(f"{name}:N", title="baseline"), *tooltips()])
 
 
 def own_share_line(correlations: pd.Series) -> str:

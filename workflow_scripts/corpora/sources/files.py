@@ -74,7 +74,7 @@ def named_rows(path: Path, short: str) -> Iterator[tuple[str, Mapping[str, Any]]
 
 def rows_of(raw: BinaryIO, short: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The named rows of an open file; its name decides the format, and `raw.tell()` gives the progress of reading."""
-    with told_in_one_line(short):
+    with errors_in_one_line(short):
         if short.endswith(".txt"):
             yield short, {"text": io.TextIOWrapper(raw, encoding="utf-8").read()}
             return
@@ -83,7 +83,7 @@ def rows_of(raw: BinaryIO, short: str) -> Iterator[tuple[str, Mapping[str, Any]]
 
 
 @contextmanager
-def told_in_one_line(short: str) -> Iterator[None]:
+def errors_in_one_line(short: str) -> Iterator[None]:
     """Turn errors of the format readers into one sentence with the file's name and what to do."""
     try:
         yield

@@ -32,9 +32,9 @@ class Analysis:
     @property
     def experiments_json(self) -> str:
         """The experiments as they are passed to programs; trained ones with seeds, families and controls."""
-        return one_line([self._told(experiment) for experiment in self.config["experiments"]])
+        return one_line([self._with_families(experiment) for experiment in self.config["experiments"]])
 
-    def _told(self, experiment: dict[str, Any]) -> dict[str, Any]:
+    def _with_families(self, experiment: dict[str, Any]) -> dict[str, Any]:
         if is_recorded(experiment):
             return experiment
         train_sets, specs = experiment["train_sets"], self.corpora.specs

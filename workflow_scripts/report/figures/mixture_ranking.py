@@ -137,7 +137,7 @@ def _panel(title: str, rows: pd.DataFrame, legend: Legend, order: list[str], sca
         tooltip=[
             "metric:N",
             alt.Tooltip("way:N", title="ranked by"),
-            *near_one.told(),
+            *near_one.tooltips(),
             alt.Tooltip("ahead:Q", title="ahead of own share by", format=".3f"),
             alt.Tooltip("ahead_low:Q", title="interval from", format=".3f"),
             alt.Tooltip("ahead_high:Q", title="to", format=".3f"),

@@ -147,7 +147,7 @@ def _panel(experiment: str, rows: pd.DataFrame, legend: Legend, scale: alt.Scale
         tooltip=[
             alt.Tooltip("learner:N", title="predicted by"),
             "proxies:Q",
-            *near_one.told(),
+            *near_one.tooltips(),
             alt.Tooltip("regret:Q", title="regret, nats", format=".3f"),
             alt.Tooltip("draws:Q", title="draws of proxies"),
         ],
