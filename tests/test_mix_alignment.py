@@ -148,3 +148,21 @@ def test_whole_sets_do_not_read_themselves(compared):
     assert itself["ci_low"] < other["alignment"] and itself["alignment"] < other["ci_high"]
     assert (pairs["n_source_batches"] == 1).all() and (pairs["n_target_batches"] == 4).all()
     assert other["floor"] < other["alignment"]
+
+
+def test_a_target_with_too_few_rows_is_left_out_with_a_warning(mixed, sets, tmp_path, caplog):
+    whole = mixed("unigram_js")
+    few = np.random.default_rng(1).integers(60, size=(20, LENGTH))
+    sets["few.eval"] = write(few, tmp_path / "few.eval.parquet")
+    table = mixed("unigram_js", target={"one": "one.eval", "few": "few.eval", "two": "two.eval"})
+    pd.testing.assert_frame_equal(table, whole)
+    assert "few is left out" in caplog.text
+    with pytest.raises(UserError, match="the set has 20"):
+        mixed("unigram_js", target={"few": "few.eval"})
+
+
+def test_a_part_with_too_few_rows_is_an_error(mixed, sets, tmp_path):
+    few = np.random.default_rng(1).integers(60, size=(20, LENGTH))
+    sets["few.train"] = write(few, tmp_path / "few.train.parquet")
+    with pytest.raises(UserError, match="the set has 20"):
+        mixed("unigram_js", part={"one": "one.train", "two": "few.train"})

@@ -16,6 +16,11 @@ SETS = [f"{name}.train" for name in TRAIN] + [f"{name}.eval" for name in EVAL]
 @pytest.fixture
 def curve(files):  # noqa: F811
     """Two sizes; the smaller one's alignments are those of `files`."""
+    return weighed(files)
+
+
+def weighed(files, without=()):  # noqa: F811
+    """The curve; the sets `without` have too few rows for task2vec."""
     sizes = {64: read_frame(files / "alignment.parquet"), 128: alignments(5, ("task2vec", "unigram_js"))}
     table = pd.concat(
         [
@@ -31,6 +36,9 @@ def curve(files):  # noqa: F811
         for rows in sizes
         for name in [*SETS, "of_no_experiment.train"]
     )
+    left_out = table["source"].isin(without) | table["target"].isin(without)
+    table = table[~(left_out & (table["metric"] == "task2vec"))]
+    cost = cost[~(cost["set"].isin(without) & (cost["metric"] == "task2vec"))]
     for metric in ("task2vec", "unigram_js"):
         write_table(table[table["metric"] == metric], files / f"{metric}.rows.parquet")
         write_table(cost[cost["metric"] == metric], files / f"{metric}.cost.parquet")
@@ -74,3 +82,20 @@ def test_the_best_size_is_the_fewest_rows_of_the_most_negative_r(curve):
     same = curve.assign(value=-0.5)
     assert best_size(same, ["task2vec"], "within_eval") == ("task2vec", 64)
     assert best_size(curve, [], "within_eval") is None
+
+
+def test_a_set_that_one_measure_cannot_carry_costs_that_measure_alone(files):  # noqa: F811
+    every, fewer = weighed(files), weighed(files, without=[f"{TRAIN[0]}.train"])
+    seconds = {
+        name: curve.groupby(["metric", "rows"])["seconds"].first()
+        for name, curve in (("every", every), ("fewer", fewer))
+    }
+    assert seconds["fewer"]["task2vec", 64] == seconds["every"]["task2vec", 64] - 1
+    assert seconds["fewer"]["unigram_js", 64] == seconds["every"]["unigram_js", 64]
+    of_words = {
+        name: curve[curve["metric"] == "unigram_js"].reset_index(drop=True)
+        for name, curve in (("every", every), ("fewer", fewer))
+    }
+    pd.testing.assert_frame_equal(of_words["fewer"], of_words["every"])
+    r = fewer[(fewer["metric"] == "task2vec") & (fewer["statistic"] == "pearson_r")]
+    assert r["value"].notna().any()

@@ -4,6 +4,8 @@
 --target is NAME=PATH for each set to compare with. --mixtures are Parquet tables with columns train_set,
 corpus and share (of tokens). No mixture is tokenized, embedded or written.
 
+A target with too few rows for its batches is left out, with a warning.
+
 The output has one row for every mixture and target: metric, train_set, eval_set, alignment, ci_low, ci_high and how,
 which is one of
   mixed rows     each batch has rows of the parts in the mixture's shares; equals the alignment of real mixed rows
@@ -15,11 +17,19 @@ which is one of
 """
 
 import argparse
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from workflow_scripts.command_line import add_metric_options, named_paths, parser_for, run, set_threads
-from workflow_scripts.errors import UserError
+from workflow_scripts.errors import TooFewRows, UserError
+
+if TYPE_CHECKING:
+    from workflow_scripts.metrics.base import Batch
+    from workflow_scripts.metrics.opening import ReadBatches
+
+logger = logging.getLogger(__name__)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -65,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if rows % unit:
         raise UserError(f"--unit-rows is {unit}, but batches of {rows} rows are not a whole number of units")
     mixtures = read_mixtures(arguments.mixtures, list(parts))
-    batches = {name: read(path, arguments.batches, rows) for name, path in targets.items()}
+    batches = _of_targets(read, targets, arguments.batches, rows)
     if metric.reads_whole_sets():
         units = {name: [whole_set(path)] for name, path in parts.items()}
     else:
@@ -73,6 +83,23 @@ def main(argv: Sequence[str] | None = None) -> None:
         check_same_length({f"part {name}": one for name, one in units.items()} | batches)
     table = align_mixtures(Pieces(metric, ContentStore(arguments.store)), mixtures, units, batches)
     write_table(table, arguments.output)
+
+
+def _of_targets(
+    read: "ReadBatches", targets: Mapping[str, Path], batches: int, rows: int
+) -> "dict[str, list[Batch]]":
+    """Batches of every target that has enough rows; parts cannot be left out, because mixtures are made of them."""
+    found = {}
+    for name, path in targets.items():
+        try:
+            found[name] = read(path, batches, rows)
+        except TooFewRows as reason:
+            if len(targets) == 1:
+                raise
+            logger.warning("%s is left out: %s", name, reason)
+    if not found:
+        raise UserError(f"no target has {batches} batches of {rows} rows; make batches smaller")
+    return found
 
 
 if __name__ == "__main__":

@@ -42,9 +42,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def embed_set(folder: Path, output: Path, name: str, batches: int) -> Path:
+def embed_set(folder: Path, output: Path, name: str, batches: int, beside: Path | None = None) -> Path:
+    """The embeddings of rows in `folder` by the probe there, or in the folder `beside`."""
+    rows, folder = folder, beside or folder
     options = {
-        "set": f"{name}={folder / f'{name}.parquet'}",
+        "set": f"{name}={rows / f'{name}.parquet'}",
         "model": folder / "probe",
         "tokenizer": folder / "tokenizer",
         "estimator": '{"name": "corrected"}',
@@ -172,3 +174,20 @@ def test_rows_that_are_no_whole_batch_are_refused(folder: Path, tmp_path: Path) 
     path = embed_set(folder, tmp_path, "one.train", 2)
     with pytest.raises(UserError, match="batches have 8 rows, so 4 rows are no whole number"):
         pooled_batches({"one.train": path}, {"one.train": [1.0, 1.0]})("one.train", 4)
+
+
+def test_a_set_with_too_few_rows_for_a_batch_is_left_out_with_a_warning(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = read_rows(folder / "two.train.parquet")
+    write_rows(rows.take(np.arange(5)), tmp_path / "few.train.parquet")
+    (tmp_path / "few").mkdir()
+    small = {"two.train": embed_set(tmp_path, tmp_path / "few", "few.train", 4, beside=folder)}
+    others = {name: embed_set(folder, tmp_path, name, 4) for name in ("one.train", "one.eval")}
+    paths = others | small
+    times = [f"--times={name}={path.with_suffix('.json')}" for name, path in paths.items()]
+    align_by_rows.main([*curve(folder, tmp_path, "task2vec_roots", **paths), *times])
+    table = read_frame(tmp_path / "curve.parquet")
+    assert set(table["source"]) == {"one.train"} and len(table) == 2
+    assert "two.train" not in set(read_frame(tmp_path / "cost.parquet")["set"])
+    assert "32 rows: two.train is left out" in caplog.text

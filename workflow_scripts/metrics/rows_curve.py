@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.errors import UserError
+from workflow_scripts.errors import TooFewRows, UserError
 from workflow_scripts.metrics.base import Batch, Metric
 from workflow_scripts.metrics.inputs import embeddings_at, read_set_rows, row_batches
 from workflow_scripts.metrics.pieces import Pieces
@@ -79,19 +79,23 @@ def align_by_rows(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Alignment of every source with every target at each number of rows, and the seconds of each set.
 
-    Seconds are counted as for whole matrices: a set's own, plus half of each of its comparisons. Stored pieces count
-    with their seconds when they were computed.
+    A set with too few rows for a single batch is left out, with a warning. Seconds are counted as for whole matrices: a
+    set's own, plus half of each of its comparisons. Stored pieces count with their seconds when they were computed.
     """
     pieces = Pieces(metric, store)
     alignments, costs = [], []
     for size in sorted(sizes):
         batches, featured, seconds = {}, {}, {}
         for name in sorted({*sources, *targets}):
-            batches[name], before = take(name, size)
+            try:
+                batches[name], before = take(name, size)
+            except TooFewRows as reason:
+                logger.warning("%d rows: %s is left out: %s", size, name, reason)
+                continue
             featured[name] = pieces.featured(name, [batches[name]])
             seconds[name] = before + featured[name].seconds
-        for source in sources:
-            for target in targets:
+        for source in filter(featured.__contains__, sources):
+            for target in filter(featured.__contains__, targets):
                 if featured[source].key == featured[target].key:
                     logger.info(
                         "%d rows: %s and %s are the same rows, so they have no value", size, source, target

@@ -59,11 +59,10 @@ def _fewest(panel: Panel, alignment: pd.DataFrame) -> int:
 
 def _costs(panel: Panel, spent: "pd.Series[float]") -> Iterator[dict[str, Any]]:
     for metric in panel.alignments:
-        yield {
-            **panel.key,
-            "metric": metric,
-            "seconds": float(spent.loc[[(metric, name) for name in _sets(panel)]].sum()),
-        }
+        of_sets = spent.reindex(
+            [(metric, name) for name in _sets(panel)]
+        )  # a set without rows has no seconds
+        yield {**panel.key, "metric": metric, "seconds": float(of_sets.sum())}
 
 
 def with_seconds(curve: pd.DataFrame, cost: pd.DataFrame | None) -> pd.DataFrame:
