@@ -53,6 +53,17 @@ def test_another_script_is_named(tmp_path, target):
     assert found["target"]["main_script"] == "Latin"
 
 
+def test_languages_have_their_shares_of_the_words(tmp_path, target):
+    dutch = "Het comité heeft besloten dat het verslag niet voor het einde van dit jaar wordt besproken."
+    english = "The committee has decided that it will not discuss the report before the end of the year."
+    write_lines(tmp_path / "a.jsonl", [dutch] * 3 + [english] * 6 + ["x = y + z"] * 5)
+    found = survey(tmp_path, target)
+    words = {"dutch": 3 * 17, "english": 6 * 18, "code": 5 * 5}
+    assert set(found["languages"]) == {"English", "Dutch"}
+    assert found["languages"]["Dutch"] == pytest.approx(words["dutch"] / sum(words.values()))
+    assert found["languages"]["English"] == pytest.approx(words["english"] / sum(words.values()))
+
+
 def test_pairs_are_listed_up_to_a_hundred(tmp_path, target, caplog):
     write_lines(tmp_path / "a.jsonl", medical(40, seed=7) * 5)
     found = survey(tmp_path, target)

@@ -17,8 +17,15 @@ def _survey(**changes):
         "main_script": "Latin",
         "main_script_share": 0.99,
         "other_scripts": {},
+        "languages": {"English": 0.97},
         "damaged_rows": 0.0,
-        "target": {"rows": 200, "main_script": "Latin", "main_script_share": 1.0, "other_scripts": {}},
+        "target": {
+            "rows": 200,
+            "main_script": "Latin",
+            "main_script_share": 1.0,
+            "other_scripts": {},
+            "languages": {"English": 0.9},
+        },
         "nearest": [{"row_id": "a#1", "score": 1.0, "opening": "near"}],
         "farthest": [{"row_id": "a#2", "score": -1.0, "opening": "far <b>"}],
     }

@@ -58,15 +58,36 @@ def test_another_script_damage_and_repetition_are_told(measured, survey):
 
 
 def test_mixed_scripts_are_named_with_their_shares(measured, survey):
-    mixed = survey(main_script="Latin", main_script_share=0.6, other_scripts={"Cyrillic": 0.3, "Greek": 0.1})
+    scripts = {"Cyrillic": 0.3, "Greek": 0.1}
+    mixed = survey(main_script="Latin", main_script_share=0.6, other_scripts=scripts, languages={})
     one = measured(surveys={"a": mixed, "b": survey(), "c": survey()})
     assert [said.split(":")[0] for said in of_candidate(one, "a")] == [
         "Its letters are mixed (60% Latin, 30% Cyrillic, 10% Greek)"
     ]
     assert of_candidate(one, "b") == []
-    target = {"rows": 200, "main_script": "Latin", "main_script_share": 0.7, "other_scripts": {"Thai": 0.3}}
+    target = {
+        "rows": 200,
+        "main_script": "Latin",
+        "main_script_share": 0.7,
+        "other_scripts": {"Thai": 0.3},
+        "languages": {"English": 0.6},
+    }
     again = measured(surveys={name: survey(target=target) for name in "abc"})
     assert of_target(again)[0].startswith("Its letters are mixed (70% Latin, 30% Thai)")
+
+
+def test_another_language_and_several_languages_are_named(measured, survey):
+    one = measured(
+        surveys={
+            "a": survey(languages={"Dutch": 0.8}),
+            "b": survey(languages={"German": 0.2, "English": 0.7}, other_scripts={"Cyrillic": 0.06}),
+            "c": survey(languages={"Dutch": 0.3}),
+        }
+    )
+    assert of_candidate(one, "a") == ["80% of it is in Dutch, and the target is in English."]
+    (mixed,) = of_candidate(one, "b")
+    assert mixed.startswith("It is in several languages (70% English, 20% German): split it by language")
+    assert of_candidate(one, "c") == []  # most of it is in no known language, as code is
 
 
 def test_little_text_is_told_of_the_target_and_of_a_candidate(measured):

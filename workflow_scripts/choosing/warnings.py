@@ -7,7 +7,7 @@ from workflow_scripts.choosing.measured import Measured
 
 # Tokens per batch when the worth of a token was compared with losses.
 BATCH_TOKENS = 4096
-OTHER_SCRIPT = 0.5
+MOST_OF_IT = 0.5
 DAMAGED = 0.01
 REPEATED = 0.1
 
@@ -15,9 +15,7 @@ REPEATED = 0.1
 def of_target(measured: Measured) -> list[str]:
     """Warnings about the target's text and the measure."""
     found = [
-        warning
-        for survey in list(measured.surveys.values())[:1]
-        for warning in _mixed_scripts(survey["target"])
+        warning for survey in list(measured.surveys.values())[:1] for warning in _mixed(survey["target"])
     ]
     rows = measured.of(measured.metrics[0])
     tokens = int(rows["tokens"].iloc[0])
@@ -40,7 +38,7 @@ def of_candidate(measured: Measured, name: str) -> list[str]:
     if twins:
         found.append(f"It has the same alignments as {' and '.join(twins)}, so probably the same text.")
     if survey:
-        found += _unlike_the_target(survey) + _mixed_scripts(survey) + _damage(survey)
+        found += _unlike_the_target(survey) + _mixed(survey) + _damage(survey)
     sample = measured.sizes[f"{name}.train"]
     tokens = int(measured.of(measured.metrics[0])["tokens"].iloc[0])
     if sample["tokens"] < 8 * tokens:
@@ -70,22 +68,34 @@ def _twins(measured: Measured, name: str) -> list[str]:
 
 def _unlike_the_target(survey: Mapping[str, Any]) -> list[str]:
     own, target = survey["main_script"], survey["target"]["main_script"]
-    if own is None or target is None or own == target:
-        return []
-    if survey["main_script_share"] < OTHER_SCRIPT:
-        return []
-    return [f"{survey['main_script_share']:.0%} of its letters are {own}, and those of the target {target}."]
+    if own is not None and target is not None and own != target and survey["main_script_share"] >= MOST_OF_IT:
+        return [
+            f"{survey['main_script_share']:.0%} of its letters are {own}, and those of the target {target}."
+        ]
+    own, target = _main_language(survey), _main_language(survey["target"])
+    if own is not None and target is not None and own != target:
+        return [f"{survey['languages'][own]:.0%} of it is in {own}, and the target is in {target}."]
+    return []
 
 
-def _mixed_scripts(survey: Mapping[str, Any]) -> list[str]:
-    """Text in several languages as far as their letters show it; one measure of it says little about each."""
-    if not survey["other_scripts"]:
+def _main_language(survey: Mapping[str, Any]) -> str | None:
+    """The language of most of the words; None if there is none, as in code."""
+    return next((language for language, share in survey["languages"].items() if share >= MOST_OF_IT), None)
+
+
+def _mixed(survey: Mapping[str, Any]) -> list[str]:
+    """Text in several languages, or scripts if its languages are unknown; one measure of it says little about each."""
+    if len(survey["languages"]) > 1:
+        what, shares = "It is in several languages", survey["languages"]
+    elif survey["other_scripts"]:
+        shares = {survey["main_script"]: survey["main_script_share"], **survey["other_scripts"]}
+        what = "Its letters are mixed"
+    else:
         return []
-    shares = {survey["main_script"]: survey["main_script_share"], **survey["other_scripts"]}
-    parts = [f"{share:.0%} {script}" for script, share in shares.items()]
+    parts = [f"{shares[name]:.0%} {name}" for name in sorted(shares, key=lambda name: -shares[name])]
     return [
-        f"Its letters are mixed ({', '.join(parts)}): split it by language and rank the parts, because one number "
-        "for all of it fits none."
+        f"{what} ({', '.join(parts)}): split it by language and rank the parts, because one number for all of it "
+        "fits none."
     ]
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from workflow_scripts.errors import UserError
 from workflow_scripts.pool import importance
 from workflow_scripts.pool.characters import ASCII_LATIN, SCRIPTS
+from workflow_scripts.pool.languages import LANGUAGES, languages_of
 from workflow_scripts.pool.leaks import RULE, LeakFinder
 from workflow_scripts.pool.overlap import Overlap
 from workflow_scripts.pool.progress import Progress
@@ -29,8 +30,8 @@ EXAMPLE_WORDS = 20
 """Shorter rows are not shown as examples, because one rare word would decide their score."""
 
 MOST_PAIRS = 100
-SMALLEST_SHARE_OF_SCRIPT = 0.05
-"""Of all letters; what is less may be names and quotations."""
+SMALLEST_SHARE = 0.05
+"""Of all letters or words; what is less of a script or a language may be names and quotations."""
 _LONGEST_COUNTED = 1 << 20
 
 
@@ -101,6 +102,8 @@ class _Tally:
     def __init__(self) -> None:
         self.rows = self.bytes = self.words = self.damaged = 0
         self.letters = np.zeros(len(SCRIPTS), dtype=np.int64)
+        self.words_of = np.zeros(len(LANGUAGES), dtype=np.int64)
+        """Words of the rows in each language."""
         self._lengths = np.zeros(1, dtype=np.int64)  # rows by their number of words
 
     def add(self, words: Words, text_bytes: int) -> None:
@@ -109,7 +112,11 @@ class _Tally:
         self.words += len(words.hashes)
         self.damaged += int(words.is_damaged.sum())
         self.letters += words.letters
-        lengths = np.bincount(np.minimum(words.counts(), _LONGEST_COUNTED), minlength=len(self._lengths))
+        counts = words.counts()
+        self.words_of += np.bincount(languages_of(words), weights=counts, minlength=len(LANGUAGES)).astype(
+            np.int64
+        )
+        lengths = np.bincount(np.minimum(counts, _LONGEST_COUNTED), minlength=len(self._lengths))
         lengths[: len(self._lengths)] += self._lengths
         self._lengths = lengths
 
@@ -131,9 +138,19 @@ class _Tally:
             "other_scripts": {
                 script: share
                 for script, share in shares.items()
-                if script != main and share >= SMALLEST_SHARE_OF_SCRIPT
+                if script != main and share >= SMALLEST_SHARE
             },
+            "languages": self._languages(),
             "damaged_rows": self.damaged / max(self.rows, 1),
+        }
+
+    def _languages(self) -> dict[str, float]:
+        """Shares of all words; words of rows in no known language are left out."""
+        shares = (self.words_of[1:] / max(self.words, 1)).tolist()
+        return {
+            language: share
+            for language, share in zip(LANGUAGES[1:], shares, strict=True)
+            if share >= SMALLEST_SHARE
         }
 
 
