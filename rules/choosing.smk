@@ -154,6 +154,10 @@ rule select_rows:
         target=lambda w: plan.choosing.target_documents(w.question),
         sizes=rules.measure_sizes.output,
         files=lambda w: plan.choosing.pool_files(w.question),
+        probe=lambda w: [plan.probe.weights] if plan.choosing.scored_by_fisher(w.question) else [],
+        tokenizer=lambda w: (
+            rules.make_tokenizer.output.tokenizer if plan.choosing.scored_by_fisher(w.question) else []
+        ),
     output:
         chosen="<results>/answers/{question}/chosen.{format}",
         card="<results>/answers/{question}/README.{format}.md",
@@ -174,6 +178,16 @@ rule select_rows:
         question=lambda w: plan.choosing.questions[w.question],
         pool=lambda w: plan.choosing.pool(w.question),
         seed=plan.config["seed"],
+        second_score=lambda w, input: (
+            plan.choosing.second_score(
+                w.question,
+                folder_of(input.probe[0]),
+                folder_of(input.tokenizer),
+                plan.fisher.estimator_json("corrected"),
+            )
+            if plan.choosing.scored_by_fisher(w.question)
+            else []
+        ),
         processes=ask.threads("select_rows"),
         scratch=f"{plan.root}/store/selecting",
         code=code_hash("workflow_scripts.select_rows"),
@@ -188,6 +202,7 @@ rule select_rows:
         " --seed {params.seed}"
         " --processes {params.processes}"
         " --scratch {params.scratch:q}"
+        " {params.second_score:q}"
         " --output {output.chosen:q}"
         " --card {output.card:q}"
         " --summary {output.summary:q}"

@@ -6,6 +6,7 @@ import json
 import os
 import random
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 
 import pandas as pd
 import pytest
@@ -13,6 +14,7 @@ import yaml
 from datasets import load_dataset
 
 from tests.pool.conftest import legal, medical, write_lines, write_target
+from workflow_scripts import select_rows
 from workflow_scripts.errors import UserError
 from workflow_scripts.pool import best_rows, reading, selection
 from workflow_scripts.select_rows import main
@@ -232,3 +234,78 @@ def test_what_makes_no_sense_is_refused(tmp_path, pool, target):
         choose(tmp_path, pool, target, names=["both", "both"])
     with pytest.raises(UserError, match="the train side of the target has 0 words"):
         choose(tmp_path, pool, target, split="train")
+
+
+class ByVowels:
+    """A second score that has nothing to do with the first."""
+
+    rule = "share of the letter a"
+
+    def score(self, text):
+        return text.count(b"a") / len(text)
+
+
+@pytest.fixture
+def by_vowels(monkeypatch):
+    """Runs the program with this second score of a shortlist."""
+
+    def run(budgets, *given, **options):
+        fitted = []
+
+        def fit(target, pool):
+            fitted.append((len(target), len(pool)))
+            return ByVowels()
+
+        shortlist = selection.Shortlist(fit, budgets)
+        monkeypatch.setattr(select_rows, "_shortlist", lambda arguments: nullcontext(shortlist))
+        summary = choose(*given, **options)
+        assert fitted == [(40, summary["rows"])]
+        return summary
+
+    return run
+
+
+def test_a_second_score_orders_the_shortlist_and_no_other_row(tmp_path, target, by_vowels):
+    (tmp_path / "pool").mkdir()
+    write_lines(tmp_path / "pool" / "a.jsonl", [*medical(40), *legal(40), TARGET[0]])
+    pool = {"both": {"source": "files", "paths": [str(tmp_path / "pool" / "*")]}}
+    choose(tmp_path, pool, target, tokens=4000)
+    first = read_frame(tmp_path / "chosen.parquet")
+    summary = by_vowels(2, tmp_path, pool, target, tokens=2000)
+    rows = read_frame(tmp_path / "chosen.parquet")
+    assert set(rows["row_id"]) < set(first["row_id"])
+    texts = rows["text"]
+    assert rows["score"].tolist() == [ByVowels().score(text.encode()) for text in texts]
+    assert rows["score"].is_monotonic_decreasing
+    left = [text for text in first["text"] if text not in set(texts)]
+    assert max(map(ByVowels().score, map(str.encode, left))) <= rows["score"].min()
+    assert summary["rules"]["score"].startswith("share of the letter a, among the best 2 budgets of text by")
+    assert list(summary["scores"]) == ["chosen"] and summary["notes"] == []
+    assert summary["leaks"]["rows"] == 1 and not set(texts) & set(TARGET)
+
+
+def test_the_second_score_is_the_same_whatever_the_order_and_the_processes(tmp_path, pool, target, by_vowels):
+    written = []
+    for number, (names, processes) in enumerate([(["both", "table"], 1), (["table", "both"], 2)]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        by_vowels(3, folder, pool, target, names=names, processes=processes)
+        written.append([(folder / name).read_bytes() for name in ("chosen.parquet", "README.md")])
+    assert written[0] == written[1]
+
+
+def test_a_shortlist_of_near_copies_is_read_again_with_more_room(tmp_path, target, by_vowels):
+    (tmp_path / "pool").mkdir()
+    row = medical(1)[0]
+    write_lines(tmp_path / "pool" / "a.jsonl", [f"{row} {n}" for n in range(40)] + legal(73))
+    pool = {"both": {"source": "files", "paths": [str(tmp_path / "pool" / "*")]}}
+    summary = by_vowels(1, tmp_path, pool, target, tokens=500)
+    assert summary["passes"] > 1 and summary["is_full"]
+
+
+def test_a_model_without_its_options_is_refused(tmp_path, pool, target, monkeypatch):
+    parser = select_rows.build_parser()
+    monkeypatch.setattr(select_rows, "build_parser", lambda: parser)
+    parser.set_defaults(model=tmp_path / "probe", tokenizer=tmp_path / "tokenizer")
+    with pytest.raises(UserError, match="--model needs --tokenizer, --estimator and --length"):
+        choose(tmp_path, pool, target)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import pandas as pd
 
@@ -117,6 +117,7 @@ def select(
     pool: Named,
     *,
     tokens: int,
+    score: Literal["ngrams", "fisher"] = "ngrams",
     output: str | PathLike[str] | None = None,
     text: str | None = None,
     cores: int | None = None,
@@ -125,7 +126,8 @@ def select(
 ) -> Selection:
     """Choose `tokens` tokens of rows from a pool, those nearest to a target.
 
-    output: a folder, or the file of the rows, .parquet or .jsonl. Other arguments as for `rank`.
+    score: "fisher" orders the best rows by n-grams with the Fisher information of a small model, which is trained
+    first. output: a folder, or the file of the rows, .parquet or .jsonl. Other arguments as for `rank`.
     """
     given = _folder(output)
     _, folder = places(given)
@@ -134,6 +136,7 @@ def select(
         _files(pool, text, folder / INPUTS / "candidates"),
         Shared(given, text, cores, seed, tokenizer),
         tokens=tokens,
+        score=score,
     )
     return Selection(rows, read_json(answers_of(folder, "select") / f"summary{rows.suffix}.json"), folder)
 

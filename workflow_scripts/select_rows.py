@@ -1,19 +1,25 @@
 """Choose the rows of a pool that are nearest to a target, until a budget of tokens is used.
 
 The pool is read once and may be far larger than memory. Rows that repeat the target are never chosen. Of rows that
-repeat each other, only the best is chosen. docs/method/selecting.md defines the rules.
+repeat each other, only the best is chosen. With --model, n-grams choose a shortlist, and the Fisher information of a
+probe orders it. docs/method/selecting.md defines the rules.
 """
 
 import argparse
 import json
 import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from workflow_scripts.command_line import parser_for, run
+from workflow_scripts.command_line import parser_for, run, set_threads
 from workflow_scripts.errors import UserError
 from workflow_scripts.storage.tables import read_json, replaced_whole, write_json
+
+if TYPE_CHECKING:
+    from workflow_scripts.pool.selection import Shortlist
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +48,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--scratch", type=Path, required=True, help="folder for about four times the chosen rows"
     )
+    parser.add_argument("--model", type=Path, help="folder of a probe, for a second score of a shortlist")
+    parser.add_argument("--tokenizer", type=Path, help="folder of its tokenizer")
+    parser.add_argument(
+        "--estimator", type=json.loads, help="of its Fisher information: name and overrides, as JSON"
+    )
+    parser.add_argument("--length", type=int, help="tokens that it reads of a row, from the beginning")
+    parser.add_argument("--shortlist", type=float, default=4, help="times the budget that the shortlist has")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--output", type=Path, required=True, help="output: the rows, .parquet or .jsonl")
     parser.add_argument("--card", type=Path, required=True, help="output: README.md of the rows")
     parser.add_argument("--summary", type=Path, required=True, help="output: counts and rules, JSON")
@@ -71,8 +85,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise UserError("two entries of the pool have the same name; rename one")
     target = read_target(arguments.target, arguments.split)
     arguments.scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=arguments.scratch, prefix="select-") as folder:
-        selection = select(entries, target, request, Path(folder))
+    with (
+        tempfile.TemporaryDirectory(dir=arguments.scratch, prefix="select-") as folder,
+        _shortlist(arguments) as shortlist,
+    ):
+        selection = select(entries, target, request, Path(folder), shortlist)
         summary = summary_of(selection, entries, target, request)
         for note in summary["notes"]:
             logger.warning(note)
@@ -82,6 +99,36 @@ def main(argv: Sequence[str] | None = None) -> None:
     with replaced_whole(arguments.card) as temporary:
         temporary.write_text(card(summary, arguments.output, arguments.card), encoding="utf-8")
     write_json(summary, arguments.summary)
+
+
+@contextmanager
+def _shortlist(arguments: argparse.Namespace) -> "Iterator[Shortlist | None]":
+    """The second score, on a device that is claimed until the rows are chosen."""
+    if arguments.model is None:
+        yield None
+        return
+    if arguments.tokenizer is None or arguments.estimator is None or arguments.length is None:
+        raise UserError("--model needs --tokenizer, --estimator and --length")
+    set_threads(1)  # a row is too little work for more
+    from workflow_scripts.fisher.estimator import Estimator, Settings
+    from workflow_scripts.fisher.row_scores import RowFisher, RowScores
+    from workflow_scripts.models.loading import load_model
+    from workflow_scripts.pool.selection import Shortlist
+    from workflow_scripts.tokens.text_tokenizer import open_tokenizer
+    from workflow_scripts.tokens.tokenizer import end_of_text_of
+    from workflow_scripts.training.devices import claimed_device
+
+    settings = Settings(
+        Estimator.from_options(arguments.estimator),
+        seed=arguments.seed,
+        end_of_text=end_of_text_of(arguments.tokenizer),
+    )
+    with claimed_device(arguments.device, 1) as device:
+        model = load_model(arguments.model, device=device)
+        reader = RowFisher(model, open_tokenizer(arguments.tokenizer), settings, arguments.length)
+        yield Shortlist(
+            lambda target, pool: RowScores.fit(reader, target, pool, arguments.seed), arguments.shortlist
+        )
 
 
 if __name__ == "__main__":

@@ -53,7 +53,14 @@ RULES_OF = {
         "render_report",
     },
     "outside": {"collapse_losses", "import_losses", "rank_mixtures"},
-    "fisher": {"align_by_rows", "compare_sets", "embed_batches", "flip_switches", "mix_alignment"},
+    "fisher": {
+        "align_by_rows",
+        "compare_sets",
+        "embed_batches",
+        "flip_switches",
+        "mix_alignment",
+        "select_rows",
+    },
     "models": {
         "align_by_rows",
         "check_one_sentence",
@@ -65,6 +72,7 @@ RULES_OF = {
         "mix_alignment",
         "train_models",
         "train_probe",
+        "select_rows",
     },
     "ngrams": {"align_by_rows", "compare_sets", "mix_alignment", "score_ngrams"},
     "metrics": {

@@ -65,7 +65,12 @@ def verifying_config(config: dict[str, Any], train_sets: Sequence[str], fewest_t
 
 
 def selection_config(
-    target: TextFile, pool: Sequence[TextFile], tokens: int, form: str, shared: Shared
+    target: TextFile,
+    pool: Sequence[TextFile],
+    tokens: int,
+    form: str,
+    shared: Shared,
+    score: str = "ngrams",
 ) -> dict[str, Any]:
     """The pool is read in place; the tokenizer that counts the tokens of the budget is trained on the target."""
     entries = _pool_entries(pool)
@@ -76,6 +81,7 @@ def selection_config(
         "pool": list(entries),
         "tokens": tokens,
         "format": form,
+        "score": score,
         "labels": {target.name: target.label},
     }
     corpora = {target.name: {**target.entry, "held_out": 1.0, "sample_bytes": TARGET_BYTES}, **entries}

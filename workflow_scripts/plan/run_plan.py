@@ -51,7 +51,9 @@ class RunPlan:
     def uses_probe(self) -> bool:
         """Whether anything uses the probe; if not, a run of recorded losses does not train one."""
         by_metric = self.fisher.estimators or any(map(self.alignment.probe, self.alignment.metrics))
-        return bool(by_metric or self.alignment.covariates or self.config["switches"])
+        return bool(
+            by_metric or self.alignment.covariates or self.config["switches"] or self.choosing.uses_probe
+        )
 
     @property
     def probes_used(self) -> list[str]:

@@ -17,6 +17,7 @@ from workflow_scripts.tokens.parts import ANSWER
 _BUILT_PER_SECOND = 10e6
 _TOKENIZED_PER_SECOND = 2.5e6
 _SURVEYED_PER_SECOND = 20e6
+_SECONDS_PER_SCORED_ROW = 0.03  # for its Fisher information by a probe of 2 x 128
 _COUNTED_PER_SECOND = 0.8e6  # tokens that an n-gram model is made of
 _BYTES_PER_TOKEN = 4.2  # GPT-2 on English prose
 _BYTES_ON_DISK = 5.0  # bytes of a token: its id and its mask
@@ -85,13 +86,18 @@ def text_seconds(plan: RunPlan) -> dict[str, float]:
         for question in plan.choosing.named("select")
         for name in plan.choosing.questions[question]["pool"]
     )
+    scored = sum(
+        question["shortlist"] * question["tokens"] / plan.config["rows"]["length"]
+        for name, question in plan.choosing.questions.items()
+        if name in plan.choosing.named("select") and plan.choosing.scored_by_fisher(name)
+    )
     pairs = len(plan.sets.names) * (len(plan.sets.names) + 1) / 2
     of_estimators = [e for m in plan.alignment.metrics if (e := metric_class(m).estimator())]
     compared = sum(plan.fisher.settings(estimator)["batches"] ** 2 for estimator in of_estimators)
     return {
         "build_corpus": built / _BUILT_PER_SECOND,
         "survey_pool": surveyed / _SURVEYED_PER_SECOND,
-        "select_rows": selected / _SURVEYED_PER_SECOND,
+        "select_rows": selected / _SURVEYED_PER_SECOND + scored * _SECONDS_PER_SCORED_ROW,
         "tokenize_corpus": tokenized / _TOKENIZED_PER_SECOND,
         "score_ngrams": sum(
             tokens for job in plan.training.ngram_jobs for tokens in plan.training.ngram_budgets(*job)

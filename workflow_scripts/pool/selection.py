@@ -4,7 +4,7 @@ import logging
 import math
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from workflow_scripts.pool import importance
 from workflow_scripts.pool.choosing import Chosen, choose
 from workflow_scripts.pool.leaks import LeakFinder
 from workflow_scripts.pool.reading import Part, Tally, read_pool
+from workflow_scripts.pool.rescoring import TextScorer, rescored
 from workflow_scripts.pool.rows import PoolEntry
 from workflow_scripts.pool.sampling import sampled_texts
 from workflow_scripts.pool.survey import why_empty
@@ -43,19 +44,40 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Shortlist:
+    """Rows that get a second score."""
+
+    fit: Callable[[Sequence[bytes], Sequence[bytes]], TextScorer]
+    """Makes the scorer from texts of the target and of the pool."""
+    budgets: float
+    """How many times the wanted bytes of text it has, by the first score."""
+
+
+@dataclass(frozen=True)
 class Selection:
     chosen: Chosen
     tally: Tally
     score_rule: str
     passes: int
+    is_rescored: bool
 
 
-def select(entries: Sequence[PoolEntry], target: Target, request: Request, folder: Path) -> Selection:
+def select(
+    entries: Sequence[PoolEntry],
+    target: Target,
+    request: Request,
+    folder: Path,
+    shortlist: Shortlist | None = None,
+) -> Selection:
     """`entries` are in the order of their names; `folder` is for temporary files."""
     started = time.perf_counter()
-    scorer = importance.fit(target.texts, sampled_texts(entries, request.seed))
+    scorer, rule = importance.fit(target.texts, sampled_texts(entries, request.seed)), importance.RULE
+    second = None
+    if shortlist is not None:
+        second = shortlist.fit(target.texts, list(sampled_texts(entries, request.seed)))
+        rule = f"{second.rule}, among the best {shortlist.budgets:g} budgets of text by the {rule}"
     finder = LeakFinder(target.words)
-    passes, limit = 0, _FIRST_SLACK * request.bytes
+    passes, limit = 0, math.ceil((shortlist.budgets if shortlist else _FIRST_SLACK) * request.bytes)
     while True:
         passes += 1
         own = folder / f"pass-{passes}"
@@ -63,6 +85,8 @@ def select(entries: Sequence[PoolEntry], target: Target, request: Request, folde
         parts = read_pool(entries, scorer, finder, limit, request.processes, own)
         tally = _together(parts)
         _refuse_nothing(parts, tally)
+        if second is not None:
+            parts = rescored(parts, entries, second, limit)
         chosen = choose(parts, entries, request.bytes, limit, own)
         if chosen.is_full or not chosen.is_cut:
             break
@@ -73,7 +97,7 @@ def select(entries: Sequence[PoolEntry], target: Target, request: Request, folde
         )
         shutil.rmtree(own)
     logger.info("%.1f MB/s", tally.bytes.total() / (time.perf_counter() - started) / 1e6)
-    return Selection(chosen, tally, scorer.rule, passes)
+    return Selection(chosen, tally, rule, passes, second is not None)
 
 
 def _together(parts: Sequence[Part]) -> Tally:

@@ -34,7 +34,12 @@ def summary_of(
         "duplicates": {"equal": int((index["copies"] - 1).sum()), "near": selection.chosen.near_copies},
         "leaks": {"rows": tally.leaking_rows, "target_rows": len(tally.leaked)},
         "scores": {
-            "pool": {str(share): tally.score_quantile(share) for share in _QUANTILES},
+            # Only the shortlist has the second score.
+            **(
+                {}
+                if selection.is_rescored
+                else {"pool": {str(share): tally.score_quantile(share) for share in _QUANTILES}}
+            ),
             "chosen": {str(share): float(np.quantile(index["score"], share)) for share in _QUANTILES},
         },
         "sources": {
@@ -68,7 +73,7 @@ def _notes(selection: Selection, request: Request) -> list[str]:
             f"{request.tokens:,} requested; all of them are chosen."
         )
     is_nearer = index["score"] > 0
-    if not is_nearer.all():
+    if not selection.is_rescored and not is_nearer.all():
         nearer = request.tokens_of(int(index["bytes"][is_nearer].sum()))
         notes.append(
             f"{int((~is_nearer).sum()):,} of the chosen rows have a score of 0 or less: their words are likelier in "

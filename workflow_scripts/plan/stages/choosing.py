@@ -77,6 +77,23 @@ class Choosing:
         names = self.questions[question]["pool"]
         return options("--pool", names, [self.corpora.spec_json(name) for name in names])
 
+    def scored_by_fisher(self, question: str) -> bool:
+        return bool(self.questions[question]["score"] == "fisher")
+
+    def second_score(self, question: str, model: str, tokenizer: str, estimator: str) -> list[str]:
+        """Options for ordering a shortlist by the Fisher information of a probe."""
+        return [
+            *("--model", model, "--tokenizer", tokenizer, "--estimator", estimator),
+            *("--length", str(self.config["rows"]["length"])),
+            *("--shortlist", str(self.questions[question]["shortlist"])),
+            *("--device", self.config["device"]),
+        ]
+
+    @property
+    def uses_probe(self) -> bool:
+        """Whether the rows of a pool are scored with the probe."""
+        return any(map(self.scored_by_fisher, self.named("select")))
+
     def pool_files(self, question: str) -> list[str]:
         return [path for name in self.questions[question]["pool"] for path in self.corpora.files_read(name)]
 
