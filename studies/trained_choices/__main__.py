@@ -97,7 +97,9 @@ def order_of(
     target_rows = texts.read_texts(texts.half_file(work, target, "given"))
     match arm:
         case plan.OURS:
-            return selected(target, rows, work)
+            return selected(target, rows, work, "ngrams")
+        case plan.FISHER:
+            return selected(target, rows, work, "fisher")
         case "random":
             return draws.permutation(len(rows))
         case "pool_order":
@@ -120,14 +122,15 @@ def order_of(
     return np.argsort(-scores, kind="stable")
 
 
-def selected(target: str, rows: Sequence[tuple[str, str]], work: Path) -> np.ndarray:
-    """The choice of `plumbline select`, in the order of its rank."""
-    output = work / "select" / target / "chosen.parquet"
+def selected(target: str, rows: Sequence[tuple[str, str]], work: Path, score: str) -> np.ndarray:
+    """The choice of `plumbline select` by one of its scores, in the order of its rank."""
+    output = work / f"select_{score}" / target / "chosen.parquet"
     files = texts.pool_of(work, target)
     if not output.exists():
         output.parent.mkdir(parents=True, exist_ok=True)
         given = [str(texts.half_file(work, target, "given")), *map(str, files.values())]
-        plumbline("select", *given, "--tokens", str(plan.ASKED_TOKENS), "--output", str(output))
+        wanted = ("--tokens", str(plan.ASKED_TOKENS), "--score", score)
+        plumbline("select", *given, *wanted, "--output", str(output))
     table = pd.read_parquet(output).sort_values("rank")
     first: dict[str, int] = {}
     for n, (name, _) in enumerate(rows):

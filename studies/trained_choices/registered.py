@@ -1,4 +1,4 @@
-"""Settings fixed before the first run: targets, pool, arms, budgets, seeds."""
+"""Settings fixed before the first run: targets, pool, arms, budgets, seeds. One arm, FISHER, was added later."""
 
 TARGETS = ("pile_nih_exporter", "pile_hackernews", "pile_stackexchange")
 POOL = (
@@ -11,7 +11,9 @@ POOL = (
 """A target's pool does not include its own corpus."""
 TOKENIZER_CORPUS = "pile_openwebtext2"
 OURS = "select"
-ARMS = (OURS, "random", "pool_order", "dsir", "zip_fit", "perplexity")
+FISHER = "fisher"
+"""`plumbline select --score fisher`; added when the others were recorded."""
+ARMS = (OURS, "random", "pool_order", "dsir", "zip_fit", "perplexity", FISHER)
 
 WORDS_PER_ROW = 128
 """Longer documents are cut to the row length of DSIR's package."""

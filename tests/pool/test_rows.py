@@ -168,5 +168,5 @@ def test_progress_is_logged_every_ten_seconds(caplog):
             progress.at(at)
     assert caplog.messages == [
         "pool: 1 of 4 MB read, 0.1 MB/s, about 30 s left",
-        "pool: 2 of 4 MB read, 0.0 MB/s, about 5 min left",
+        "pool: 2 of 4 MB read, 0.0067 MB/s, about 5 min left",
     ]

@@ -31,7 +31,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         choices=("ngrams", "fisher"),
         default="ngrams",
         help="fisher: n-grams choose four times the tokens, and the Fisher information of a small model, which is "
-        "trained first, orders them; 30 rows a second (default: ngrams)",
+        "trained first, orders them; about 20 rows a second (default: ngrams)",
     )
     add_common_options(
         parser,

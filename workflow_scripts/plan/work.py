@@ -17,7 +17,8 @@ from workflow_scripts.tokens.parts import ANSWER
 _BUILT_PER_SECOND = 10e6
 _TOKENIZED_PER_SECOND = 2.5e6
 _SURVEYED_PER_SECOND = 20e6
-_SECONDS_PER_SCORED_ROW = 0.03  # for its Fisher information by a probe of 2 x 128
+_SECONDS_PER_SCORED_ROW = 0.05  # for its Fisher information by a probe of 2 x 128
+_ROWS_OF_SCORER = 1024  # of target and pool, from which it learns
 _COUNTED_PER_SECOND = 0.8e6  # tokens that an n-gram model is made of
 _BYTES_PER_TOKEN = 4.2  # GPT-2 on English prose
 _BYTES_ON_DISK = 5.0  # bytes of a token: its id and its mask
@@ -87,7 +88,7 @@ def text_seconds(plan: RunPlan) -> dict[str, float]:
         for name in plan.choosing.questions[question]["pool"]
     )
     scored = sum(
-        question["shortlist"] * question["tokens"] / plan.config["rows"]["length"]
+        _ROWS_OF_SCORER + question["shortlist"] * question["tokens"] / plan.config["rows"]["length"]
         for name, question in plan.choosing.questions.items()
         if name in plan.choosing.named("select") and plan.choosing.scored_by_fisher(name)
     )

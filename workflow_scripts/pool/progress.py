@@ -25,10 +25,14 @@ class Progress:
         speed = bytes_read / (now - self._started)
         left = (self.total - bytes_read) / speed if speed else float("inf")
         logger.info(
-            "%s: %.0f of %.0f MB read, %.1f MB/s, about %s left",
+            "%s: %s of %s MB read, %s MB/s, about %s left",
             self.what,
-            bytes_read / 1e6,
-            self.total / 1e6,
-            speed / 1e6,
+            _megabytes(bytes_read),
+            _megabytes(self.total),
+            _megabytes(speed),
             f"{left:.0f} s" if left < 120 else f"{left / 60:.0f} min",
         )
+
+
+def _megabytes(size: float) -> str:
+    return f"{size / 1e6:.0f}" if size >= 1e8 else f"{size / 1e6:.2g}"
