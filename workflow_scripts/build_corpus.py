@@ -11,12 +11,13 @@ train side of this corpus, or of those in --disjoint-from, are removed and count
 import argparse
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from workflow_scripts.command_line import parser_for, run
 from workflow_scripts.corpora.assemble import COLUMNS, clean, describe, split_documents
@@ -24,7 +25,7 @@ from workflow_scripts.corpora.derived import derive
 from workflow_scripts.corpora.sampling import Counted, sample
 from workflow_scripts.corpora.sources import read_source
 from workflow_scripts.errors import UserError
-from workflow_scripts.storage.tables import read_frame, write_json, write_table
+from workflow_scripts.storage.tables import open_table, read_frame, write_json, write_table
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -51,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise UserError(f"corpus {arguments.name}: held_out is {arguments.held_out}; allowed is 0 to 1")
     try:
         frame, manifest = _documents(spec, arguments)
-        others = [text for path in arguments.disjoint_from for text in _train_texts(path)]
+        others = (text for path in arguments.disjoint_from for text in _train_texts(path))
         frame, counts = clean(frame, others)
         manifest |= counts | describe(frame)
     except UserError as mistake:
@@ -60,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     write_json({"name": arguments.name, "held_out": arguments.held_out, **manifest}, arguments.manifest)
 
 
+_ROWS = 1024  # of another corpus in memory at a time
 _SCHEMA = pa.schema([(column, pa.string()) for column in COLUMNS])
 
 
@@ -89,9 +91,12 @@ def _documents(spec: dict[str, Any], arguments: argparse.Namespace) -> tuple[pd.
     return frame, {**origin, "skipped": dict(skipped)}
 
 
-def _train_texts(path: str) -> list[str]:
-    frame = read_frame(path, columns=["split", "text"])
-    return frame.loc[frame["split"] == "train", "text"].tolist()
+def _train_texts(path: str) -> Iterator[str]:
+    """The texts on the train side of a documents table, some rows at a time."""
+    with open_table(path) as file:
+        for rows in file.iter_batches(_ROWS, columns=["split", "text"]):
+            is_train = pc.equal(rows.column("split"), "train")
+            yield from rows.column("text").filter(is_train).to_pylist()
 
 
 if __name__ == "__main__":

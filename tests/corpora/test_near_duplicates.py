@@ -2,12 +2,14 @@
 
 import random
 import time
+import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workflow_scripts.corpora import near_duplicates as near_duplicates_module
 from workflow_scripts.corpora.near_duplicates import near_duplicates, shingle_hashes
 
 WORDS = [f"word{number}" for number in range(2000)]
@@ -75,3 +77,32 @@ def test_the_cost_grows_with_the_text_and_not_with_the_pairs():
 
     # Twice as long as sets of tuples take to make; comparing them pair by pair takes 13 times as long as making them.
     assert quickest(lambda: near_duplicates(texts[:300], texts[300:])) < 7 * quickest(make_shingles)
+
+
+def test_portions_change_no_decision(monkeypatch):
+    known = [" ".join(sentence(number)) for number in range(20)]
+    candidates = [
+        *known[:3],
+        "",
+        " ".join(sentence(99)),
+        "two words",
+        f"{known[4]} {' '.join(sentence(98, 30))}",
+    ]
+    expected = [True, True, True, False, False, False, True]
+    for size in (1, 500, 1 << 20):
+        monkeypatch.setattr(near_duplicates_module, "_PORTION", size)
+        assert near_duplicates(candidates, iter(known)).tolist() == expected
+        assert near_duplicates(candidates, iter([])).tolist() == [False] * len(candidates)
+
+
+def test_memory_does_not_grow_with_the_collection():
+    candidates = [" ".join(sentence(number)) for number in range(10)]
+
+    def peak(count: int) -> int:
+        tracemalloc.start()
+        near_duplicates(candidates, (" ".join(sentence(number)) for number in range(count)))
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    assert peak(12_000) < 1.5 * peak(4_000)  # 2 and 6 MB of text, of which 1 MB is in memory at a time

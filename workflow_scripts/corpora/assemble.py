@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -38,17 +38,17 @@ def split_documents(
     return frame
 
 
-def clean(frame: pd.DataFrame, other_train_texts: Sequence[str] = ()) -> tuple[pd.DataFrame, dict[str, Any]]:
+def clean(frame: pd.DataFrame, other_train_texts: Iterable[str] = ()) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Remove exact duplicates anywhere, then evaluation documents that nearly repeat training text.
 
     Of equal documents the first on the train side is kept, or else the first.
     """
     train_first = frame.sort_values("split", ascending=False, kind="stable")
     unique = frame.loc[train_first.drop_duplicates("text").index.sort_values()]
-    train_texts = unique.loc[unique["split"] == "train", "text"].tolist()
     held_out = unique[unique["split"] == "eval"]
-    near_own = near_duplicates(held_out["text"].tolist(), train_texts)
-    near_other = near_duplicates(held_out["text"].tolist(), list(other_train_texts)) & ~near_own
+    texts = held_out["text"].tolist()
+    near_own = near_duplicates(texts, unique.loc[unique["split"] == "train", "text"])
+    near_other = near_duplicates(texts, other_train_texts) & ~near_own
     kept = unique.drop(held_out.index[near_own | near_other]).reset_index(drop=True)
     counts = {
         "duplicates_removed": len(frame) - len(unique),

@@ -3,10 +3,12 @@
 A document is a near-duplicate of a collection if at least half of its distinct 5-grams of lower-cased words occur
 anywhere in the collection. This is containment (Broder 1997, "On the resemblance and containment of documents") in the
 collection as one set, which is stricter than comparing document with document.
+
+Memory holds the 5-grams of the candidates, 20 bytes each, and of some megabytes of the collection at a time.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,19 +19,47 @@ RULE = f"containment of word {SHINGLE_WORDS}-grams in the train side of at least
 
 _WORD = re.compile(r"\w+|[^\w\s]")
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+_PORTION = 1 << 20  # characters
 
 
-def near_duplicates(candidates: Sequence[str], collection: Sequence[str]) -> np.ndarray:
+def near_duplicates(candidates: Sequence[str], collection: Iterable[str]) -> np.ndarray:
     """For each candidate, whether it is a near-duplicate of the collection."""
-    if not len(candidates) or not len(collection):
-        return np.zeros(len(candidates), dtype=bool)
-    shingles, owners = shingle_hashes(candidates)
-    known, _ = shingle_hashes(collection)
-    repeated = np.isin(shingles, np.unique(known))
-    share = np.bincount(owners, weights=repeated, minlength=len(candidates)) / np.bincount(
-        owners, minlength=len(candidates)
-    ).clip(min=1)
+    if not len(candidates):
+        return np.zeros(0, dtype=bool)
+    shingles, counts = _of_candidates(candidates)
+    wanted = np.unique(shingles)
+    is_known = np.zeros(len(wanted), dtype=bool)
+    for portion in _portions(collection):
+        hashes = shingle_hashes(portion)[0]
+        places = np.searchsorted(wanted, hashes).clip(max=len(wanted) - 1)
+        is_known[places[wanted[places] == hashes]] = True
+    owners = np.repeat(np.arange(len(candidates)), counts)
+    repeated = is_known[np.searchsorted(wanted, shingles)]
+    share = np.bincount(owners, weights=repeated, minlength=len(candidates)) / counts.clip(min=1)
     return share >= THRESHOLD
+
+
+def _of_candidates(candidates: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct shingles of each candidate, one candidate after the other, and how many each has."""
+    found, counts = [], []
+    for portion in _portions(candidates):
+        hashes, owners = shingle_hashes(portion)
+        found.append(hashes)
+        counts.append(np.bincount(owners, minlength=len(portion)))
+    return np.concatenate(found), np.concatenate(counts)
+
+
+def _portions(texts: Iterable[str]) -> Iterator[list[str]]:
+    portion: list[str] = []
+    size = 0
+    for text in texts:
+        portion.append(text)
+        size += len(text)
+        if size >= _PORTION:
+            yield portion
+            portion, size = [], 0
+    if portion:
+        yield portion
 
 
 def shingle_hashes(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
