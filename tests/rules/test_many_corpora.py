@@ -1,0 +1,87 @@
+"""A dry run with hundreds of corpora stays within its time and memory."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+pytestmark = pytest.mark.whole_run
+
+COUNT = 300
+MOST_CPU_SECONDS = 30  # measured: 9
+MOST_MEGABYTES = 600  # measured: 270
+
+
+def text_file(path, number):
+    row = " ".join(f"word{number} of something" for _ in range(60))
+    path.write_text("".join(json.dumps({"text": f"{row} {line}"}) + "\n" for line in range(60)))
+    return str(path)
+
+
+@pytest.fixture
+def config(tmp_path):
+    """Three corpora of the probe, four fifths of the others to train on, one fifth to evaluate."""
+    paths = {f"c{n}": text_file(tmp_path / f"c{n}.jsonl", n) for n in range(COUNT)}
+    probe, others = list(paths)[:3], list(paths)[3:]
+    trained, evaluated = others[: len(others) * 4 // 5], others[len(others) * 4 // 5 :]
+    corpora = {
+        name: {"source": "files", "paths": [path], "text": "text", "held_out": float(name in evaluated)}
+        for name, path in paths.items()
+    }
+    experiment = {
+        "name": "pretraining",
+        "kind": "pretraining",
+        "recipe": "from_scratch",
+        "train_sets": trained,
+        "eval_sets": evaluated,
+        "in_domain_for": {},
+    }
+    path = tmp_path / "many.yaml"
+    path.write_text(
+        yaml.safe_dump(
+            {
+                "run": "many",
+                "corpora": corpora,
+                "tokenizer": {"corpora": probe},
+                "probe": {"corpora": probe},
+                "alignment": {"batches": 4, "rows": 2, "metrics": ["unigram_js", "ngram_cross_entropy"]},
+                "switches": None,
+                "recipes": {"from_scratch": {"tokens": [2048, 4096]}},
+                "experiments": [experiment],
+            }
+        )
+    )
+    return path
+
+
+def test_a_dry_run_of_hundreds_of_corpora_is_a_matter_of_seconds(checkout, config):
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--dry-run",
+        "--quiet",
+        "rules",
+        "--configfile",
+        str(config),
+    ]
+    with (checkout.folder / "output.txt").open("w") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=checkout.folder,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PATH": os.defpath},
+        )
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    said = (checkout.folder / "output.txt").read_text()
+    assert process.returncode == 0, said[-4000:]
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", said.split("Job stats:")[1], flags=re.MULTILINE))
+    assert int(jobs["build_corpus"]) == COUNT
+    assert used.ru_utime + used.ru_stime < MOST_CPU_SECONDS
+    assert used.ru_maxrss / 1024 < MOST_MEGABYTES
