@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from workflow_scripts.command_line import parser_for, run, set_threads
 from workflow_scripts.errors import UserError
-from workflow_scripts.storage.tables import read_json, replaced_whole, write_json
 
 if TYPE_CHECKING:
     from workflow_scripts.pool.selection import Shortlist
@@ -64,12 +63,14 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
+    set_threads(1)  # processes share the files of the pool, and a row is too little work for more
     from workflow_scripts.pool.card import card
     from workflow_scripts.pool.chosen_table import write_chosen
     from workflow_scripts.pool.rows import PoolEntry
     from workflow_scripts.pool.selection import Request, select
     from workflow_scripts.pool.summary import summary_of
     from workflow_scripts.pool.target import read_target
+    from workflow_scripts.storage.tables import read_json, replaced_whole, write_json
 
     bytes_per_token = read_json(arguments.sizes)[arguments.size_of]["bytes_per_token"]
     request = Request(arguments.tokens, bytes_per_token, arguments.seed, arguments.processes)
@@ -109,7 +110,6 @@ def _shortlist(arguments: argparse.Namespace) -> "Iterator[Shortlist | None]":
         return
     if arguments.tokenizer is None or arguments.estimator is None or arguments.length is None:
         raise UserError("--model needs --tokenizer, --estimator and --length")
-    set_threads(1)  # a row is too little work for more
     from workflow_scripts.fisher.estimator import Estimator, Settings
     from workflow_scripts.fisher.row_scores import RowFisher, RowScores
     from workflow_scripts.models.loading import load_model
