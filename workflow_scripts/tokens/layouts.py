@@ -10,22 +10,29 @@ from workflow_scripts.tokens.rows import Rows
 
 def pack(documents: Iterable[EncodedDocument], length: int, row_prefix: str) -> Rows:
     """Join the documents and cut the stream into full rows; an incomplete last row is dropped."""
-    documents = list(documents)
-    if not documents:
+    names, parts, answer_parts = [], [], []
+    for document in documents:
+        names.append(document.doc_id)
+        parts.append(document.input_ids)
+        answer_parts.append(document.answer)
+    if not names:
         return _empty(length)
-    stream = np.concatenate([document.input_ids for document in documents])
-    answers = np.concatenate([document.answer for document in documents])
-    ends = np.cumsum([len(document.input_ids) for document in documents])
+    ends = np.cumsum([len(part) for part in parts])
+    # The parts are as large as the whole, so neither is kept longer than it is needed.
+    stream = np.concatenate(parts, dtype=np.int32)
+    del parts
+    answers = np.concatenate(answer_parts)
+    del answer_parts
     n_rows = len(stream) // length
     doc_ids = []
     for row in range(n_rows):
         first = np.searchsorted(ends, row * length, side="right")
         last = np.searchsorted(ends, (row + 1) * length - 1, side="right")
-        doc_ids.append([documents[i].doc_id for i in range(first, last + 1)])
+        doc_ids.append(names[first : last + 1])
     return Rows(
         [f"{row_prefix}/{row:07d}" for row in range(n_rows)],
         doc_ids,
-        stream[: n_rows * length].reshape(n_rows, length).astype(np.int32),
+        stream[: n_rows * length].reshape(n_rows, length),
         np.full(n_rows, length, dtype=np.int32),
         answers[: n_rows * length].reshape(n_rows, length),
     )
