@@ -32,6 +32,7 @@ class Fisher:
         self.root = files.root
         self.probe = probe
         self.sets = sets
+        self._job_of: dict[tuple[str, str], dict[str, str]] = {}
 
     @cached_property
     def estimators(self) -> list[str]:
@@ -111,8 +112,10 @@ class Fisher:
         of: str = "embeddings",
     ) -> str:
         """The folder with a set's embeddings by a probe, the first unless another is named; or with their seconds."""
-        measured = self.sets.standing_for(set_name, estimator)
-        job = next(job for job, sets in self.jobs(estimator, curve).items() if measured in sets)
+        if (estimator, curve) not in self._job_of:
+            jobs = self.jobs(estimator, curve).items()
+            self._job_of[estimator, curve] = {name: job for job, sets in jobs for name in sets}
+        job = self._job_of[estimator, curve][self.sets.standing_for(set_name, estimator)]
         return f"{self.root}/{of}/{probe or self.probe.first}/{estimator}/{curve}{job}"
 
     def times_folder(
