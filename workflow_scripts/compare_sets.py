@@ -16,19 +16,16 @@ set.
 """
 
 import argparse
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workflow_scripts.command_line import add_metric_options, named_paths, parser_for, run, set_threads
-from workflow_scripts.errors import TooFewRows, UserError
+from workflow_scripts.errors import UserError
 
 if TYPE_CHECKING:
     from workflow_scripts.metrics.base import Batch
     from workflow_scripts.metrics.opening import ReadBatches
-
-logger = logging.getLogger(__name__)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -116,14 +113,10 @@ def _drawn(
     read: "ReadBatches", paths: Mapping[str, Path], batches: int, rows: int, floor_set: str
 ) -> "dict[str, list[Batch]]":
     """Batches of every set that has enough rows. There is no scale without the floor, and no pair with one set."""
-    found = {}
-    for name, path in paths.items():
-        try:
-            found[name] = read(path, batches, rows)
-        except TooFewRows as reason:
-            if name == floor_set or len(paths) <= 2:
-                raise
-            logger.warning("%s is left out: %s", name, reason)
+    from workflow_scripts.metrics.opening import batches_of_all
+
+    needed = paths if len(paths) <= 2 else {floor_set}
+    found = batches_of_all(read, paths, batches, rows, needed)
     if set(found) == {floor_set}:
         raise UserError(
             f"no set but the floor {floor_set} has {batches} batches of {rows} rows; make batches smaller"

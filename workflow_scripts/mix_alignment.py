@@ -17,19 +17,11 @@ which is one of
 """
 
 import argparse
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from workflow_scripts.command_line import add_metric_options, named_paths, parser_for, run, set_threads
-from workflow_scripts.errors import TooFewRows, UserError
-
-if TYPE_CHECKING:
-    from workflow_scripts.metrics.base import Batch
-    from workflow_scripts.metrics.opening import ReadBatches
-
-logger = logging.getLogger(__name__)
+from workflow_scripts.errors import UserError
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -54,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     set_threads(arguments.threads)
     from workflow_scripts.metrics.inputs import check_same_length, rows_that_all_have, whole_set
     from workflow_scripts.metrics.mixtures import align_mixtures, read_mixtures
-    from workflow_scripts.metrics.opening import open_metric
+    from workflow_scripts.metrics.opening import batches_of_all, open_metric
     from workflow_scripts.metrics.pieces import Pieces
     from workflow_scripts.storage.content_store import ContentStore
     from workflow_scripts.storage.tables import write_table
@@ -75,7 +67,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     if rows % unit:
         raise UserError(f"--unit-rows is {unit}, but batches of {rows} rows are not a whole number of units")
     mixtures = read_mixtures(arguments.mixtures, list(parts))
-    batches = _of_targets(read, targets, arguments.batches, rows)
+    needed = targets if len(targets) == 1 else {}
+    batches = batches_of_all(read, targets, arguments.batches, rows, needed)
+    if not batches:
+        raise UserError(f"no target has {arguments.batches} batches of {rows} rows; make batches smaller")
     if metric.reads_whole_sets():
         units = {name: [whole_set(path)] for name, path in parts.items()}
     else:
@@ -83,23 +78,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         check_same_length({f"part {name}": one for name, one in units.items()} | batches)
     table = align_mixtures(Pieces(metric, ContentStore(arguments.store)), mixtures, units, batches)
     write_table(table, arguments.output)
-
-
-def _of_targets(
-    read: "ReadBatches", targets: Mapping[str, Path], batches: int, rows: int
-) -> "dict[str, list[Batch]]":
-    """Batches of every target that has enough rows; parts cannot be left out, because mixtures are made of them."""
-    found = {}
-    for name, path in targets.items():
-        try:
-            found[name] = read(path, batches, rows)
-        except TooFewRows as reason:
-            if len(targets) == 1:
-                raise
-            logger.warning("%s is left out: %s", name, reason)
-    if not found:
-        raise UserError(f"no target has {batches} batches of {rows} rows; make batches smaller")
-    return found
 
 
 if __name__ == "__main__":

@@ -8,10 +8,12 @@ Memory holds the 5-grams of the candidates, 20 bytes each, and of some megabytes
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
+
+from workflow_scripts.corpora.portions import portions
 
 SHINGLE_WORDS = 5
 THRESHOLD = 0.5
@@ -29,7 +31,7 @@ def near_duplicates(candidates: Sequence[str], collection: Iterable[str]) -> np.
     shingles, counts = _of_candidates(candidates)
     wanted = np.unique(shingles)
     is_known = np.zeros(len(wanted), dtype=bool)
-    for portion in _portions(collection):
+    for portion in portions(collection, _PORTION):
         hashes = shingle_hashes(portion)[0]
         places = np.searchsorted(wanted, hashes).clip(max=len(wanted) - 1)
         is_known[places[wanted[places] == hashes]] = True
@@ -42,24 +44,11 @@ def near_duplicates(candidates: Sequence[str], collection: Iterable[str]) -> np.
 def _of_candidates(candidates: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """The distinct shingles of each candidate, one candidate after the other, and how many each has."""
     found, counts = [], []
-    for portion in _portions(candidates):
+    for portion in portions(candidates, _PORTION):
         hashes, owners = shingle_hashes(portion)
         found.append(hashes)
         counts.append(np.bincount(owners, minlength=len(portion)))
     return np.concatenate(found), np.concatenate(counts)
-
-
-def _portions(texts: Iterable[str]) -> Iterator[list[str]]:
-    portion: list[str] = []
-    size = 0
-    for text in texts:
-        portion.append(text)
-        size += len(text)
-        if size >= _PORTION:
-            yield portion
-            portion, size = [], 0
-    if portion:
-        yield portion
 
 
 def shingle_hashes(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

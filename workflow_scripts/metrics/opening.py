@@ -1,15 +1,19 @@
 """Opens the metric that a program's options name, and the reader of its sets."""
 
 import argparse
+import logging
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from workflow_scripts.errors import UserError
+from workflow_scripts.errors import TooFewRows, UserError
 from workflow_scripts.metrics.base import Batch, Metric, Resources
 from workflow_scripts.metrics.inputs import check_batches, embedding_batches, row_batches
 from workflow_scripts.metrics.registry import metric_class
 from workflow_scripts.tokens.parts import WHOLE
 from workflow_scripts.tokens.text_tokenizer import TextTokenizer, open_tokenizer
+
+logger = logging.getLogger(__name__)
 
 
 class ReadBatches(Protocol):
@@ -31,6 +35,21 @@ def open_metric(arguments: argparse.Namespace) -> tuple[Metric, ReadBatches]:
         return row_batches(path, batches, rows_per_batch, arguments.seed, decoder, part)
 
     return metric, read
+
+
+def batches_of_all(
+    read: ReadBatches, paths: Mapping[str, Path], batches: int, rows: int, needed: Container[str] = ()
+) -> dict[str, list[Batch]]:
+    """Batches of every set that has enough rows; the others are left out with a warning, unless they are needed."""
+    found = {}
+    for name, path in paths.items():
+        try:
+            found[name] = read(path, batches, rows)
+        except TooFewRows as reason:
+            if name in needed:
+                raise
+            logger.warning("%s is left out: %s", name, reason)
+    return found
 
 
 def named_metric(arguments: argparse.Namespace) -> tuple[Metric, TextTokenizer | None]:

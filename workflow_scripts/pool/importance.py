@@ -18,13 +18,14 @@ for short rows. DSIR uses the sum, for rows of equal length; it prefers long row
 Weights are integers in units of 1/65,536, so that the sum of a row does not depend on the order of additions.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from workflow_scripts.corpora.portions import portions
 from workflow_scripts.pool.words import Hashes, Words, find_words, ngrams, whole
 
 BUCKET_BITS = 20
@@ -94,7 +95,7 @@ def fit(target: Sequence[bytes], pool: Iterable[bytes]) -> NgramImportance:
 def counted(texts: Iterable[bytes]) -> NDArray[np.float64]:
     """How often n-grams of each bucket occur."""
     counts = np.zeros(1 << BUCKET_BITS)
-    for portion in _portions(texts):
+    for portion in portions(texts, _PORTION_BYTES):
         words = find_words(portion)
         for order in ORDERS:
             found = ngrams(words, order)[whole(words, order)]
@@ -114,16 +115,3 @@ def _held_out(halves: Sequence[np.ndarray], background: np.ndarray, mass: float)
         second @ np.log(_smoothed(first, background, mass))
         + first @ np.log(_smoothed(second, background, mass))
     )
-
-
-def _portions(texts: Iterable[bytes]) -> Iterator[list[bytes]]:
-    portion: list[bytes] = []
-    held = 0
-    for text in texts:
-        portion.append(text)
-        held += len(text)
-        if held >= _PORTION_BYTES:
-            yield portion
-            portion, held = [], 0
-    if portion:
-        yield portion

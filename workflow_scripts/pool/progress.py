@@ -35,4 +35,4 @@ class Progress:
 
 
 def _megabytes(size: float) -> str:
-    return f"{size / 1e6:.0f}" if size >= 1e8 else f"{size / 1e6:.2g}"
+    return f"{size / 1e6:.0f}" if size >= 1e7 else f"{size / 1e6:.2g}"
