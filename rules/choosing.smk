@@ -190,7 +190,7 @@ rule select_rows:
         ),
         processes=ask.threads("select_rows"),
         scratch=f"{plan.root}/store/selecting",
-        code=code_hash("workflow_scripts.select_rows"),
+        code=lambda w: code_hash("workflow_scripts.select_rows", *plan.choosing.score_modules(w.question)),
     shell:
         "python -m workflow_scripts.select_rows"
         " {params.pool:q}"

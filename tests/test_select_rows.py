@@ -10,15 +10,19 @@ from contextlib import nullcontext
 
 import pandas as pd
 import pytest
+import torch
 import yaml
 from datasets import load_dataset
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from tests.pool.conftest import legal, medical, write_lines, write_target
 from workflow_scripts import select_rows
 from workflow_scripts.errors import UserError
+from workflow_scripts.models.folders import save_model
 from workflow_scripts.pool import best_rows, reading, selection
 from workflow_scripts.select_rows import main
 from workflow_scripts.storage.tables import read_frame, read_json, write_json
+from workflow_scripts.tokens.tokenizer import train_tokenizer
 
 OWN = ["row_id", "source", "source_row", "source_file", "score", "rank"]
 TARGET = medical(40, seed=7)
@@ -45,7 +49,9 @@ def pool(tmp_path):
     return {"both": both, "table": table}
 
 
-def choose(folder, pool, target, tokens=2000, output="chosen.parquet", processes=1, names=None, split="eval"):
+def choose(
+    folder, pool, target, tokens=2000, output="chosen.parquet", processes=1, names=None, split="eval", more=()
+):
     entries = [part for name in names or pool for part in ("--pool", f"{name}={json.dumps(pool[name])}")]
     budget = [
         "--tokens",
@@ -62,7 +68,7 @@ def choose(folder, pool, target, tokens=2000, output="chosen.parquet", processes
     write_json({"goal.eval": {"bytes_per_token": 4.5}}, folder / "sizes.json")
     outputs = ["--output", str(folder / output), "--card", str(folder / "README.md")]
     outputs += ["--summary", str(folder / "summary.json"), "--scratch", str(folder / "scratch")]
-    main([*entries, "--target", str(target), "--split", split, *budget, *outputs])
+    main([*entries, "--target", str(target), "--split", split, *budget, *outputs, *more])
     return read_json(folder / "summary.json")
 
 
@@ -303,9 +309,43 @@ def test_a_shortlist_of_near_copies_is_read_again_with_more_room(tmp_path, targe
     assert summary["passes"] > 1 and summary["is_full"]
 
 
-def test_a_model_without_its_options_is_refused(tmp_path, pool, target, monkeypatch):
+@pytest.fixture(scope="module")
+def by_probe(tmp_path_factory):
+    """Options that order a shortlist by the Fisher information of a small probe."""
+    folder = tmp_path_factory.mktemp("probe")
+    tokenizer = train_tokenizer([*legal(50), *medical(50)], 400)
+    tokenizer.save_pretrained(folder / "tokenizer")
+    torch.manual_seed(0)
+    config = GPT2Config(n_layer=1, n_embd=16, n_head=2, vocab_size=len(tokenizer), n_positions=24)
+    save_model(GPT2LMHeadModel(config), folder / "model")
+    return [
+        *("--second-score", "fisher", "--model", str(folder / "model"), "--length", "24", "--shortlist", "2"),
+        *(
+            "--tokenizer",
+            str(folder / "tokenizer"),
+            "--estimator",
+            '{"name": "corrected"}',
+            "--device",
+            "cpu",
+        ),
+    ]
+
+
+def test_fisher_information_orders_the_shortlist(tmp_path, pool, target, by_probe):
+    choose(tmp_path, pool, target, tokens=4000)
+    shortlist = read_frame(tmp_path / "chosen.parquet")
+    summary = choose(tmp_path, pool, target, tokens=2000, more=by_probe)
+    rows = read_frame(tmp_path / "chosen.parquet")
+    assert set(rows["row_id"]) < set(shortlist["row_id"])
+    assert rows["score"].is_monotonic_decreasing and not set(rows["score"]) & set(shortlist["score"])
+    assert "among the best 2 budgets of text by" in summary["rules"]["score"]
+
+
+def test_a_second_score_without_its_options_is_refused(tmp_path, pool, target, monkeypatch):
     parser = select_rows.build_parser()
     monkeypatch.setattr(select_rows, "build_parser", lambda: parser)
-    parser.set_defaults(model=tmp_path / "probe", tokenizer=tmp_path / "tokenizer")
-    with pytest.raises(UserError, match="--model needs --tokenizer, --estimator and --length"):
+    parser.set_defaults(second_score="fisher", model=tmp_path / "probe", tokenizer=tmp_path / "tokenizer")
+    with pytest.raises(
+        UserError, match="--second-score needs --model, --tokenizer, --estimator and --length"
+    ):
         choose(tmp_path, pool, target)

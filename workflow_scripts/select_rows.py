@@ -1,11 +1,12 @@
 """Choose the rows of a pool that are nearest to a target, until a budget of tokens is used.
 
 The pool is read once and may be far larger than memory. Rows that repeat the target are never chosen. Of rows that
-repeat each other, only the best is chosen. With --model, n-grams choose a shortlist, and the Fisher information of a
-probe orders it. docs/method/selecting.md defines the rules.
+repeat each other, only the best is chosen. With --second-score, n-grams choose a shortlist, and that score orders it.
+docs/method/selecting.md defines the rules.
 """
 
 import argparse
+import importlib
 import json
 import logging
 import tempfile
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from workflow_scripts.command_line import parser_for, run, set_threads
 from workflow_scripts.errors import UserError
+from workflow_scripts.pool.second_scores import SECOND_SCORES
 
 if TYPE_CHECKING:
     from workflow_scripts.pool.selection import Shortlist
@@ -47,7 +49,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--scratch", type=Path, required=True, help="folder for about four times the chosen rows"
     )
-    parser.add_argument("--model", type=Path, help="folder of a probe, for a second score of a shortlist")
+    parser.add_argument(
+        "--second-score", choices=sorted(SECOND_SCORES), help="order a shortlist by this score"
+    )
+    parser.add_argument("--model", type=Path, help="folder of its probe")
     parser.add_argument("--tokenizer", type=Path, help="folder of its tokenizer")
     parser.add_argument(
         "--estimator", type=json.loads, help="of its Fisher information: name and overrides, as JSON"
@@ -104,31 +109,24 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 @contextmanager
 def _shortlist(arguments: argparse.Namespace) -> "Iterator[Shortlist | None]":
-    """The second score, on a device that is claimed until the rows are chosen."""
-    if arguments.model is None:
+    """The second score, ready until the rows are chosen."""
+    if arguments.second_score is None:
         yield None
         return
-    if arguments.tokenizer is None or arguments.estimator is None or arguments.length is None:
-        raise UserError("--model needs --tokenizer, --estimator and --length")
-    from workflow_scripts.fisher.estimator import Estimator, Settings
-    from workflow_scripts.fisher.row_scores import RowFisher, RowScores
-    from workflow_scripts.models.loading import load_model
+    if None in (arguments.model, arguments.tokenizer, arguments.estimator, arguments.length):
+        raise UserError("--second-score needs --model, --tokenizer, --estimator and --length")
     from workflow_scripts.pool.selection import Shortlist
-    from workflow_scripts.tokens.text_tokenizer import open_tokenizer
-    from workflow_scripts.tokens.tokenizer import end_of_text_of
-    from workflow_scripts.training.devices import claimed_device
 
-    settings = Settings(
-        Estimator.from_options(arguments.estimator),
-        seed=arguments.seed,
-        end_of_text=end_of_text_of(arguments.tokenizer),
-    )
-    with claimed_device(arguments.device, 1) as device:
-        model = load_model(arguments.model, device=device)
-        reader = RowFisher(model, open_tokenizer(arguments.tokenizer), settings, arguments.length)
-        yield Shortlist(
-            lambda target, pool: RowScores.fit(reader, target, pool, arguments.seed), arguments.shortlist
-        )
+    second_score = importlib.import_module(SECOND_SCORES[arguments.second_score])
+    with second_score.opened(
+        arguments.model,
+        arguments.tokenizer,
+        arguments.estimator,
+        arguments.length,
+        arguments.seed,
+        arguments.device,
+    ) as fit:
+        yield Shortlist(fit, arguments.shortlist)
 
 
 if __name__ == "__main__":

@@ -139,12 +139,20 @@ def all_jobs(quick, tmp_path_factory) -> list[dict]:
 
 
 def questions() -> list[dict]:
-    """One of each kind."""
+    """One of each kind, and a selection with a second score."""
     candidates = {"candidates": ["of_files", "cpp_headers"]}
     target = {"target": "scientific_docstrings"}
     return [
         {"name": "which", "kind": "rank", **target, **candidates},
         {"name": "rows", "kind": "select", **target, "pool": ["of_files"], "tokens": 1000},
+        {
+            "name": "ordered",
+            "kind": "select",
+            **target,
+            "pool": ["of_files"],
+            "tokens": 1000,
+            "score": "fisher",
+        },
         {"name": "shares", "kind": "mix", "targets": list(target.values()), **candidates, "tokens": 1000},
     ]
 
@@ -229,6 +237,17 @@ def test_a_metric_is_in_the_fingerprint_of_its_own_comparisons(all_jobs, metric)
             if job["rule"] == rule
         }
         assert {metric} <= comparisons <= {metric} | built_on.get(metric, set())
+
+
+@pytest.mark.parametrize("folder", ["fisher", "models"])
+def test_a_selection_by_n_grams_has_no_probe_in_its_fingerprint(all_jobs, folder):
+    assert {
+        job["wildcards"]["question"]
+        for module, jobs in jobs_by_module(all_jobs).items()
+        if module.split(".")[0] == folder
+        for job in jobs
+        if job["rule"] == "select_rows"
+    } == {"ordered"}
 
 
 @pytest.mark.parametrize("folder", RULES_OF)

@@ -2,9 +2,9 @@
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
@@ -26,6 +26,10 @@ class TextScorer(Protocol):
 
     def score(self, text: bytes) -> float:
         """Higher is nearer to the target."""
+
+
+Fit: TypeAlias = Callable[[Sequence[bytes], Sequence[bytes]], TextScorer]
+"""Makes the scorer from texts of the target and of the pool."""
 
 
 def rescored(

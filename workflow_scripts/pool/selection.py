@@ -4,7 +4,7 @@ import logging
 import math
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from workflow_scripts.pool import importance
 from workflow_scripts.pool.choosing import Chosen, choose
 from workflow_scripts.pool.leaks import LeakFinder
 from workflow_scripts.pool.reading import Part, Tally, read_pool
-from workflow_scripts.pool.rescoring import TextScorer, rescored
+from workflow_scripts.pool.rescoring import Fit, rescored
 from workflow_scripts.pool.rows import PoolEntry
 from workflow_scripts.pool.sampling import sampled_texts
 from workflow_scripts.pool.survey import why_empty
@@ -47,8 +47,7 @@ class Request:
 class Shortlist:
     """Rows that get a second score."""
 
-    fit: Callable[[Sequence[bytes], Sequence[bytes]], TextScorer]
-    """Makes the scorer from texts of the target and of the pool."""
+    fit: Fit
     budgets: float
     """How many times the wanted bytes of text it has, by the first score."""
 

@@ -7,6 +7,7 @@ from workflow_scripts.plan.questions import Question, candidates_of, of_kind, ta
 from workflow_scripts.plan.shell_options import options
 from workflow_scripts.plan.stages.files import RunFiles, SetName
 from workflow_scripts.plan.stages.tokens import Tokens
+from workflow_scripts.pool.second_scores import SECOND_SCORES
 
 
 class Choosing:
@@ -83,11 +84,17 @@ class Choosing:
     def second_score(self, question: str, model: str, tokenizer: str, estimator: str) -> list[str]:
         """Options for ordering a shortlist by the Fisher information of a probe."""
         return [
+            *("--second-score", self.questions[question]["score"]),
             *("--model", model, "--tokenizer", tokenizer, "--estimator", estimator),
             *("--length", str(self.config["rows"]["length"])),
             *("--shortlist", str(self.questions[question]["shortlist"])),
             *("--device", self.config["device"]),
         ]
+
+    def score_modules(self, question: str) -> list[str]:
+        """Modules that a selection imports by name."""
+        score = self.questions[question]["score"]
+        return [SECOND_SCORES[score]] if score in SECOND_SCORES else []
 
     @property
     def uses_probe(self) -> bool:
