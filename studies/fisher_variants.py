@@ -29,6 +29,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from workflow_scripts.command_line import parser_for, set_threads
+from workflow_scripts.errors import UserError
 from workflow_scripts.fisher.embedding import measure
 from workflow_scripts.fisher.estimator import Estimator, Settings
 from workflow_scripts.fisher.layout import layout
@@ -38,7 +39,7 @@ from workflow_scripts.records.keep import joined
 from workflow_scripts.statistics.correlation import Centring, correlation
 from workflow_scripts.storage.tables import read_frame, read_json, write_table
 from workflow_scripts.tokens.batches import batch_indices
-from workflow_scripts.tokens.parts import of_whole
+from workflow_scripts.tokens.parts import ANSWER
 from workflow_scripts.tokens.rows import read_rows
 from workflow_scripts.tokens.tokenizer import end_of_text_of
 
@@ -67,7 +68,9 @@ class Run:
         own = own[own["tokens"] == own["tokens"].max()]
         means = own.pivot_table(index="train_set", columns="eval_set", values="loss")
         self.loss: Grid = means.loc[self.train, self.evaluated].to_numpy()
-        table = of_whole(read_frame(folder / "alignment" / "alignment.parquet"))
+        self.part = part
+        table = read_frame(folder / "alignment" / "alignment.parquet")
+        table = table[table["part"] == part]
         self.metrics = {
             metric: self._grid(rows) for metric, rows in table.groupby("metric") if metric != "task2vec"
         }
@@ -86,13 +89,21 @@ class Run:
 
     def _embedding(self, fisher: str, name: str) -> NDArray[np.float32]:
         if fisher == "drawn":
-            path = self.folder / "embeddings" / self.probe.name / "corrected" / f"{name}.parquet"
-            return np.stack(list(read_frame(path)["embedding"]))
-        kept = self.work / f"{fisher}.{name}.npy"
+            return np.stack(list(read_frame(self._embedded_by_the_run(name))["embedding"]))
+        kept = self.work / f"{fisher}.{name}.{self.part}.npy"
         if not kept.exists():
             kept.parent.mkdir(parents=True, exist_ok=True)
             np.save(kept, self._embedded(fisher, name))
         return np.load(kept)
+
+    def _embedded_by_the_run(self, name: str) -> Path:
+        """The table of a set's answers; of text without prompts, which is all answer, that of whole rows."""
+        folder = self.folder / "embeddings" / self.probe.name / "corrected"
+        names = [f"{name}.{ANSWER}.parquet"] if self.part == ANSWER else []
+        found = [path for one in [*names, f"{name}.parquet"] for path in sorted(folder.glob(f"*/{one}"))]
+        if not found:
+            raise UserError(f"{folder} has no embeddings of {name}: finish the run first")
+        return found[0]
 
     def _embedded(self, fisher: str, name: str) -> NDArray[np.float32]:
         import torch
@@ -101,14 +112,21 @@ class Run:
         corpus, side = name.split(".")
         rows = read_rows(self.folder / "tokens" / corpus / f"{side}.packed.parquet")
         done = []
-        for batch in batch_indices(len(rows), self.batches, self.rows, self.seed):
-            ids = torch.from_numpy(rows.input_ids[batch]).long()
+        for index in batch_indices(len(rows), self.batches, self.rows, self.seed):
+            batch = rows.take(index)
+            ids = torch.from_numpy(batch.input_ids).long()
             # Position t is scored with the next token; the last position has none.
             labels = torch.roll(ids, -1, dims=1) if fisher == "real" else None
             estimator = replace(Estimator.corrected(), **OVERRIDES.get(fisher, {}))
             epochs = HEAD_EPOCHS if fisher == "fitted" else 0
             settings = Settings(estimator, epochs, self.seed, end_of_text=self.end_of_text)
-            found = measure(model, Batch.of(ids, labels=labels), settings)
+            answers = (
+                torch.from_numpy(batch.loss_mask) if self.part == ANSWER and batch.have_prompts else None
+            )
+            mask = torch.from_numpy(batch.attention_mask)
+            # Row ids as in the run: the same labels are drawn, so variants differ in nothing else.
+            read = Batch.of(ids, mask, row_ids=batch.row_ids, labels=labels, answers=answers)
+            found = measure(model, read, settings)
             done.append(found.embedding.numpy())
         print(f"embedded {name} ({fisher})", file=sys.stderr, flush=True)
         return np.stack(done)
