@@ -158,7 +158,7 @@ def test_the_gpu_is_not_waited_for_within_a_batch(
     model = probe("gpt2", resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0).float()
     ids = torch.randint(1, model.config.vocab_size, (10, 8), generator=torch.Generator().manual_seed(0))
     ids[:, 4] = ids[:, 2]
-    arguments = (model, Batch.of(ids), Settings(estimator, head_epochs), 4, survey(model))
+    arguments = (model, Batch.of(ids), Settings(estimator, head_epochs), 8, survey(model))
     expected = measure(*arguments)
     with PretendedGpu(monkeypatch, model.state_dict(keep_vars=True).values()) as gpu:
         found = measure(*arguments)

@@ -11,6 +11,7 @@ from workflow_scripts.fisher import head as head_fit
 from workflow_scripts.fisher.capture import Route, Squares, observed
 from workflow_scripts.fisher.estimator import Estimator, Settings
 from workflow_scripts.fisher.hardware import DEFAULT_MICROBATCH, arithmetic, positions_of, there
+from workflow_scripts.fisher.minibatch_parts import squares_in_parts
 from workflow_scripts.fisher.probe import Probe, frozen, has_tied_head, padding_token_of, probe_for
 from workflow_scripts.fisher.reading import Batch, Reading, chunk, chunks, read
 from workflow_scripts.fisher.scoring import Scores, score
@@ -74,13 +75,18 @@ def measure(
         reading = read(batch, estimator, settings.end_of_text, padding_token_of(model))
         probe = probe_for(model, estimator, route)
         passes = chunks(reading, estimator, microbatch)
+        is_whole = estimator.square == "row" or microbatch >= min(estimator.minibatch, len(reading.ids))
         # With a separate head, the score cannot reach the embedding through the head.
-        is_untied_here = has_tied_head(model) and not probe.is_tied and not probe.route.is_direct
+        is_direct = probe.route.is_direct and is_whole
+        is_untied_here = has_tied_head(model) and not probe.is_tied and not is_direct
         if settings.head_epochs or is_untied_here:
             stack.enter_context(head_fit.working_head(model, probe.is_tied))
         if settings.head_epochs:
-            _fit_head(probe, reading, passes, settings)
-        totals, counts = _summed_squares(probe, reading, passes, settings)
+            _fit_head(probe, reading, passes, settings, microbatch)
+        if is_whole:
+            totals, counts = _summed_squares(probe, reading, passes, settings)
+        else:
+            totals, counts = squares_in_parts(probe, reading, passes, settings, microbatch)
     if not counts.all():
         raise ValueError("no position can be scored: no row has two real tokens, or none has an answer")
     return Measurement(
@@ -90,7 +96,9 @@ def measure(
     )
 
 
-def _fit_head(probe: Probe, reading: Reading, passes: list[torch.Tensor], settings: Settings) -> None:
+def _fit_head(
+    probe: Probe, reading: Reading, passes: list[torch.Tensor], settings: Settings, microbatch: int
+) -> None:
     """Fit the probe's current head on the rows, in a fixed order if the estimator does not depend on order."""
     estimator, device = settings.estimator, probe.device
     order = torch.arange(len(reading.names))
@@ -98,7 +106,12 @@ def _fit_head(probe: Probe, reading: Reading, passes: list[torch.Tensor], settin
         order = torch.tensor(sorted(range(len(reading.names)), key=lambda row: reading.names[row]))
     if probe.is_tied or estimator.dropout or not probe.route.is_direct:
         head_fit.fit_through_model(
-            probe.model, probe.head, reading.take(order), settings.head_epochs, estimator.minibatch
+            probe.model,
+            probe.head,
+            reading.take(order),
+            settings.head_epochs,
+            estimator.minibatch,
+            microbatch,
         )
         return
     features: list[torch.Tensor] = [torch.empty(0)] * len(reading.ids)

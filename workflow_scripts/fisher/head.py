@@ -83,11 +83,11 @@ def fit_on_features(
 
 
 def fit_through_model(
-    model: PreTrainedModel, head: nn.Module, reading: Reading, epochs: int, minibatch: int
+    model: PreTrainedModel, head: nn.Module, reading: Reading, epochs: int, minibatch: int, microbatch: int
 ) -> None:
     """The same fit if features change between steps: a tied head changes the input embedding, or dropout is on.
 
-    Only the head's weights get a gradient.
+    Only the head's weights get a gradient. A step sums the gradients of its micro-batches.
     """
     device = model.device
     for parameter in head.parameters():
@@ -96,20 +96,23 @@ def fit_through_model(
     with torch.enable_grad():
         for _ in range(epochs):
             for rows in torch.arange(len(reading.ids)).split(minibatch):
-                part = reading.take(rows)
-                kept = part.is_fitted[:, 1:]
-                if not kept.any():
+                total = int(reading.is_fitted[rows, 1:].sum())
+                if not total:
                     continue
-                mask = part.attention_mask
-                logits = model(
-                    input_ids=there(part.ids, device),
-                    attention_mask=None if mask is None else there(mask, device),
-                    use_cache=False,
-                ).logits
-                place = tuple(there(index, device) for index in kept.nonzero(as_tuple=True))
-                labels = there(part.ids[:, 1:][kept], device)
-                loss = nn.functional.cross_entropy(logits[:, :-1][place], labels)
-                loss.backward()
+                for part in map(reading.take, rows.split(microbatch)):
+                    kept = part.is_fitted[:, 1:]
+                    if not kept.any():
+                        continue
+                    mask = part.attention_mask
+                    logits = model(
+                        input_ids=there(part.ids, device),
+                        attention_mask=None if mask is None else there(mask, device),
+                        use_cache=False,
+                    ).logits
+                    place = tuple(there(index, device) for index in kept.nonzero(as_tuple=True))
+                    labels = there(part.ids[:, 1:][kept], device)
+                    mean = nn.functional.cross_entropy(logits[:, :-1][place], labels)
+                    (mean * (len(labels) / total)).backward()
                 step.step()
                 step.zero_grad()
     for parameter in head.parameters():
