@@ -2,7 +2,8 @@
 
 What a data set does is set by its name: `flaky` answers 503 to the first question after its commit and to the first
 for its data, `slow` does not answer, `gated` refuses, `renamed` redirects to `plain`, `moving` gets
-a new commit on its branch as soon as it has been asked which one that is.
+a new commit on its branch as soon as it has been asked which one that is. `limited` answers 429 and asks to
+wait. Of its data, `torn` closes the connection in the middle, `stalled` stops sending. Each does so the first time.
 """
 
 import hashlib
@@ -18,6 +19,8 @@ import pytest
 
 OLD, NEW = "1" * 40, "2" * 40
 REVISIONS = {"main": NEW, "v1": OLD, OLD: OLD, NEW: NEW}
+DATA_SETS = ("plain", "flaky", "moving", "limited", "torn", "stalled")
+RETRY_AFTER_SECONDS = 3
 CARD = "---\nlicense: mit\n---\nA data set of numbered lines.\n"
 
 
@@ -39,6 +42,8 @@ class HubServer(ThreadingHTTPServer):
         self.requests: list[str] = []
         self.asked: Counter[str] = Counter()
         self.refused: Counter[str | None] = Counter()
+        self.failed: set[str] = set()
+        self.keys: set[str] = set()
         self.release = threading.Event()
 
     @property
@@ -54,6 +59,7 @@ class Handler(BaseHTTPRequestHandler):
         self.server.requests.append(f"{self.command} {unquote(self.path)}")
 
     def do_GET(self) -> None:
+        self.server.keys.add(self.headers.get("Authorization", ""))
         path = unquote(urlsplit(self.path).path)
         name = re.match(r"/(?:api/)?datasets/(owner/\w+)", path)
         if name is None:
@@ -65,7 +71,7 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(403, b"{}", {"X-Error-Code": "GatedRepo"})
         elif name[1] == "owner/renamed":
             self._answer(307, b"", {"Location": self.path.replace("owner/renamed", "owner/plain")})
-        elif name[1] not in ("owner/plain", "owner/flaky", "owner/moving"):
+        elif name[1].removeprefix("owner/") not in DATA_SETS:
             self._answer(404, b"{}", {"X-Error-Code": "RepoNotFound"})
         else:
             self._serve(name[1], path)
@@ -91,6 +97,12 @@ class Handler(BaseHTTPRequestHandler):
             self.server.refused[action] += 1
             self._answer(503, b"busy", {})
             return
+        if name == "owner/limited" and action is None and not self.server.refused[name]:
+            self.server.refused[name] += 1
+            self._answer(429, b"too many", {"Retry-After": str(RETRY_AFTER_SECONDS)})
+            return
+        if file == "train.jsonl" and self.command == "GET" and self._fails_once(name, files[file], commit):
+            return
         if action in (None, "revision"):
             info = {
                 "id": name,
@@ -107,6 +119,23 @@ class Handler(BaseHTTPRequestHandler):
             self._file(files[file], commit)
         else:
             self._answer(404, b"{}", {"X-Error-Code": "EntryNotFound"})
+
+    def _fails_once(self, name: str, content: bytes, commit: str) -> bool:
+        """The first answer with the data of a data set that fails in its own way."""
+        if name not in ("owner/torn", "owner/stalled") or name in self.server.failed:
+            return False
+        self.server.failed.add(name)
+        self.send_response(200)
+        self.send_header("ETag", f'"{hashlib.sha1(content).hexdigest()}"')
+        self.send_header("X-Repo-Commit", commit)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content[: len(content) // 2])
+        self.wfile.flush()
+        if name == "owner/stalled":
+            self.server.release.wait(900)
+        self.close_connection = True
+        return True
 
     def _file(self, content: bytes, commit: str) -> None:
         headers = {

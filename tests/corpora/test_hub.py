@@ -13,11 +13,15 @@ from typing import Any
 
 import pytest
 
+from tests.corpora.conftest import RETRY_AFTER_SECONDS
 from workflow_scripts.corpora.sources import hub
 from workflow_scripts.errors import UserError
 
+SECRET = "hf_notForOthers"
+
 ASK = """
-import json, sys, time
+import json, logging, sys, time
+logging.basicConfig(level=logging.DEBUG)
 from workflow_scripts.errors import UserError
 from workflow_scripts.corpora.sources import hub
 for line in sys.stdin:
@@ -37,6 +41,10 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "whole": {"path": "owner/plain", "streaming": False, "documents": 5},
     "shuffled": {"path": "owner/plain", "shuffle_seed": 1, "shuffle_buffer": 20, "documents": 10},
     "busy": {"path": "owner/flaky", "documents": 3},
+    "limited": {"path": "owner/limited"},
+    "torn": {"path": "owner/torn"},
+    "torn file": {"path": "owner/torn", "streaming": False},
+    "stalled": {"path": "owner/stalled", "timeout_seconds": 1},
     "slow": {"path": "owner/slow", "timeout_seconds": 0.3, "attempts": 2},
     "no revision": {"path": "owner/plain", "revision": "v9"},
     "no split": {"path": "owner/plain", "split": "test"},
@@ -52,6 +60,7 @@ def ask(endpoint: str, home: Path, questions: dict[str, dict[str, Any]]) -> dict
         "HF_ENDPOINT": endpoint,
         "HF_HOME": str(home),
         "HF_HUB_DISABLE_XET": "1",
+        "HF_TOKEN": SECRET,
         "NO_PROXY": "127.0.0.1",
     }
     finished = subprocess.run(
@@ -64,6 +73,7 @@ def ask(endpoint: str, home: Path, questions: dict[str, dict[str, Any]]) -> dict
         check=False,
     )
     assert finished.returncode == 0, finished.stderr
+    assert SECRET not in finished.stdout + finished.stderr
     return dict(zip(questions, map(json.loads, finished.stdout.splitlines()), strict=True))
 
 
@@ -88,6 +98,11 @@ def test_a_branch_that_moves_while_it_is_read_gives_one_version(answers):
     assert answers["moving"]["texts"] == ["old line number 0"]
 
 
+def test_the_users_key_reaches_the_server_and_no_message(answers, hub_server):
+    """`ask` has looked for it in all that was printed, at the most talkative level."""
+    assert f"Bearer {SECRET}" in hub_server.keys
+
+
 def test_a_cap_and_a_shuffle(answers):
     assert len(answers["branch"]["texts"]) == 40
     assert answers["whole"]["texts"] == [f"new line number {number}" for number in range(5)]
@@ -97,7 +112,18 @@ def test_a_cap_and_a_shuffle(answers):
 
 def test_a_server_that_is_busy_is_asked_again(answers, hub_server):
     assert answers["busy"]["texts"] == [f"new line number {number}" for number in range(3)]
-    assert hub_server.refused.total() == 2
+    assert hub_server.refused[None] == hub_server.refused["resolve"] == 1
+
+
+@pytest.mark.parametrize("question", ["limited", "torn", "torn file", "stalled"])
+def test_data_that_breaks_off_are_read_again_and_whole(answers, question):
+    assert answers[question].get("texts") == [f"new line number {number}" for number in range(40)], answers[
+        question
+    ]
+
+
+def test_the_server_decides_how_long_to_wait(answers):
+    assert answers["limited"]["seconds"] >= RETRY_AFTER_SECONDS
 
 
 def test_a_server_that_does_not_answer_is_left_in_time(answers):

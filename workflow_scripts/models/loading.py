@@ -19,7 +19,11 @@ def load_model(name: str | Path, revision: str | None = None, device: str = "cpu
     quiet_transformers()
     with checked_folder(name, "model"):
         model: Any = AutoModelForCausalLM.from_pretrained(
-            str(name), revision=revision or "main", dtype="float32", use_safetensors=True
+            str(name),
+            revision=revision or "main",
+            dtype="float32",
+            use_safetensors=True,
+            trust_remote_code=False,
         )
     return model.to(device)
 
@@ -35,7 +39,8 @@ def shape_of(folder: Path) -> "PreTrainedModel":
     from transformers import AutoConfig, AutoModelForCausalLM
 
     with checked_folder(folder, "model"), torch.device("meta"):
-        return AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder))
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
 
 
 def check_fit(rows: "Rows", model: "PreTrainedModel", path: Path) -> None:

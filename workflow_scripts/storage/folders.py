@@ -11,6 +11,15 @@ from workflow_scripts.storage.tables import read_json, write_json
 
 CHECKSUMS = "checksums.json"
 
+# What transformers says, and what we say instead: its advice would run foreign code.
+_REFUSALS = {
+    "custom code": "it has code of its own, which is never run; use an architecture of the transformers library",
+    "no file named model.safetensors": (
+        "it has no file model.safetensors; other formats can run code and are never read, "
+        "so save the weights with save_pretrained"
+    ),
+}
+
 
 def seal_folder(folder: str | Path, place: str | Path | None = None) -> None:
     """List the checksums of the files in a folder; `place` is its final location, if it is not there yet."""
@@ -50,4 +59,6 @@ def checked_folder(name: str | Path, what: str) -> Iterator[None]:
         yield
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]
+        for said, refusal in _REFUSALS.items():
+            reason = refusal if said in reason else reason
         raise UserError(f"no {what} could be read from {name}: {reason}") from error

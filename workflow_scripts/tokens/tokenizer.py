@@ -49,7 +49,9 @@ def load_tokenizer(name_or_folder: str, revision: str | None = None) -> "PreTrai
         else:
             from transformers import AutoTokenizer
 
-            tokenizer = AutoTokenizer.from_pretrained(name_or_folder, revision=revision)
+            tokenizer = AutoTokenizer.from_pretrained(
+                name_or_folder, revision=revision, trust_remote_code=False
+            )
     if tokenizer.eos_token_id is None:
         raise no_end_of_text(name_or_folder)
     if tokenizer.pad_token_id is None:

@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 _TIMEOUT_SECONDS = 30.0
 _ATTEMPTS = 5
+_LONGEST_WAIT_SECONDS = 3600.0
 _SHUFFLE_BUFFER = 10_000
 _IN_ITS_PLACE = "set `path` to another data set of these texts, or to a folder with a copy"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -136,7 +137,10 @@ def _limit_waiting(seconds: float) -> None:
 
 
 def _with_retries(action: Callable[[], _Result], path: str, spec: Mapping[str, Any]) -> _Result:
-    """Retry after 1, 2, 4... seconds if the network or the server failed; report any other error."""
+    """Retry after 1, 2, 4... seconds, or when the server says, if the network or the server failed.
+
+    Any other error is reported.
+    """
     attempts = spec.get("attempts", _ATTEMPTS)
     for attempt in range(1, attempts + 1):
         try:
@@ -150,8 +154,9 @@ def _with_retries(action: Callable[[], _Result], path: str, spec: Mapping[str, A
             if attempt == attempts:
                 tries = f"{attempts} attempts" if attempts > 1 else "one attempt"
                 raise UserError(f"hub corpus {path}: {reason}, after {tries}") from error
-            logger.warning("%s: %s; trying again", path, reason)
-            time.sleep(2.0 ** (attempt - 1))
+            wait = max(2.0 ** (attempt - 1), _asked_to_wait(error))
+            logger.warning("%s: %s; trying again in %.0f s", path, reason, wait)
+            time.sleep(wait)
     raise UserError(f"hub corpus {path}: attempts is {attempts}; allowed is 1 or more")
 
 
@@ -180,6 +185,17 @@ def _passing_trouble(error: BaseException) -> str | None:
         if isinstance(cause, httpx.TransportError):
             return f"the connection broke ({type(cause).__name__})"
     return "the connection broke" if isinstance(error, ConnectionError) else None
+
+
+def _asked_to_wait(error: BaseException) -> float:
+    """Seconds that the server asks to wait (Retry-After), at most an hour; 0 if it does not say."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    for cause in _causes(error):
+        if isinstance(cause, HfHubHTTPError) and cause.response is not None:
+            stated = cause.response.headers.get("Retry-After", "")
+            return min(float(stated), _LONGEST_WAIT_SECONDS) if stated.isdecimal() else 0.0
+    return 0.0
 
 
 def _explained(error: Exception, path: str, spec: Mapping[str, Any]) -> Exception:
