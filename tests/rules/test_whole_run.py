@@ -1,6 +1,7 @@
 """The quick run from corpora to report, and what a failure leaves."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -66,23 +67,52 @@ def test_nothing_is_removed_from_both_sides_silently(results):
         assert {"duplicates_removed", "near_duplicates_removed", "content_hash"} <= manifest.keys()
 
 
-def test_tables_are_the_same_bytes_in_a_second_run_on_one_core(finished, tmp_path):
-    """Stages that compute little are run again elsewhere; training has its own test of this."""
+def in_another_world(checkout, *arguments, **options):
+    """Run Snakemake on one core, with another locale, time zone, hash seed and umask."""
+    before = os.umask(0o077)
+    checkout.environment = {"LC_ALL": "C", "TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "12345"}
+    try:
+        done = checkout.snakemake("--cores", "1", *arguments, **options)
+    finally:
+        os.umask(before)
+        checkout.environment = {}
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_tables_are_the_same_bytes_on_one_core_in_another_world(finished, tmp_path):
+    """Stages that compute little are run again elsewhere; the test below runs all."""
     targets = [
         "tokens/sympy_pairs/train.documents.parquet",
         "tokens/science_50/train.packed.parquet",
         "tokens/random_tokens/train.packed.parquet",
         "analysis/published.parquet",
     ]
-    again = finished.snakemake(
-        "--cores",
-        "1",
-        *[f"{tmp_path}/{name}" for name in targets],
-        config={"pathvars": {"results": str(tmp_path)}},
-    )
-    assert again.returncode == 0, again.stderr[-3000:]
+    config = {"pathvars": {"results": str(tmp_path)}}
+    in_another_world(finished, *[f"{tmp_path}/{name}" for name in targets], config=config)
     for name in targets:
         assert (tmp_path / name).read_bytes() == (finished.folder / "results" / "quick" / name).read_bytes()
+
+
+@pytest.mark.faults
+@pytest.mark.skipif("PLUMBLINE_KILLS" not in os.environ, reason="it runs everything again: make test-faults")
+def test_a_whole_run_has_the_same_bytes_in_another_folder_and_world(finished, results, make_copy):
+    """All tables and models; seconds, logs and the record of the machine differ."""
+    other = make_copy("plain")
+    in_another_world(other, "report")
+    again = other.folder / "results" / "quick"
+    kinds = ("*.parquet", "*.json", "*.safetensors")
+    files = [path.relative_to(results) for kind in kinds for path in sorted(results.rglob(kind))]
+    compared = [path for path in files if path.parts[0] not in ("times", "store", "logs", "report")]
+    assert {path.parts[0] for path in compared} >= {
+        "corpora",
+        "tokens",
+        "probe",
+        "training",
+        "losses",
+        "analysis",
+    }
+    differing = [path for path in compared if (again / path).read_bytes() != (results / path).read_bytes()]
+    assert differing == []
 
 
 def test_snakemake_writes_its_own_report(finished, tmp_path):
