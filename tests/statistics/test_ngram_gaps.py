@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from workflow_scripts.report.ngram_sentences import ngram_sentences
+from workflow_scripts.report.ngram_sentences import ngram_sentences, own_parts_sentence
 from workflow_scripts.statistics.ngram_gaps import ngram_gaps
 
 PANEL = {"experiment": "one", "part": "whole", "tokens": 100}
@@ -54,3 +54,17 @@ def test_the_sentences_follow_the_numbers(tables):
     better = " ".join(ngram_sentences(ngram_gaps(losses, ngrams.assign(loss=ngrams["loss"] + 2))))
     assert "the models of 3 of 3 training sets" in better
     assert "worse" not in better
+
+
+def test_several_experiments_share_one_sentence(tables):
+    gaps = ngram_gaps(*tables)
+    own = gaps[gaps["is_own"]]
+    alone = own_parts_sentence({"first": own})
+    assert alone.startswith("First: on their own held-out part, the models of 1 of 3 training sets")
+    both = own_parts_sentence({"first": own, "second_one": own[own["train_set"] == "b"]})
+    assert both.startswith(
+        "Training sets whose models are better than a Kneser-Ney 5-gram model of the same tokens"
+    )
+    assert (
+        "first 1 of 3 (on average 0.42 nats worse), second one 1 of 1 (on average 0.25 nats better)." in both
+    )

@@ -18,7 +18,7 @@ from workflow_scripts.report.headline import (
     paper_metric,
     with_probe_range,
 )
-from workflow_scripts.report.ngram_sentences import own_part_sentence
+from workflow_scripts.report.ngram_sentences import own_parts_sentence
 from workflow_scripts.report.ranking_answer import ranking_sentences
 from workflow_scripts.report.wording import (
     cost,
@@ -29,7 +29,6 @@ from workflow_scripts.report.wording import (
     over_probes,
     plain,
     plural,
-    sentence,
     short_run,
     verdict,
 )
@@ -196,15 +195,15 @@ def caveats(tables: Tables) -> list[str]:
             )
     if _there(tables, "ngram_summary", "loss_summary"):
         gaps = largest_budget(ngram_gaps(tables["loss_summary"], tables["ngram_summary"]))
-        beaten = []
+        beaten = {}
         for experiment, rows in gaps[gaps["is_own"]].groupby("experiment", sort=False):
             own = rows[rows["part"] == main_part(rows, str(experiment))]
             if (own["better_by"] <= 0).any():
-                beaten.append(f"{sentence(plain(str(experiment)))}: {own_part_sentence(own)}")
+                beaten[str(experiment)] = own
         if beaten:
             found.append(
                 "Where n-grams beat the models, measures of n-grams partly predict losses by construction. "
-                + " ".join(beaten)
+                + own_parts_sentence(beaten)
             )
     return found
 

@@ -1,5 +1,7 @@
 """Sentences that compare trained models with n-gram models, for the page and for docs/results."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from workflow_scripts.report.wording import number, plain, plural, sentence
@@ -32,6 +34,23 @@ def own_part_sentence(gaps: pd.DataFrame) -> str:
     if len(own) == 1:
         return f"{text}: {_by(worst)}."
     return f"{text}: from {_by(worst)} to {_by(best)}, on average {_nats(own['better_by'].mean())}."
+
+
+def own_parts_sentence(gaps: Mapping[str, pd.DataFrame]) -> str:
+    """The same for several experiments in one sentence; `gaps` has those of each."""
+    if len(gaps) == 1:
+        ((experiment, own),) = gaps.items()
+        return f"{sentence(plain(experiment))}: {own_part_sentence(own)}"
+    listed = [
+        f"{plain(experiment)} {int((own['better_by'] > 0).sum())} of {len(own)} (on average "
+        f"{_nats(own['better_by'].mean())})"
+        for experiment, own in gaps.items()
+    ]
+    order = int(next(iter(gaps.values()))["order"].iloc[0])
+    return (
+        f"Training sets whose models are better than {_model(order)} of the same tokens on their own held-out part: "
+        f"{', '.join(listed)}."
+    )
 
 
 def _without_own_part(order: int) -> str:
