@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -93,7 +93,8 @@ def observed(entries: Sequence[Entry], rows: int, observer: Observer) -> Iterato
             observer(entry, torch.empty(0), torch.empty(0))
             return None
         if not output.requires_grad:
-            output = output.detach().requires_grad_()
+            # A copy, because some models scale their embeddings in place, and a leaf forbids that.
+            output = output.detach().requires_grad_().clone()
         if output.shape[0] == 1 < rows:
             output = output.expand(rows, *output.shape[1:])
             x = x.expand(rows, *x.shape[1:])
@@ -121,6 +122,8 @@ class Route:
     """Entries without a formula."""
     is_direct: bool
     """True if the logits are exactly the output head applied to the last hidden state of the body."""
+    obeys_mask: bool
+    """True if a token that the attention mask hides changes nothing at later positions."""
 
     @property
     def by_formula(self) -> list[Entry]:
@@ -137,7 +140,7 @@ class Route:
         moved = [entry for entry in self.by_formula if entry.module is tokens]
         names = {entry.name for entry in moved}
         formulas = {name: formula for name, formula in self.formulas.items() if name not in names}
-        return Route(self.entries, formulas, [*self.generic, *moved], is_direct=False)
+        return replace(self, formulas=formulas, generic=[*self.generic, *moved], is_direct=False)
 
 
 def survey(model: PreTrainedModel) -> Route:
@@ -195,7 +198,21 @@ def _surveyed(model: PreTrainedModel, entries: list[Entry]) -> Route:
         logger.warning(
             "the logits are more than the output head applied to the body: passes include the whole model"
         )
-    return Route(entries, formulas, generic, is_direct)
+    return Route(entries, formulas, generic, is_direct, _obeys_mask(model, ids, mask))
+
+
+@torch.no_grad()
+def _obeys_mask(model: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor) -> bool:
+    """Whether another token at a hidden position leaves the later logits as they are; recurrent models may read it."""
+    hidden = mask.clone()
+    hidden[:, 1] = 0
+    other = ids.clone()
+    other[:, 1] = ids[:, 1].roll(1)
+    first, second = (
+        model(input_ids=tokens, attention_mask=hidden, use_cache=False).logits[:, 2:].float()
+        for tokens in (ids, other)
+    )
+    return torch.allclose(first, second, rtol=1e-4, atol=1e-5 * float(first.abs().max()))
 
 
 def _formula(entry: Entry, calls: list[tuple[torch.Tensor, torch.Tensor, int]]) -> tuple[str | None, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from transformers import PreTrainedModel
 
+from workflow_scripts.errors import UserError
 from workflow_scripts.fisher import head as head_fit
 from workflow_scripts.fisher.capture import Route, Squares, observed
 from workflow_scripts.fisher.estimator import Estimator, Settings
@@ -74,6 +75,11 @@ def measure(
     ):
         reading = read(batch, estimator, settings.end_of_text, padding_token_of(model))
         probe = probe_for(model, estimator, route)
+        if reading.needs_mask and not estimator.score_padding and not probe.route.obeys_mask:
+            raise UserError(
+                f"{type(model).__name__} ignores the attention mask, so it would read the ends of text that this "
+                "estimator hides: set hide_ends: false for the estimator, or use another probe"
+            )
         passes = chunks(reading, estimator, microbatch)
         is_whole = estimator.square == "row" or microbatch >= min(estimator.minibatch, len(reading.ids))
         # With a separate head, the score cannot reach the embedding through the head.

@@ -10,7 +10,6 @@ from dataclasses import replace
 
 import torch
 
-from workflow_scripts.fisher.capture import Route
 from workflow_scripts.fisher.estimator import Settings
 from workflow_scripts.fisher.probe import Probe
 from workflow_scripts.fisher.reading import Reading, chunk
@@ -23,7 +22,7 @@ def squares_in_parts(
     """Squares (draws, coordinates) of the minibatches and their number (draws,)."""
     estimator, entries = settings.estimator, probe.route.entries
     # Through the whole model, so that autograd adds what reaches a tied weight through the head.
-    probe = replace(probe, route=Route(entries, {}, entries, is_direct=False))
+    probe = replace(probe, route=replace(probe.route, formulas={}, generic=entries, is_direct=False))
     parameters = [entry.parameter for entry in entries]
     draws = estimator.label_draws if reading.labels is None else len(reading.labels)
     squares = torch.zeros(draws, entries[-1].coordinates.stop, dtype=torch.float64, device=probe.device)

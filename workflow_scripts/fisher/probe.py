@@ -57,7 +57,9 @@ def has_tied_head(model: PreTrainedModel) -> bool:
 
 
 def padding_token_of(model: PreTrainedModel) -> int | None:
-    padding, end = model.config.pad_token_id, model.config.eos_token_id
+    # Not every configuration has both.
+    padding = getattr(model.config, "pad_token_id", None)
+    end = getattr(model.config, "eos_token_id", None)
     if padding is not None:
         return padding
     return end if isinstance(end, int) else None
