@@ -41,11 +41,11 @@ rule describe_run:
         code=code_hash("workflow_scripts.describe_run"),
     shell:
         "python -m workflow_scripts.describe_run"
-        " --config {params.config:q}"
         " --corpora {input.corpora:q}"
         " --probes {input.probes:q}"
         " --output {output:q}"
         " 2> {log:q}"
+        " <<< {params.config:q}"
 
 
 rule render_report:

@@ -1,8 +1,12 @@
-"""Collect the provenance of a run, which a reader needs to repeat it: config, versions, commit, corpora, probes."""
+"""Collect the provenance of a run, which a reader needs to repeat it: config, versions, commit, corpora, probes.
+
+Standard input is the config with its defaults, as JSON: that of hundreds of corpora is longer than an argument may be.
+"""
 
 import argparse
 import json
 import platform
+import sys
 from collections.abc import Sequence
 from importlib.metadata import distributions
 from pathlib import Path
@@ -14,9 +18,6 @@ from workflow_scripts.storage.tables import read_json, write_json
 
 def build_parser() -> argparse.ArgumentParser:
     parser = parser_for(__doc__)
-    parser.add_argument(
-        "--config", required=True, type=json.loads, help="the config with its defaults, as JSON"
-    )
     parser.add_argument(
         "--corpora", nargs="*", default=[], type=Path, help="manifest.json of each corpus (its folder)"
     )
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             "commit": commit(),
             "python": platform.python_version(),
             "packages": {found.metadata["Name"]: found.version for found in distributions()},
-            "config": arguments.config,
+            "config": json.load(sys.stdin),
             "corpora": {path.parent.name: read_json(path) for path in arguments.corpora},
             "probes": {path.parent.name: read_json(path) for path in arguments.probes},
         },

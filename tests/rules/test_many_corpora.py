@@ -92,3 +92,16 @@ def test_a_dry_run_of_hundreds_of_corpora_is_a_matter_of_seconds(checkout, confi
     assert int(jobs["build_corpus"]) == COUNT
     assert seconds < MOST_CPU_SECONDS
     assert megabytes < MOST_MEGABYTES
+
+
+def test_a_config_longer_than_an_argument_may_be_is_recorded(checkout, tmp_path):
+    """Linux refuses arguments of 128 KiB and more; the config of a thousand corpora may have more."""
+    text = tmp_path / "words.txt"
+    text.write_text("some words\n")
+    licence = "x" * 2**17
+    corpus = {"source": "files", "paths": [str(text)], "held_out": 0, "licence": licence}
+    page = "results/quick/report/provenance.json"
+    done = checkout.snakemake(page, config={"corpora": {"words": corpus}, "only_existing": True})
+    assert done.returncode == 0, done.stderr[-2000:]
+    recorded = json.loads((checkout.folder / page).read_text())["config"]["corpora"]["words"]
+    assert recorded["licence"] == licence

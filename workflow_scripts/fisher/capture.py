@@ -175,10 +175,11 @@ def _surveyed(model: PreTrainedModel, entries: list[Entry]) -> Route:
         hidden = body_output(model, ids, mask)
     is_direct = False
     if hidden is not None:
+        head: Any = model.get_output_embeddings()
         with torch.no_grad():
             logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
-            is_direct = torch.allclose(
-                model.get_output_embeddings()(hidden).float(), logits.float(), rtol=1e-3, atol=1e-4
+            is_direct = head.weight.shape[-1] == hidden.shape[-1] and torch.allclose(
+                head(hidden).float(), logits.float(), rtol=1e-3, atol=1e-4
             )
     else:
         with torch.enable_grad(), observed(by_weight, _SURVEY_ROWS, note):

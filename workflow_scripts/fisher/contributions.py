@@ -161,7 +161,9 @@ def recognised(module: nn.Module, x: torch.Tensor, output: torch.Tensor) -> str 
     if isinstance(module, Conv1D):
         return "conv1d" if _close(x @ module.weight + module.bias, output) else None
     if isinstance(module, nn.Embedding):
-        is_plain = not module.scale_grad_by_freq and module.max_norm is None
+        # Some subclasses compute the indices from what they are given, which may lie outside of the table.
+        are_indices = not x.is_floating_point() and 0 <= int(x.min()) <= int(x.max()) < module.num_embeddings
+        is_plain = are_indices and not module.scale_grad_by_freq and module.max_norm is None
         return "lookup" if is_plain and _close(nn.functional.embedding(x, module.weight), output) else None
     weight = module.weight
     if "Norm" in type(module).__name__ and isinstance(weight, nn.Parameter) and weight.ndim == 1:

@@ -156,7 +156,7 @@ def _summed_squares(
             with observed(route.by_formula, len(rows), squares.observe):
                 output = probe.forward(part)
             scores = score(probe, part, output.detach(), estimator, settings.seed)
-            for draw in range(draws):
+            for draw in range(draws if output.requires_grad else 0):  # no gradient: no weight has a formula
                 with squares.of_draw(draw, scores.head_gradient(draw)):
                     output.backward(scores.gradient(draw), retain_graph=draw + 1 < draws)
             counts += scores.counts
@@ -178,7 +178,7 @@ def _add_generic(totals: torch.Tensor, probe: Probe, part: Reading, scores: Scor
         for start in range(0, len(part.ids), size):
             group = slice(start, start + size)
             output = probe.forward(part.take(torch.arange(len(part.ids))[group]))
-            for draw in range(draws):
+            for draw in range(draws if output.requires_grad else 0):  # constant tables have none
                 found = torch.autograd.grad(
                     output,
                     parameters,
