@@ -219,6 +219,11 @@ def test_every_number_of_rows_has_a_line(with_curve):
     ]
 
 
+def test_the_curve_of_some_measures(with_curve):
+    text = written(block("rows_curve experiment=one metric=unigram_js,task2vec"), with_curve)
+    assert [line.split(" | ")[0] for line in text.splitlines()[3:-1]] == ["| task2vec", "| unigram_js"]
+
+
 def test_the_best_fisher_measure_enters_the_league_at_its_best_size(with_curve):
     plain = written(block("league experiment=one"), with_curve)
     assert "1,024" not in plain

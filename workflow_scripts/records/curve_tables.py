@@ -13,8 +13,10 @@ FISHER = "task2vec"
 
 
 def rows_curve(table: Analysis, options: Mapping[str, str]) -> pd.DataFrame:
-    """One line per measure and number of rows."""
+    """One line per measure and number of rows; of only some measures with metric=NAME,NAME."""
     curve = _with_seconds(table, options)
+    if "metric" in options:
+        curve = curve[curve["metric"].isin(options["metric"].split(","))]
     keys = dict.fromkeys(zip(curve["metric"], curve["rows"], strict=True))
     return pd.DataFrame([_line(curve, metric, rows) for metric, rows in sorted(keys)])
 
