@@ -15,6 +15,7 @@ import argparse
 import contextlib
 import functools
 import importlib
+import io
 import multiprocessing
 import os
 import random
@@ -55,6 +56,7 @@ class Job:
     program: str
     words: tuple[str, ...]
     outputs: tuple[str, ...]
+    standard_input: str
 
     def redirected(self) -> list[str]:
         """The options, with outputs in a folder next to the run."""
@@ -83,8 +85,9 @@ def jobs_of(plan: str) -> list[Job]:
             outputs = tuple(line.removeprefix("    output: ").split(", "))
         elif line.startswith("Shell command: python -m workflow_scripts."):
             _, _, module, *words = shlex.split(line.removeprefix("Shell command: "))
-            stops = [index for index, word in enumerate(words) if word in (">", "2>")]
-            found.append(Job(module.rpartition(".")[2], tuple(words[: min(stops)]), outputs))
+            stops = [index for index, word in enumerate(words) if word in (">", "2>", "<<<")]
+            read = words[words.index("<<<") + 1] if "<<<" in words else ""
+            found.append(Job(module.rpartition(".")[2], tuple(words[: min(stops)]), outputs, read))
     return found
 
 
@@ -110,6 +113,7 @@ def _run_redirected(job: Job, log: Path, prepare: Callable[[], None] | None) -> 
         stream = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(stream, 1)
         os.dup2(stream, 2)
+        sys.stdin = io.StringIO(job.standard_input)
         sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
         sys.argv = [job.program, *job.redirected()]
         if prepare is not None:

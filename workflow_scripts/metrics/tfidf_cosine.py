@@ -25,6 +25,7 @@ class TfidfCosine(Metric):
     name = "tfidf_cosine"
     needs = ("text",)
     answers = True
+    has_scale = False
     mixes = "exact"
     mixes_by = "rows"
 
