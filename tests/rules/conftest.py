@@ -46,6 +46,8 @@ class Checkout:
     """What the first run printed."""
     imported: Path = Path()
     """Folder with what each program of the first run imported."""
+    before: list[str] = field(default_factory=list)
+    """Words of the command line before Snakemake's own."""
 
     @classmethod
     def copy_of(cls, root: Path, folder: Path) -> "Checkout":
@@ -74,7 +76,10 @@ class Checkout:
             if Path(folder) != Path(sys.executable).parent
         ]
         return subprocess.run(
-            [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, "--configfile", *overlays],
+            [
+                *self.before,
+                *(sys.executable, "-m", "snakemake", "--cores", "2", *arguments, "--configfile", *overlays),
+            ],
             cwd=self.folder,
             capture_output=True,
             text=True,
@@ -99,15 +104,25 @@ class Checkout:
 
 
 @pytest.fixture(scope="session")
-def finished(root, tmp_path_factory) -> Checkout:
+def without_network() -> list[str]:
+    """Words that run a command in a network of its own with no device that is up; none where that is not allowed."""
+    for words in (["unshare", "--net"], ["unshare", "--user", "--map-root-user", "--net"]):
+        if shutil.which("unshare") and not subprocess.run([*words, "true"], check=False).returncode:
+            return words
+    return []
+
+
+@pytest.fixture(scope="session")
+def finished(root, tmp_path_factory, without_network) -> Checkout:
     """A checkout in which the quick run has ended. Tests may change it only in ways that they undo."""
     checkout = Checkout.copy_of(root, tmp_path_factory.mktemp("a checkout é"))
     recorder = tmp_path_factory.mktemp("recorder")
     (recorder / "sitecustomize.py").write_text(RECORD_IMPORTS)
     checkout.imported = tmp_path_factory.mktemp("imported")
     checkout.environment = {"PYTHONPATH": str(recorder), "RECORDED_IMPORTS": str(checkout.imported)}
+    checkout.before = without_network
     done = checkout.snakemake("report")
-    checkout.environment = {}
+    checkout.environment, checkout.before = {}, []
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
     checkout.first_output = done.stdout + done.stderr
     return checkout

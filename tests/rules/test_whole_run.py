@@ -26,6 +26,18 @@ def test_it_says_what_it_will_cost_and_where_the_page_is(finished):
     assert "report: results/quick/report/index.html" in output
 
 
+def test_it_needs_no_network(results, without_network):
+    if not without_network:
+        pytest.skip("this machine lets nobody run a command without its network (unshare)")
+    # The whole run was made without one.
+    assert (results / "report" / "index.html").is_file()
+    reached = "import socket; socket.create_connection(('127.0.0.1', 9), 1)"
+    tried = subprocess.run(
+        [*without_network, sys.executable, "-c", reached], capture_output=True, text=True, check=False
+    )
+    assert "Network is unreachable" in tried.stderr
+
+
 def test_every_experiment_has_losses_and_every_metric_every_pair(results, quick):
     losses = read_frame(results / "losses" / "loss_summary.parquet")
     assert set(losses["experiment"]) == {"pretraining", "finetuning", "intervention"}
