@@ -61,7 +61,7 @@ format: setup ## Format Python and Snakemake files.
 	@$(BIN)/snakefmt Snakefile rules
 
 bench: setup ## Measure what the documentation claims (minutes).
-	@for name in fisher distance training coverage statistics mixing ranking selecting; do \
+	@for name in fisher architectures distance training coverage statistics mixing ranking selecting; do \
 	    echo "== benchmarks.$$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 bench-gpu: ## Measure on a GPU with the Python given: make bench-gpu PYTHON=python3

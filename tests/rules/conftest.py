@@ -19,9 +19,10 @@ AGGREGATES = {"compare_sets", *(name for name, rule in RULES.items() if rule.onc
 AGGREGATES -= {"make_tokenizer", "flip_switches"}
 
 
-# Put on the path of a run as sitecustomize: every program of the package then leaves a list of what it imported.
+# Put on the path of a run as sitecustomize: every program of the package then leaves a list of what it imported, and
+# of the network devices that it had.
 RECORD_IMPORTS = """
-import atexit, json, os, sys, uuid
+import atexit, json, os, socket, sys, uuid
 from pathlib import Path
 
 def record():
@@ -29,7 +30,8 @@ def record():
     if program.parent.name == "workflow_scripts":
         prefix = "workflow_scripts."
         modules = [name.removeprefix(prefix) for name in list(sys.modules) if name.startswith(prefix)]
-        found = {"name": program.stem, "arguments": sys.argv, "modules": modules}
+        devices = [name for _, name in socket.if_nameindex()]
+        found = {"name": program.stem, "arguments": sys.argv, "modules": modules, "devices": devices}
         Path(os.environ["RECORDED_IMPORTS"], f"{uuid.uuid4()}.json").write_text(json.dumps(found))
 
 atexit.register(record)
@@ -45,7 +47,7 @@ class Checkout:
     first_output: str = ""
     """What the first run printed."""
     imported: Path = Path()
-    """Folder with what each program of the first run imported."""
+    """Folder with what each program of the first run recorded of itself."""
     before: list[str] = field(default_factory=list)
     """Words of the command line before Snakemake's own."""
 
