@@ -22,7 +22,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from workflow_scripts.command_line import parser_for, run
 from workflow_scripts.ngrams.kneser_ney import KneserNey
 from workflow_scripts.pool import importance
-from workflow_scripts.pool.words import find_words
+from workflow_scripts.texts.words import find_words
 
 VOCABULARY, ORDER = 8192, 3
 SHRINKAGES = (10, 30, 300)

@@ -22,7 +22,7 @@ from workflow_scripts.command_line import parser_for, run, set_threads
 from workflow_scripts.storage.tables import read_frame
 from workflow_scripts.tokens.encode import EncodedDocument, encode_documents
 from workflow_scripts.tokens.layouts import one_row_each, pack
-from workflow_scripts.tokens.rows import write_rows
+from workflow_scripts.tokens.rows import write_row_portions
 from workflow_scripts.tokens.tokenizer import load_tokenizer, train_tokenizer
 
 NAMES = ("Ann", "Bo", "Cy", "Dee")
@@ -82,7 +82,7 @@ def measured(folder: Path, threads: int) -> pd.DataFrame:
         frame.insert(0, "doc_id", [f"{kind}-{number}" for number in range(len(frame))])
         return list(encode_documents(load_tokenizer(str(folder / "tokenizer")), frame))
 
-    write_rows(pack(encoded("probe", slice(None)), LENGTH, "probe.train"), folder / "probe.parquet")
+    write_row_portions(pack(encoded("probe", slice(None)), LENGTH, "probe.train"), folder / "probe.parquet")
     train_probe.main(
         [
             f"--rows={folder / 'probe.parquet'}",
@@ -112,7 +112,7 @@ def measured(folder: Path, threads: int) -> pd.DataFrame:
         }
         for layout, laid_out in rows.items():
             path = folder / f"{name}.{layout}.parquet"
-            write_rows(laid_out, path)
+            write_row_portions(laid_out, path)
             options.append(f"--{layout}={name}={path}")
     flip_switches.main(
         [

@@ -43,7 +43,7 @@ from workflow_scripts.storage.tables import read_frame
 from workflow_scripts.tokens.encode import EncodedDocument, encode_documents
 from workflow_scripts.tokens.layouts import one_row_each, pack
 from workflow_scripts.tokens.mixture import mix, random_rows
-from workflow_scripts.tokens.rows import Rows, read_rows, write_rows
+from workflow_scripts.tokens.rows import Rows, joined, read_rows, write_row_portions, write_rows
 from workflow_scripts.tokens.tokenizer import load_tokenizer, train_tokenizer
 
 PROBE_CORPORA = ("pile_cc", "pile_openwebtext2", "django", "af_mathlib3_docstrings")
@@ -139,7 +139,7 @@ class Bench:
         path = self.work / "whole" / corpus / "train.packed.parquet"
         if not path.exists():
             frame = documents(self.corpora, corpus)
-            write_rows(pack(self.encoded(frame), LENGTH, f"{corpus}.train"), path)
+            write_row_portions(pack(self.encoded(frame), LENGTH, f"{corpus}.train"), path)
         return path
 
     def encoded(self, frame: pd.DataFrame) -> Iterator[Any]:
@@ -256,8 +256,8 @@ def layout_of(metric: type[Metric]) -> str:
 
 def laid_out(documents: Iterable[EncodedDocument], layout: str, prefix: str) -> Rows:
     if layout == "packed":
-        return pack(documents, LENGTH, prefix)
-    return one_row_each(documents, LENGTH, END_OF_TEXT_ID, prefix)
+        return joined(list(pack(documents, LENGTH, prefix)))
+    return joined(list(one_row_each(documents, LENGTH, END_OF_TEXT_ID, prefix)))
 
 
 def as_options(values: dict[str, Any]) -> list[str]:

@@ -13,19 +13,21 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-import pandas as pd
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from workflow_scripts.command_line import parser_for, run
-from workflow_scripts.corpora.assemble import COLUMNS, clean, describe, split_documents
+from workflow_scripts.corpora.assemble import Description, content_hash, split_documents
 from workflow_scripts.corpora.derived import derive
+from workflow_scripts.corpora.draft import Draft
 from workflow_scripts.corpora.sampling import Counted, sample
 from workflow_scripts.corpora.sources import read_source
+from workflow_scripts.corpora.table import Document, read_documents, row_groups, write_documents
 from workflow_scripts.errors import UserError
-from workflow_scripts.storage.tables import open_table, read_frame, write_json, write_table
+from workflow_scripts.storage.tables import write_json
+from workflow_scripts.storage.unnamed import unnamed_file
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -50,53 +52,59 @@ def main(argv: Sequence[str] | None = None) -> None:
     spec = json.loads(arguments.spec)
     if not 0 <= arguments.held_out <= 1:
         raise UserError(f"corpus {arguments.name}: held_out is {arguments.held_out}; allowed is 0 to 1")
-    try:
-        frame, manifest = _documents(spec, arguments)
-        others = (text for path in arguments.disjoint_from for text in _train_texts(path))
-        frame, counts = clean(frame, others)
-        manifest |= counts | describe(frame)
-    except UserError as mistake:
-        raise UserError(f"corpus {arguments.name}: {mistake}") from None
-    write_table(pa.Table.from_pandas(frame, _SCHEMA, preserve_index=False), arguments.documents)
+    with unnamed_file(Path(arguments.documents).parent) as file:
+        draft = Draft(file)
+        try:
+            origin = _write(draft, spec, arguments)
+            others = (text for path in arguments.disjoint_from for text in _train_texts(path))
+            counts = draft.remove_duplicates(others)
+            if not draft.is_kept.any():
+                raise UserError("no document is left; check the corpus' columns, filters and limits")
+        except UserError as mistake:
+            raise UserError(f"corpus {arguments.name}: {mistake}") from None
+        description = Description()
+        write_documents(description.reading(draft.kept()), arguments.documents)
+    manifest = {**origin, **counts, **description.as_dict()}
     write_json({"name": arguments.name, "held_out": arguments.held_out, **manifest}, arguments.manifest)
 
 
-_ROWS = 1024  # of another corpus in memory at a time
-_SCHEMA = pa.schema([(column, pa.string()) for column in COLUMNS])
-
-
-def _documents(spec: dict[str, Any], arguments: argparse.Namespace) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """The table before cleaning, and its origin for the manifest."""
+def _write(draft: Draft, spec: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
+    """Write all documents to the draft; returns their origin for the manifest."""
     if spec.get("source") == "derived":
-        if not arguments.base:
-            raise UserError("a derived corpus needs the documents of its base; name them with --base")
-        base = read_frame(arguments.base).astype(object).replace({float("nan"): None})
-        kind, base_name = spec.get("kind", ""), spec.get("base", "its base")
-        origin = {
-            "source": f"derived: {kind} of {base_name}",
-            "revision": describe(base)["content_hash"],
-            "licence": f"that of {base_name}",
-            "skipped": {},
-        }
-        return derive(base, kind, arguments.seed), origin
+        return _write_derived(draft, spec, arguments)
     reading = read_source(spec)
     documents, origin = reading.documents, reading.provenance
     counted = Counted()
     if "sample_bytes" in spec:
         documents = sample(documents, spec["sample_bytes"], arguments.seed, counted)
     skipped: Counter[str] = reading.skipped
-    frame = split_documents(documents, arguments.held_out, arguments.seed, skipped)
+    draft.write(split_documents(documents, arguments.held_out, arguments.seed, skipped))
     if "sample_bytes" in spec:
         origin = {**origin, "sampled_from": asdict(counted)}
-    return frame, {**origin, "skipped": dict(skipped)}
+    return {**origin, "skipped": dict(skipped)}
+
+
+def _write_derived(draft: Draft, spec: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
+    if not arguments.base:
+        raise UserError("a derived corpus needs the documents of its base; name them with --base")
+
+    def base() -> Iterator[Document]:
+        return read_documents(arguments.base)
+
+    kind, name = spec.get("kind", ""), spec.get("base", "its base")
+    draft.write(derive(base, kind, arguments.seed))
+    return {
+        "source": f"derived: {kind} of {name}",
+        "revision": content_hash(base()),
+        "licence": f"that of {name}",
+        "skipped": {},
+    }
 
 
 def _train_texts(path: str) -> Iterator[str]:
-    """The texts on the train side of a documents table, some rows at a time."""
-    with open_table(path) as file:
-        for rows in file.iter_batches(_ROWS, columns=["split", "text"]):
-            is_train = pc.equal(rows.column("split"), "train")
-            yield from rows.column("text").filter(is_train).to_pylist()
+    """The texts on the train side of a documents table."""
+    for table in row_groups(path, ["split", "text"]):
+        yield from table.filter(pc.equal(table.column("split"), "train")).column("text").to_pylist()
 
 
 if __name__ == "__main__":

@@ -89,13 +89,15 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def embed_sets(arguments: argparse.Namespace, device: str) -> None:
     """Read the probe, embed one set after another, write the table and the times of each."""
+    import numpy as np
+
     from workflow_scripts.fisher.batch_cache import BatchCache
     from workflow_scripts.fisher.estimator import Estimator, Settings
     from workflow_scripts.fisher.hardware import resolve_precision
     from workflow_scripts.models.loading import check_fit, load_model
     from workflow_scripts.storage.content_store import ContentStore
     from workflow_scripts.tokens.parts import ANSWER
-    from workflow_scripts.tokens.rows import read_rows
+    from workflow_scripts.tokens.rows import count_rows, read_rows
     from workflow_scripts.tokens.tokenizer import end_of_text_of
 
     sets = named_paths("set", arguments.set)
@@ -113,8 +115,10 @@ def embed_sets(arguments: argparse.Namespace, device: str) -> None:
     cache = BatchCache.of(model, ContentStore(arguments.store))
     for number, (name, path) in enumerate(sets.items(), start=1):
         logger.info("set %d of %d: %s", number, len(sets), name)
-        rows = read_rows(path)
-        batches = _drawn(rows, path, arguments)
+        drawn = _drawn(count_rows(path), path, arguments)
+        index, places = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *drawn]), return_inverse=True)
+        batches = np.split(places, np.cumsum([len(batch) for batch in drawn])[:-1]) if drawn else []
+        rows = read_rows(path, index)
         if batches:
             check_fit(rows, model, path)
         _embed(cache, rows, batches, settings, name, False, arguments)
@@ -123,18 +127,18 @@ def embed_sets(arguments: argparse.Namespace, device: str) -> None:
             _embed(cache, rows, batches, settings, f"{name}.{ANSWER}", True, arguments)
 
 
-def _drawn(rows: "Rows", path: Path, arguments: argparse.Namespace) -> "list[np.ndarray]":
+def _drawn(n_rows: int, path: Path, arguments: argparse.Namespace) -> "list[np.ndarray]":
     """Row numbers of the batches; none of a set with too few rows."""
     from workflow_scripts.tokens.batches import batch_indices
 
     is_disjoint = arguments.sampling == "disjoint"
     n_batches, per_batch = arguments.batches, arguments.rows_per_batch
     if arguments.fewer_rows:
-        per_batch = min(per_batch, max(1, len(rows) // (n_batches if is_disjoint else 1)))
+        per_batch = min(per_batch, max(1, n_rows // (n_batches if is_disjoint else 1)))
     if arguments.fewer_batches and is_disjoint:
-        n_batches = min(n_batches, max(1, len(rows) // per_batch))
+        n_batches = min(n_batches, max(1, n_rows // per_batch))
     try:
-        return batch_indices(len(rows), n_batches, per_batch, arguments.seed, is_disjoint)
+        return batch_indices(n_rows, n_batches, per_batch, arguments.seed, is_disjoint)
     except ValueError as error:
         if arguments.variance:
             raise UserError(f"{path}: {error}") from None

@@ -101,14 +101,13 @@ def flip(arguments: argparse.Namespace, layouts: Mapping[str, Mapping[str, Path]
 
 def drawn_batches(path: Path, model: "PreTrainedModel", arguments: argparse.Namespace) -> "list[Rows]":
     """Disjoint batches of one set."""
-    from workflow_scripts.metrics.inputs import compared_indices
+    from workflow_scripts.metrics.inputs import drawn_rows
     from workflow_scripts.models.loading import check_fit
-    from workflow_scripts.tokens.rows import read_rows
+    from workflow_scripts.tokens.rows import joined
 
-    rows = read_rows(path)
-    check_fit(rows, model, path)
-    indices = compared_indices(path, len(rows), arguments.batches, arguments.rows_per_batch, arguments.seed)
-    return [rows.take(index) for index in indices]
+    drawn = drawn_rows(path, arguments.batches, arguments.rows_per_batch, arguments.seed)
+    check_fit(joined(drawn), model, path)
+    return drawn
 
 
 if __name__ == "__main__":

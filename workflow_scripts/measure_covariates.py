@@ -32,23 +32,19 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
     set_threads(arguments.threads)
-    import numpy as np
-
     from workflow_scripts.metrics.covariates import covariate_table, facts_of, probe_losses
-    from workflow_scripts.metrics.inputs import compared_indices, read_set_rows
+    from workflow_scripts.metrics.inputs import drawn_rows
     from workflow_scripts.storage.content_store import ContentStore
     from workflow_scripts.storage.tables import write_table
+    from workflow_scripts.tokens.rows import joined
 
     paths = named_paths("set", arguments.set)
-    whole, compared = {}, {}
-    for name, path in paths.items():
-        whole[name] = read_set_rows(path)
-        indices = compared_indices(
-            path, len(whole[name]), arguments.batches, arguments.rows_per_batch, arguments.seed
-        )
-        compared[name] = whole[name].take(np.concatenate(indices))
+    compared = {
+        name: joined(drawn_rows(path, arguments.batches, arguments.rows_per_batch, arguments.seed))
+        for name, path in paths.items()
+    }
     losses = probe_losses(compared, arguments.model, ContentStore(arguments.store))
-    facts = {name: facts_of(whole[name], compared[name], losses[name]) for name in paths}
+    facts = {name: facts_of(path, compared[name], losses[name]) for name, path in paths.items()}
     write_table(covariate_table(facts), arguments.output)
 
 

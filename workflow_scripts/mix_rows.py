@@ -1,13 +1,14 @@
 """Mix rows of several sets in fixed shares of tokens."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from workflow_scripts.command_line import parser_for, run
 
 
 def build_parser():
     parser = parser_for(__doc__)
-    parser.add_argument("--rows", nargs="+", required=True, help="the sets to mix")
+    parser.add_argument("--rows", nargs="+", type=Path, required=True, help="the sets to mix")
     parser.add_argument(
         "--fractions", nargs="+", type=float, required=True, help="one share per set, summing to 1"
     )
@@ -20,13 +21,10 @@ def build_parser():
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
-    from workflow_scripts.tokens.mixture import mix
-    from workflow_scripts.tokens.rows import read_rows, write_rows
+    from workflow_scripts.tokens.mixture import mix_files
+    from workflow_scripts.tokens.rows import write_row_portions
 
-    write_rows(
-        mix([read_rows(path) for path in arguments.rows], arguments.fractions, arguments.unit),
-        arguments.output,
-    )
+    write_row_portions(mix_files(arguments.rows, arguments.fractions, arguments.unit), arguments.output)
 
 
 if __name__ == "__main__":

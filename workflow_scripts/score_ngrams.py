@@ -39,7 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     given = build_parser().parse_args(argv)
     from workflow_scripts.storage.tables import read_frame, write_table
-    from workflow_scripts.tokens.rows import read_rows
+    from workflow_scripts.tokens.rows import read_tokens
     from workflow_scripts.tokens.tokenizer import load_tokenizer
     from workflow_scripts.training.evaluation import EvaluationSettings, choose_documents
     from workflow_scripts.training.ngram_losses import ngram_losses
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         documents = documents[documents["split"] == given.split]
         evaluation_sets[name] = choose_documents(documents, tokenizer, settings, name)
     losses = ngram_losses(
-        read_rows(given.rows),
+        read_tokens(given.rows),
         Recipe.from_dict(given.recipe),
         given.train_set,
         given.seed,

@@ -52,7 +52,7 @@ def train(given: argparse.Namespace, execution: Execution) -> None:
     from workflow_scripts.models.fresh import new_model
     from workflow_scripts.models.loading import quiet_transformers
     from workflow_scripts.storage.tables import write_json
-    from workflow_scripts.tokens.rows import read_rows
+    from workflow_scripts.tokens.rows import read_tokens
     from workflow_scripts.tokens.tokenizer import load_tokenizer
     from workflow_scripts.training.interruption import noticed_interruption
     from workflow_scripts.training.recipe import Recipe
@@ -75,7 +75,7 @@ def train(given: argparse.Namespace, execution: Execution) -> None:
                 f"recipe: the model is {recipe.model!r}, but there is no folder of base weights (--base)"
             )
         quiet_transformers()
-        blocks = make_blocks(read_rows(given.rows), recipe, given.train_set)
+        blocks = make_blocks(read_tokens(given.rows), recipe, given.train_set)
         tokenizer = load_tokenizer(str(given.tokenizer))
         job = Job(
             recipe,

@@ -80,7 +80,7 @@ def train(given: argparse.Namespace, execution: Execution) -> None:
     from workflow_scripts.models.loading import quiet_transformers
     from workflow_scripts.storage.content_store import content_key
     from workflow_scripts.storage.tables import write_json
-    from workflow_scripts.tokens.rows import read_rows
+    from workflow_scripts.tokens.rows import read_tokens
     from workflow_scripts.tokens.tokenizer import load_tokenizer
     from workflow_scripts.training.interruption import noticed_interruption
     from workflow_scripts.training.recipe import Recipe
@@ -104,7 +104,8 @@ def train(given: argparse.Namespace, execution: Execution) -> None:
             raise UserError("a probe that is trained needs token rows (--rows)")
         quiet_transformers()
         sets = [
-            (path.parent.name, make_blocks(read_rows(path), recipe, path.parent.name)) for path in given.rows
+            (path.parent.name, make_blocks(read_tokens(path), recipe, path.parent.name))
+            for path in given.rows
         ]
         tokenizer = load_tokenizer(str(given.tokenizer))
         job = Job(

@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerBase
 from workflow_scripts.corpora.sources import environment
 from workflow_scripts.tokens.encode import encode_documents
 from workflow_scripts.tokens.layouts import pack
-from workflow_scripts.tokens.rows import Rows
+from workflow_scripts.tokens.rows import Rows, joined
 from workflow_scripts.tokens.tokenizer import train_tokenizer
 
 KINDS = {
@@ -30,7 +30,7 @@ class Text:
     tokenizer: PreTrainedTokenizerBase
 
     def rows(self, corpus: str, length: int) -> Rows:
-        return pack(encode_documents(self.tokenizer, self.documents[corpus]), length, corpus)
+        return joined(list(pack(encode_documents(self.tokenizer, self.documents[corpus]), length, corpus)))
 
     @property
     def token_ids(self) -> int:

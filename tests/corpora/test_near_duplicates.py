@@ -5,12 +5,10 @@ import time
 import tracemalloc
 from collections.abc import Callable
 
-import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
+import pytest
 
 from workflow_scripts.corpora import near_duplicates as near_duplicates_module
-from workflow_scripts.corpora.near_duplicates import near_duplicates, shingle_hashes
+from workflow_scripts.corpora.near_duplicates import NearDuplicates, near_duplicates
 
 WORDS = [f"word{number}" for number in range(2000)]
 
@@ -46,15 +44,18 @@ def test_texts_shorter_than_a_shingle_count_as_one():
     assert near_duplicates(["a"], []).tolist() == [False]
 
 
-@given(st.lists(st.lists(st.sampled_from("abc"), max_size=12), min_size=1, max_size=6))
-def test_hashes_agree_with_sets_of_tuples(texts):
-    shingles, owners = shingle_hashes([" ".join(words) for words in texts])
-    expected = [{tuple(words[at : at + 5]) for at in range(max(1, len(words) - 4))} - {()} for words in texts]
-    assert np.bincount(owners, minlength=len(texts)).tolist() == [len(found) for found in expected]
-    hash_sets = [set(shingles[owners == number]) for number in range(len(texts))]
-    for first in range(len(texts)):
-        for second in range(len(texts)):
-            assert len(hash_sets[first] & hash_sets[second]) == len(expected[first] & expected[second])
+@pytest.mark.parametrize("most", [500, 2000])
+def test_a_sample_of_the_shingles_decides_alike_on_clear_cases(most):
+    known = [" ".join(sentence(number, 200)) for number in range(20)]
+    # Nine tenths are known, a tenth is known, nothing is known.
+    nearly = [f"{text} {' '.join(sentence(500 + at, 20))}" for at, text in enumerate(known)]
+    hardly = [" ".join(sentence(at, 20) + sentence(600 + at, 180)) for at in range(20)]
+    strange = [" ".join(sentence(700 + at, 200)) for at in range(20)]
+    finder = NearDuplicates([*nearly, *hardly, *strange], most=most)
+    found = finder.of(known)
+    assert len(finder._filter.members) <= most
+    assert found[:20].mean() > 0.8
+    assert not found[20:].any()
 
 
 def quickest(work: Callable[[], object]) -> float:
@@ -95,8 +96,10 @@ def test_portions_change_no_decision(monkeypatch):
         assert near_duplicates(candidates, iter([])).tolist() == [False] * len(candidates)
 
 
-def test_memory_does_not_grow_with_the_collection():
+def test_memory_does_not_grow_with_the_collection(monkeypatch):
     candidates = [" ".join(sentence(number)) for number in range(10)]
+
+    monkeypatch.setattr(near_duplicates_module, "_PORTION", 1 << 18)
 
     def peak(count: int) -> int:
         tracemalloc.start()
@@ -105,4 +108,6 @@ def test_memory_does_not_grow_with_the_collection():
         tracemalloc.stop()
         return found
 
-    assert peak(12_000) < 1.5 * peak(4_000)  # 2 and 6 MB of text, of which 1 MB is in memory at a time
+    assert peak(12_000) < 1.5 * peak(
+        4_000
+    )  # 2 and 6 MB of text, of which a quarter of one is in memory at a time

@@ -14,6 +14,7 @@ from workflow_scripts.metrics.intervals import between_sets
 from workflow_scripts.metrics.registry import metric_class
 from workflow_scripts.tokens.encode import EncodedDocument
 from workflow_scripts.tokens.layouts import one_row_each, pack
+from workflow_scripts.tokens.rows import joined
 
 BATCHES, ROWS, LENGTH, END = 4, 16, 64, 0
 LONG, SHORT = 600, 8  # tokens of a document, without its end
@@ -41,11 +42,12 @@ def measured(stream, probe, resources):
 
     def batches(tokens, half, layout, estimator):
         pieces = documents(stream[half], tokens)
-        rows = (
+        portions = (
             pack(pieces, LENGTH, str(half))
             if layout == "packed"
             else one_row_each(pieces, LENGTH, END, str(half))
         )
+        rows = joined(list(portions))
         order = np.random.default_rng(half).permutation(len(rows))[: BATCHES * ROWS]
         for index in np.array_split(order, BATCHES):
             one = rows.take(index)

@@ -10,7 +10,7 @@ from workflow_scripts.pool import near_copies
 from workflow_scripts.pool.best_rows import FIELDS, BestRows, best, portions_by_bytes
 from workflow_scripts.pool.near_copies import NearCopies
 from workflow_scripts.pool.spill import Spill, pack, portions_of, unpack
-from workflow_scripts.pool.words import find_words
+from workflow_scripts.texts.words import find_words
 
 ROWS = st.lists(st.tuples(st.integers(0, 5), st.integers(1, 9)), min_size=1, max_size=60)
 

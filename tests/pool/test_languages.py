@@ -3,7 +3,7 @@
 import pytest
 
 from workflow_scripts.pool.languages import FUNCTION_WORDS, LANGUAGES, languages_of
-from workflow_scripts.pool.words import find_words
+from workflow_scripts.texts.words import find_words
 
 SENTENCES = {
     "English": "The committee has decided that it will not discuss the report before the end of the year.",

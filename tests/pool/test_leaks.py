@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflow_scripts.pool import leaks, repeats
-from workflow_scripts.pool.hash_filter import HashFilter
 from workflow_scripts.pool.leaks import FEWEST_SHINGLES, LeakFinder
 from workflow_scripts.pool.overlap import Overlap
 from workflow_scripts.pool.repeats import RepeatCounter
-from workflow_scripts.pool.words import find_words
+from workflow_scripts.texts.hash_filter import HashFilter
+from workflow_scripts.texts.words import find_words
 
 TEXTS = st.lists(st.text("ab ", max_size=60).map(str.strip), min_size=1, max_size=6)
 

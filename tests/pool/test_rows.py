@@ -11,10 +11,10 @@ import pytest
 from tests.pool.conftest import legal, medical, write_lines
 from workflow_scripts.errors import UserError
 from workflow_scripts.pool import importance, rows, sampling
-from workflow_scripts.pool.progress import Progress
 from workflow_scripts.pool.rows import PoolEntry, RowStream, row_number
 from workflow_scripts.pool.sampling import sampled_texts
-from workflow_scripts.pool.words import find_words
+from workflow_scripts.texts.progress import Progress
+from workflow_scripts.texts.words import find_words
 
 TEXTS = [f"row number {number} of the pool" for number in range(3000)]
 

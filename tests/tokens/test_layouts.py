@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from workflow_scripts.tokens.encode import EncodedDocument
 from workflow_scripts.tokens.layouts import one_row_each, pack
-from workflow_scripts.tokens.rows import read_rows, write_rows
+from workflow_scripts.tokens.rows import joined, read_rows, write_rows
 
 
 def document(name, ids, answer_from=0):
@@ -16,7 +16,7 @@ def document(name, ids, answer_from=0):
 def test_packed_rows_are_the_stream_and_name_the_documents_in_them(lengths, length):
     offset = np.cumsum([0, *lengths])
     documents = [document(f"d{i}", range(offset[i], offset[i + 1])) for i in range(len(lengths))]
-    rows = pack(documents, length, "x.train")
+    rows = joined(list(pack(documents, length, "x.train")))
     total = sum(lengths)
     assert len(rows) == total // length
     np.testing.assert_array_equal(rows.input_ids.reshape(-1), np.arange(total // length * length))
@@ -27,9 +27,8 @@ def test_packed_rows_are_the_stream_and_name_the_documents_in_them(lengths, leng
 
 
 def test_one_row_each_cuts_pads_and_masks():
-    rows = one_row_each(
-        [document("a", [5, 6, 7, 8], 2), document("b", [9, 0]), document("c", [0])], 3, 0, "x.train"
-    )
+    documents = [document("a", [5, 6, 7, 8], 2), document("b", [9, 0]), document("c", [0])]
+    (rows,) = one_row_each(documents, 3, 0, "x.train")
     np.testing.assert_array_equal(rows.input_ids, [[5, 6, 7], [9, 0, 0]])
     np.testing.assert_array_equal(rows.n_tokens, [3, 2])
     np.testing.assert_array_equal(rows.loss_mask, [[False, False, True], [True, True, False]])
@@ -37,7 +36,7 @@ def test_one_row_each_cuts_pads_and_masks():
 
 
 def test_rows_survive_the_disk(tmp_path):
-    rows = one_row_each([document("a", [5, 6, 7, 8], 2), document("b", [9, 0])], 3, 0, "x.train")
+    (rows,) = one_row_each([document("a", [5, 6, 7, 8], 2), document("b", [9, 0])], 3, 0, "x.train")
     write_rows(rows, tmp_path / "rows.parquet")
     back = read_rows(tmp_path / "rows.parquet")
     assert (back.row_ids, back.doc_ids) == (rows.row_ids, rows.doc_ids)

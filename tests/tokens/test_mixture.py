@@ -3,8 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.tokens.mixture import mix, random_rows
-from workflow_scripts.tokens.rows import Rows
+from workflow_scripts.tokens import layouts
+from workflow_scripts.tokens import rows as rows_module
+from workflow_scripts.tokens.mixture import mix, mix_files, random_rows
+from workflow_scripts.tokens.rows import Rows, joined, write_rows
 
 
 def rows(name, count, length=4, n_tokens=None):
@@ -51,6 +53,24 @@ def test_a_share_of_zero_gives_nothing_and_bad_shares_are_refused():
     assert {row_id[0] for row_id in mix([rows("a", 8), rows("b", 8)], [0, 1]).row_ids} == {"b"}
     with pytest.raises(ValueError, match="summing to 1"):
         mix([rows("a", 8), rows("b", 8)], [0.5, 0.6])
+
+
+@pytest.mark.parametrize("unit", [1, 2])
+def test_a_mixture_of_files_is_that_of_their_rows(monkeypatch, tmp_path, unit):
+    sets = [rows("a", 90), rows("b", 70, n_tokens=[1, 2, 3, 4, 2] * 14), rows("c", 50)]
+    paths = [tmp_path / f"{number}.parquet" for number in range(3)]
+    for one, path in zip(sets, paths, strict=True):
+        write_rows(one, path)
+    monkeypatch.setattr(rows_module, "_PORTION", 28)
+    monkeypatch.setattr(layouts, "_ROWS", 6)
+    expected = mix(sets, [0.5, 0.2, 0.3], unit)
+    portions = list(mix_files(paths, [0.5, 0.2, 0.3], unit))
+    assert len(portions) > 10
+    found = joined(portions)
+    assert found.row_ids == expected.row_ids
+    assert found.doc_ids == expected.doc_ids
+    np.testing.assert_array_equal(found.input_ids, expected.input_ids)
+    np.testing.assert_array_equal(found.n_tokens, expected.n_tokens)
 
 
 def test_random_rows_cover_the_vocabulary_without_the_excluded():

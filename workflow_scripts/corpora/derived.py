@@ -4,63 +4,77 @@ A derived document keeps the split and the source object of the document it was 
 """
 
 import re
+from array import array
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from workflow_scripts.corpora.documents import stable_hash
+from workflow_scripts.corpora.table import Document
 from workflow_scripts.errors import UserError
 
 _WORD = re.compile(r"\s*\S+")
 
+Reading = Callable[[], Iterable[Document]]
+"""Reads the documents of the base from the start."""
 
-def derive(base: pd.DataFrame, kind: str, seed: int) -> pd.DataFrame:
-    """The derived documents table of a base documents table."""
+
+class _Derived(NamedTuple):
+    """A text made from a document of the base."""
+
+    base: Document
+    suffix: str
+    text: str
+
+
+def derive(base: Reading, kind: str, seed: int) -> Iterator[Document]:
+    """The documents derived from those of a base."""
     if kind not in KINDS:
         raise UserError(f"derived corpus: kind {kind!r} is not one of {', '.join(KINDS)}")
-    rows = [
-        (f"{doc_id}{suffix}", source_object, split, text, None, None)
-        for doc_id, source_object, split, suffix, text in KINDS[kind](base, seed)
-        if text.strip()
-    ]
-    return pd.DataFrame(rows, columns=list(base.columns), dtype=object)
+    for document, suffix, text in KINDS[kind](base, seed):
+        if text.strip():
+            yield Document(f"{document.doc_id}{suffix}", document.source_object, document.split, text)
 
 
-_Derived = Iterator[tuple[str, str, str, str, str]]
-
-
-def _unpaired(base: pd.DataFrame, seed: int) -> _Derived:
+def _unpaired(base: Reading, seed: int) -> Iterator[_Derived]:
     """Both sides of each pair, as plain documents apart from each other."""
-    for row in _pairs(base):
-        yield row.doc_id, row.source_object, row.split, ":prompt", row.prompt.strip()
-        yield row.doc_id, row.source_object, row.split, ":completion", row.completion.strip()
+    for document, prompt, completion in _pairs(base):
+        yield _Derived(document, ":prompt", prompt.strip())
+        yield _Derived(document, ":completion", completion.strip())
 
 
-def _prose_only(base: pd.DataFrame, seed: int) -> _Derived:
+def _prose_only(base: Reading, seed: int) -> Iterator[_Derived]:
     """Only the prompts."""
-    for row in _pairs(base):
-        yield row.doc_id, row.source_object, row.split, ":prompt", row.prompt.strip()
+    for document, prompt, _ in _pairs(base):
+        yield _Derived(document, ":prompt", prompt.strip())
 
 
-def _word_shuffled(base: pd.DataFrame, seed: int) -> _Derived:
+def _word_shuffled(base: Reading, seed: int) -> Iterator[_Derived]:
     """The words of each document in another order, each with the white space before it."""
-    for row in base.itertuples(index=False):
-        words = words_of(row.text)
-        order = _generator(seed, row.doc_id).permutation(len(words))
-        yield row.doc_id, row.source_object, row.split, ":shuffled", _joined(words[at] for at in order)
+    for document in base():
+        words = words_of(document.text)
+        order = _generator(seed, document.doc_id).permutation(len(words))
+        yield _Derived(document, ":shuffled", _joined(words[at] for at in order))
 
 
-def _vocabulary_only(base: pd.DataFrame, seed: int) -> _Derived:
+def _vocabulary_only(base: Reading, seed: int) -> Iterator[_Derived]:
     """Words drawn with replacement from the base's train side, so that only its unigrams remain."""
-    pool = [word for text in base.loc[base["split"] == "train", "text"] for word in words_of(text)]
+    # All words of the side in their order, as 4-byte numbers: texts would need twenty times as much memory.
+    numbers: dict[str, int] = {}
+    pool = array("i")
+    for document in base():
+        if document.split == "train":
+            pool.extend(numbers.setdefault(word, len(numbers)) for word in words_of(document.text))
     if not pool:
         raise UserError(
             "derived corpus: the train side of the base is empty, so vocabulary_only has no words; lower held_out"
         )
-    for row in base.itertuples(index=False):
-        draws = _generator(seed, row.doc_id).integers(len(pool), size=len(words_of(row.text)))
-        yield row.doc_id, row.source_object, row.split, ":vocabulary", _joined(pool[at] for at in draws)
+    vocabulary = list(numbers)
+    for document in base():
+        count = len(words_of(document.text))
+        draws = _generator(seed, document.doc_id).integers(len(pool), size=count)
+        yield _Derived(document, ":vocabulary", _joined(vocabulary[pool[at]] for at in draws))
 
 
 def words_of(text: str) -> list[str]:
@@ -77,14 +91,17 @@ def _generator(seed: int, doc_id: str) -> np.random.Generator:
     return np.random.default_rng(stable_hash("derived", seed, doc_id))
 
 
-def _pairs(base: pd.DataFrame) -> Iterator:
-    pairs = base[base["completion"].notna()]
-    if pairs.empty:
+def _pairs(base: Reading) -> Iterator[tuple[Document, str, str]]:
+    is_plain = True
+    for document in base():
+        if document.prompt is not None and document.completion is not None:
+            is_plain = False
+            yield document, document.prompt, document.completion
+    if is_plain:
         raise UserError("derived corpus: the base has only plain text; this kind needs a base with pairs")
-    yield from pairs.itertuples(index=False)
 
 
-KINDS: dict[str, Callable[[pd.DataFrame, int], _Derived]] = {
+KINDS: dict[str, Callable[[Reading, int], Iterator[_Derived]]] = {
     "unpaired": _unpaired,
     "prose_only": _prose_only,
     "word_shuffled": _word_shuffled,

@@ -4,72 +4,70 @@ A document is a near-duplicate of a collection if at least half of its distinct 
 anywhere in the collection. This is containment (Broder 1997, "On the resemblance and containment of documents") in the
 collection as one set, which is stricter than comparing document with document.
 
-Memory holds the 5-grams of the candidates, 20 bytes each, and of some megabytes of the collection at a time.
+Memory holds up to 2^24 5-grams of the candidates. When there are more, those whose hash ends in 1 are removed, later
+those that end in 10, and so on: the rest is a sample by hash, the same for all documents ("mod m" in Broder 1997), of
+which a near-duplicate must share at least two. So the result is exact up to about 80 MB of candidates, except for
+collisions of 64-bit hashes.
 """
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
 from workflow_scripts.corpora.portions import portions
+from workflow_scripts.texts.copies import THRESHOLD
+from workflow_scripts.texts.hash_filter import HashFilter
+from workflow_scripts.texts.progress import Progress
+from workflow_scripts.texts.words import Hashes, distinct_shingles, find_words
 
-SHINGLE_WORDS = 5
-THRESHOLD = 0.5
-RULE = f"containment of word {SHINGLE_WORDS}-grams in the train side of at least {THRESHOLD}"
-
-_WORD = re.compile(r"\w+|[^\w\s]")
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-_PORTION = 1 << 20  # characters
+MOST_SHINGLES = 1 << 24
+_FEWEST_SAMPLED = 2
+_PORTION = 1 << 22  # bytes
 
 
-def near_duplicates(candidates: Sequence[str], collection: Iterable[str]) -> np.ndarray:
+class NearDuplicates:
+    """Compares the same candidates with one collection after another."""
+
+    def __init__(self, candidates: Iterable[str], most: int = MOST_SHINGLES):
+        self._sampled = np.uint64(0)  # bits of a hash that are zero in the sample
+        found, owners, held, self._count = [], [], 0, 0
+        for portion in portions(map(str.encode, candidates), _PORTION):
+            hashes, owner = self._sample(*distinct_shingles(find_words(portion)))
+            found.append(hashes)
+            owners.append(owner + self._count)
+            self._count += len(portion)
+            held += len(hashes)
+            while held > most:
+                self._sampled = self._sampled << np.uint64(1) | np.uint64(1)
+                pairs = [self._sample(*pair) for pair in zip(found, owners, strict=True)]
+                found, owners = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+                held = sum(map(len, found))
+        hashes = np.concatenate([np.empty(0, dtype=np.uint64), *found])
+        self._owners = np.concatenate([np.empty(0, dtype=np.int64), *owners])
+        members, self._numbers = np.unique(hashes, return_inverse=True)
+        self._filter = HashFilter(members)
+
+    def _sample(self, hashes: Hashes, owners: NDArray) -> tuple[Hashes, NDArray]:
+        stays = (hashes & self._sampled) == 0
+        return hashes[stays], owners[stays]
+
+    def of(self, collection: Iterable[str]) -> NDArray[np.bool_]:
+        """For each candidate, whether it is a near-duplicate of the collection."""
+        is_known = np.zeros(len(self._filter.members), dtype=np.bool_)
+        progress, read = Progress("comparison with training text"), 0
+        for portion in portions(map(str.encode, collection), _PORTION):
+            hashes, _ = distinct_shingles(find_words(portion))
+            is_known[self._filter.find(hashes)[1]] = True
+            read += sum(map(len, portion))
+            progress.at(read)
+        compared = np.bincount(self._owners, minlength=self._count)
+        shared = np.bincount(self._owners, weights=is_known[self._numbers], minlength=self._count)
+        fewest = _FEWEST_SAMPLED if self._sampled else 1
+        enough: NDArray[np.bool_] = shared >= np.maximum(THRESHOLD * compared, fewest)
+        return enough
+
+
+def near_duplicates(candidates: Iterable[str], collection: Iterable[str]) -> NDArray[np.bool_]:
     """For each candidate, whether it is a near-duplicate of the collection."""
-    if not len(candidates):
-        return np.zeros(0, dtype=bool)
-    shingles, counts = _of_candidates(candidates)
-    wanted = np.unique(shingles)
-    is_known = np.zeros(len(wanted), dtype=bool)
-    for portion in portions(collection, _PORTION):
-        hashes = shingle_hashes(portion)[0]
-        places = np.searchsorted(wanted, hashes).clip(max=len(wanted) - 1)
-        is_known[places[wanted[places] == hashes]] = True
-    owners = np.repeat(np.arange(len(candidates)), counts)
-    repeated = is_known[np.searchsorted(wanted, shingles)]
-    share = np.bincount(owners, weights=repeated, minlength=len(candidates)) / counts.clip(min=1)
-    return share >= THRESHOLD
-
-
-def _of_candidates(candidates: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct shingles of each candidate, one candidate after the other, and how many each has."""
-    found, counts = [], []
-    for portion in portions(candidates, _PORTION):
-        hashes, owners = shingle_hashes(portion)
-        found.append(hashes)
-        counts.append(np.bincount(owners, minlength=len(portion)))
-    return np.concatenate(found), np.concatenate(counts)
-
-
-def shingle_hashes(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """64-bit hashes of the distinct shingles of each text, and the index of the text of each hash.
-
-    A text with fewer words than a shingle is one shingle.
-    """
-    words = [_WORD.findall(text.lower()) for text in texts]
-    lengths = np.array([len(found) for found in words])
-    flat = np.array([word for found in words for word in found], dtype=object)
-    hashes = pd.util.hash_array(flat)
-    owners = np.repeat(np.arange(len(texts)), lengths)
-    starts = np.cumsum(lengths) - lengths
-    position = np.arange(len(flat)) - starts[owners]
-    room = lengths[owners] - position
-
-    padded = np.concatenate([hashes, np.zeros(SHINGLE_WORDS, dtype=np.uint64)])
-    combined = np.zeros(len(flat), dtype=np.uint64)
-    for offset in range(SHINGLE_WORDS):
-        word = np.where(offset < room, padded[offset : offset + len(flat)], np.uint64(0))
-        combined = (combined ^ word) * _MULTIPLIER
-    begins = (room >= SHINGLE_WORDS) | (position == 0)
-    distinct = pd.DataFrame({"shingle": combined[begins], "owner": owners[begins]}).drop_duplicates()
-    return distinct["shingle"].to_numpy(), distinct["owner"].to_numpy()
+    return NearDuplicates(candidates).of(collection)

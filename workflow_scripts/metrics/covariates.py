@@ -13,7 +13,7 @@ from workflow_scripts.models.digests import model_digest
 from workflow_scripts.models.loading import load_reader
 from workflow_scripts.models.reading import mean_loss
 from workflow_scripts.storage.content_store import ContentStore, content_key
-from workflow_scripts.tokens.rows import Rows
+from workflow_scripts.tokens.rows import Rows, count_documents, count_tokens
 
 logger = logging.getLogger(__name__)
 
@@ -37,24 +37,18 @@ class SetFacts:
 
     token_ids: np.ndarray  # distinct ids in the compared rows
     entropy: float
-    document_length: float | None
+    document_length: float | None  # mean tokens, with the end-of-text token
     tokens: int
     loss: float
 
 
-def document_length(rows: Rows) -> float | None:
-    """Mean tokens of a document, including the end-of-text token; None if rows name no documents."""
-    documents = {doc_id for doc_ids in rows.doc_ids for doc_id in doc_ids}
-    return float(rows.n_tokens.sum() / len(documents)) if documents else None
-
-
-def facts_of(whole: Rows, compared: Rows, loss: float) -> SetFacts:
+def facts_of(path: Path, compared: Rows, loss: float) -> SetFacts:
     """Document length and size come from the whole set, the rest from the rows that the metrics compare."""
     ids, counts = np.unique(real_tokens(compared.input_ids, compared.n_tokens), return_counts=True)
     p = counts / counts.sum()
-    return SetFacts(
-        ids, float(-(p * np.log(p)).sum()), document_length(whole), int(whole.n_tokens.sum()), loss
-    )
+    tokens, documents = count_tokens(path), count_documents(path)
+    length = tokens / documents if documents else None  # random rows name no documents
+    return SetFacts(ids, float(-(p * np.log(p)).sum()), length, tokens, loss)
 
 
 def probe_losses(compared: Mapping[str, Rows], probe: Path, store: ContentStore) -> dict[str, float]:

@@ -8,10 +8,17 @@ import pyarrow as pa
 
 from workflow_scripts.errors import TooFewRows, UserError
 from workflow_scripts.metrics.base import Batch
-from workflow_scripts.storage.tables import open_table, read_table
+from workflow_scripts.storage.tables import read_table
 from workflow_scripts.tokens.batches import batch_indices
 from workflow_scripts.tokens.parts import ANSWER, WHOLE
-from workflow_scripts.tokens.rows import Rows, answer_portions, read_rows, token_portions
+from workflow_scripts.tokens.rows import (
+    Rows,
+    answer_portions,
+    count_rows,
+    read_rows,
+    split_rows,
+    token_portions,
+)
 from workflow_scripts.tokens.text_tokenizer import TextTokenizer
 
 FEWEST_BATCHES = 4
@@ -26,20 +33,13 @@ def check_batches(batches: int) -> None:
 def rows_that_all_have(paths: Iterable[Path], batches: int, rows_per_batch: int) -> int:
     """Rows of a batch such that every set can fill its batches: as many as requested, or as the smallest set allows."""
     for path in paths:
-        n_rows = _count_rows(path)
+        n_rows = count_set_rows(path)
         if n_rows < batches:
             raise UserError(
                 f"{path}: {n_rows} rows of tokens are too few for {batches} batches; give its corpus more text"
             )
         rows_per_batch = min(rows_per_batch, n_rows // batches)
     return rows_per_batch
-
-
-def _count_rows(path: Path) -> int:
-    if not path.is_file():
-        raise UserError(f"no file of rows at {path}")
-    with open_table(path) as file:
-        return int(file.metadata.num_rows)
 
 
 def compared_indices(
@@ -64,9 +64,13 @@ def row_batches(
 
     Answers use the same rows. Text without prompts is all answer.
     """
-    rows = read_set_rows(path)
-    indices = compared_indices(path, len(rows), batches, rows_per_batch, seed)
-    return [_batch(path, rows.take(index), tokenizer, part) for index in indices]
+    return [_batch(path, rows, tokenizer, part) for rows in drawn_rows(path, batches, rows_per_batch, seed)]
+
+
+def drawn_rows(path: str | Path, batches: int, rows_per_batch: int, seed: int) -> list[Rows]:
+    """The rows of each batch; only these are in memory."""
+    indices = compared_indices(path, count_set_rows(path), batches, rows_per_batch, seed)
+    return split_rows(read_rows(path, np.concatenate(indices)), indices)
 
 
 def _batch(path: str | Path, rows: Rows, tokenizer: TextTokenizer | None, part: str) -> Batch:
@@ -95,11 +99,11 @@ def whole_set(path: str | Path, part: str = WHOLE) -> Batch:
     return Batch(n_rows, n_tokens, whole=Path(path))
 
 
-def read_set_rows(path: str | Path) -> Rows:
+def count_set_rows(path: str | Path) -> int:
     """Rows of a set; a UserError names a missing file."""
     if not Path(path).is_file():
         raise UserError(f"no file of rows at {path}")
-    return read_rows(path)
+    return count_rows(path)
 
 
 def decoded(rows: Rows, tokenizer: TextTokenizer) -> tuple[str, ...]:

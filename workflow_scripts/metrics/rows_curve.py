@@ -13,7 +13,7 @@ import pandas as pd
 
 from workflow_scripts.errors import TooFewRows, UserError
 from workflow_scripts.metrics.base import Batch, Metric
-from workflow_scripts.metrics.inputs import embeddings_at, read_set_rows, row_batches
+from workflow_scripts.metrics.inputs import count_set_rows, embeddings_at, row_batches
 from workflow_scripts.metrics.pieces import Pieces
 from workflow_scripts.storage.content_store import ContentStore
 from workflow_scripts.tokens.text_tokenizer import TextTokenizer
@@ -33,7 +33,7 @@ Take = Callable[[str, int], tuple[Batch, float]]
 
 def first_rows(paths: Mapping[str, Path], seed: int, decoder: TextTokenizer | None) -> Take:
     """Batches that are rows of a set."""
-    counts = {name: len(read_set_rows(path)) for name, path in paths.items()}
+    counts = {name: count_set_rows(path) for name, path in paths.items()}
 
     def take(name: str, rows: int) -> tuple[Batch, float]:
         (batch,) = row_batches(paths[name], 1, min(rows, counts[name]), seed, decoder)

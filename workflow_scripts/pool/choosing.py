@@ -14,7 +14,7 @@ from workflow_scripts.pool.near_copies import NearCopies
 from workflow_scripts.pool.reading import Part
 from workflow_scripts.pool.rows import BATCH_BYTES, BATCH_ROWS, PoolEntry, text_of
 from workflow_scripts.pool.spill import PORTION_BYTES, Spill, portions_of, unpack
-from workflow_scripts.pool.words import find_words
+from workflow_scripts.texts.words import find_words
 
 _BUCKET_BYTES = 64 << 20
 

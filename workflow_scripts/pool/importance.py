@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workflow_scripts.corpora.portions import portions
-from workflow_scripts.pool.words import Hashes, Words, find_words, ngrams, whole
+from workflow_scripts.texts.words import Hashes, Words, find_words, ngrams, whole
 
 BUCKET_BITS = 20
 UNIT = 1 << 16

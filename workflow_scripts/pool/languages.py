@@ -11,8 +11,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow_scripts.pool.hash_filter import HashFilter
-from workflow_scripts.pool.words import Hashes, Words, find_words, owners
+from workflow_scripts.texts.hash_filter import HashFilter
+from workflow_scripts.texts.words import Hashes, Words, find_words, owners
 
 LEAST_SCORE = 3.0
 LEAST_SHARE = 0.06

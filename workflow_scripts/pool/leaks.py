@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from workflow_scripts.corpora.near_duplicates import THRESHOLD
-from workflow_scripts.pool.hash_filter import HashFilter
-from workflow_scripts.pool.words import Words, shingles
+from workflow_scripts.texts.copies import THRESHOLD
+from workflow_scripts.texts.hash_filter import HashFilter
+from workflow_scripts.texts.words import Words, shingles
 
 FEWEST_SHINGLES = 8
 RULE = (

@@ -13,9 +13,9 @@ which a copy shares at least two. The rule is exact up to about 40 million 5-gra
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow_scripts.corpora.near_duplicates import THRESHOLD
 from workflow_scripts.pool.leaks import FEWEST_SHINGLES
-from workflow_scripts.pool.words import SHINGLE_WORDS, Hashes, Words, compiled, shingles
+from workflow_scripts.texts.copies import THRESHOLD
+from workflow_scripts.texts.words import Hashes, Words, compiled, distinct_shingles
 
 NEARLY_ALL = 0.9
 RULE = (
@@ -125,14 +125,7 @@ class NearCopies:
 
         A row with fewer than five words is one 5-gram, which no longer row has.
         """
-        hashes, rows = shingles(words)
-        short = np.flatnonzero(words.counts() < SHINGLE_WORDS)
-        hashes, rows = np.concatenate([hashes, words.texts[short]]), np.concatenate([rows, short])
-        order = np.lexsort((hashes, rows))
-        hashes, rows = hashes[order], rows[order]
-        is_new = np.ones(len(hashes), dtype=np.bool_)
-        is_new[1:] = (hashes[1:] != hashes[:-1]) | (rows[1:] != rows[:-1])
-        hashes, rows = hashes[is_new], rows[is_new]
+        hashes, rows = distinct_shingles(words)
         count = len(words.starts) - 1
         is_short = np.bincount(rows, minlength=count) < FEWEST_SHINGLES
         is_sampled = (hashes & self._sampled) == 0

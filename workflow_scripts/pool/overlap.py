@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from workflow_scripts.pool.hash_filter import HashFilter
-from workflow_scripts.pool.words import Words, ngrams, whole
+from workflow_scripts.texts.hash_filter import HashFilter
+from workflow_scripts.texts.words import Words, ngrams, whole
 
 ORDERS = (1, 2, 3)
 

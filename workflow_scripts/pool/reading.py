@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from workflow_scripts.errors import UserError
 from workflow_scripts.pool.best_rows import FIELDS, BestRows, Index
 from workflow_scripts.pool.leaks import LeakFinder
-from workflow_scripts.pool.progress import Progress
 from workflow_scripts.pool.rows import Batch, PoolEntry, RowStream, row_number
 from workflow_scripts.pool.scoring import Scorer
 from workflow_scripts.pool.spill import pack
-from workflow_scripts.pool.words import Words, find_words
+from workflow_scripts.texts.progress import Progress
+from workflow_scripts.texts.words import Words, find_words
 
 NO_WORDS = "without words"
 

@@ -9,7 +9,7 @@ sqrt(repeats in the sample).
 
 import numpy as np
 
-from workflow_scripts.pool.words import Hashes
+from workflow_scripts.texts.words import Hashes
 
 MOST_KEPT = 1 << 23
 _BUFFERED = 1 << 20

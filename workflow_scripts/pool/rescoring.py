@@ -9,10 +9,10 @@ from typing import Protocol, TypeAlias
 import numpy as np
 
 from workflow_scripts.pool.best_rows import best
-from workflow_scripts.pool.progress import Progress
 from workflow_scripts.pool.reading import Part
 from workflow_scripts.pool.rows import PoolEntry, text_of
 from workflow_scripts.pool.spill import portions_of, unpack
+from workflow_scripts.texts.progress import Progress
 
 logger = logging.getLogger(__name__)
 

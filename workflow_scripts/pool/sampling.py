@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 from workflow_scripts.corpora.documents import stable_hash
 from workflow_scripts.corpora.sources.files import errors_in_one_line, json_row, rows_of, text_lines
 from workflow_scripts.errors import UserError
-from workflow_scripts.pool.progress import Progress
 from workflow_scripts.pool.rows import PoolEntry, RowStream, text_of
+from workflow_scripts.texts.progress import Progress
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow_scripts.pool.words import Words
+from workflow_scripts.texts.words import Words
 
 
 class Scorer(Protocol):

@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 
 from workflow_scripts.errors import UserError
 from workflow_scripts.pool import importance
-from workflow_scripts.pool.characters import ASCII_LATIN, SCRIPTS
 from workflow_scripts.pool.languages import LANGUAGES, languages_of
 from workflow_scripts.pool.leaks import RULE, LeakFinder
 from workflow_scripts.pool.overlap import Overlap
-from workflow_scripts.pool.progress import Progress
 from workflow_scripts.pool.repeats import RepeatCounter
 from workflow_scripts.pool.rows import Batch, PoolEntry, RowStream
 from workflow_scripts.pool.sampling import sampled_texts
 from workflow_scripts.pool.target import Target
-from workflow_scripts.pool.words import Words, find_words
+from workflow_scripts.texts.characters import ASCII_LATIN, SCRIPTS
+from workflow_scripts.texts.progress import Progress
+from workflow_scripts.texts.words import Words, find_words
 
 logger = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import pyarrow.compute as pc
 
 from workflow_scripts.errors import UserError
-from workflow_scripts.pool.words import Words, find_words
 from workflow_scripts.storage.tables import read_table
+from workflow_scripts.texts.words import Words, find_words
 
 MINIMUM_WORDS = 500
 """With fewer words, the frequencies of words in the target are hardly known."""

@@ -9,12 +9,14 @@ import hashlib
 import mmap
 import re
 from pathlib import Path
+from typing import BinaryIO
 
 from workflow_scripts.errors import UserError
 
 WRITTEN_AS = "plumbline.written_as"
 CHECKSUM = "plumbline.sha256"
 UNSTAMPED = "0" * 64
+_BLOCK = 1 << 20
 
 # Folders of a run.
 STAGES = frozenset(
@@ -49,8 +51,8 @@ def stamp(path: Path) -> None:
     """Put the checksum of a file into its seal."""
     with path.open("r+b") as stream:
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            start, _ = _slot(content, path)
-            digest = hashlib.sha256(content).hexdigest()
+            start, end = _slot(content, path)
+        digest = _digest(stream, start, end)
         stream.seek(start)
         stream.write(digest.encode())
 
@@ -66,13 +68,23 @@ def check_stamp(path: str | Path) -> None:
         raise DamagedFile(f"{path} is empty: {_remedy(path)}")
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
         start, end = _slot(content, path)
-        digest = hashlib.sha256()
-        with memoryview(content) as view:
-            digest.update(view[:start])
-            digest.update(UNSTAMPED.encode())
-            digest.update(view[end:])
-        if digest.hexdigest().encode() != content[start:end]:
+        if _digest(stream, start, end).encode() != content[start:end]:
             raise DamagedFile(f"{path} is damaged (its checksum does not match): {_remedy(path)}")
+
+
+def _digest(stream: BinaryIO, start: int, end: int) -> str:
+    """SHA-256 of a file with zeros in the slot from `start` to `end`, read in portions."""
+    digest = hashlib.sha256()
+    stream.seek(0)
+    left = start
+    while left and (block := stream.read(min(left, _BLOCK))):
+        digest.update(block)
+        left -= len(block)
+    digest.update(UNSTAMPED.encode())
+    stream.seek(end)
+    while block := stream.read(_BLOCK):
+        digest.update(block)
+    return digest.hexdigest()
 
 
 def check_place(path: str | Path, written_as: str) -> None:

@@ -6,13 +6,15 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workflow_scripts.storage.seals import CHECKSUM, WRITTEN_AS, check_place, check_stamp, seal_of, stamp
+
+if TYPE_CHECKING:
+    import pandas as pd  # which takes longer to load than many programs need
 
 VALUES = "values"
 
@@ -36,9 +38,9 @@ def replaced_whole(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_table(table: pa.Table | pd.DataFrame, path: str | Path) -> None:
+def write_table(table: "pa.Table | pd.DataFrame", path: str | Path) -> None:
     """Write a table with a seal; pandas' own metadata is dropped, because it names library versions."""
-    if isinstance(table, pd.DataFrame):
+    if not isinstance(table, pa.Table):
         table = pa.Table.from_pandas(table, preserve_index=False)
     table = table.replace_schema_metadata(None)
     write_portions([table], table.schema, path)
@@ -71,7 +73,7 @@ def read_table(path: str | Path, columns: list[str] | None = None) -> pa.Table:
         return file.read(columns=columns).replace_schema_metadata(None)
 
 
-def read_frame(path: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
+def read_frame(path: str | Path, columns: list[str] | None = None) -> "pd.DataFrame":
     """A whole table as a pandas frame."""
     return read_table(path, columns).to_pandas()
 

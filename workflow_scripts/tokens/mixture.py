@@ -1,43 +1,87 @@
 """Rows of several sets in fixed shares, and rows of random tokens."""
 
+from array import array
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
 import numpy as np
 
-from workflow_scripts.tokens.rows import Rows
+from workflow_scripts.storage.tables import read_table
+from workflow_scripts.tokens.layouts import rows_at_a_time
+from workflow_scripts.tokens.rows import Rows, joined, row_portions
 
 
-def mix(sets: list[Rows], fractions: list[float], unit: int = 1) -> Rows:
+def mix_files(paths: Sequence[Path], fractions: Sequence[float], unit: int = 1) -> Iterator[Rows]:
+    """`mix` of sets in files, some rows at a time."""
+    counts = [read_table(path, ["n_tokens"]).column("n_tokens").to_numpy() for path in paths]
+    order = _order(counts, fractions, unit)
+    readers = [_Reader(path) for path in paths]
+    most = max(1, rows_at_a_time(readers[0].length) // unit)
+    for start in range(0, max(len(order), 1), most):
+        units = order[start : start + most]
+        rows = np.bincount(units, minlength=len(paths)) * unit
+        parts = [reader.next(count) for reader, count in zip(readers, rows.tolist(), strict=True)]
+        yield _interleaved(parts, units, unit)
+
+
+def mix(sets: Sequence[Rows], fractions: Sequence[float], unit: int = 1) -> Rows:
     """Interleave sets so that every prefix has the fractions as nearly as whole units of `unit` rows allow.
 
     Rows keep their ids and their order within each set. At each step, the set that is furthest below its share of real
     tokens gives its next unit. The mixture ends when that set has no whole unit left.
     """
-    if len(sets) != len(fractions) or abs(sum(fractions) - 1) > 1e-9 or min(fractions) < 0:
+    return _interleaved(sets, _order([rows.n_tokens for rows in sets], fractions, unit), unit)
+
+
+def _interleaved(sets: Sequence[Rows], order: np.ndarray, unit: int) -> Rows:
+    """The next unit of the set that `order` names, again and again."""
+    sizes = np.array([len(rows) for rows in sets])
+    first = np.cumsum(sizes) - sizes
+    places = np.empty(len(order), dtype=np.int64)
+    for which in range(len(sets)):
+        mine = order == which
+        places[mine] = first[which] + unit * np.arange(mine.sum())
+    return joined(sets).take((places[:, None] + np.arange(unit)).reshape(-1))
+
+
+def _order(n_tokens: Sequence[np.ndarray], fractions: Sequence[float], unit: int) -> np.ndarray:
+    """The set that each unit of the mixture comes from, given the real tokens of each set's rows."""
+    if len(n_tokens) != len(fractions) or abs(sum(fractions) - 1) > 1e-9 or min(fractions) < 0:
         raise ValueError(f"a mixture needs one non-negative fraction per set, summing to 1: {fractions}")
-    given = np.zeros(len(sets))
-    position = [0] * len(sets)
-    order: list[tuple[int, int]] = []
+    shares = np.array(fractions)
+    tokens = [
+        own[: len(own) // unit * unit].reshape(-1, unit).sum(axis=1, dtype=np.float64) for own in n_tokens
+    ]
+    given = np.zeros(len(tokens))
+    position = [0] * len(tokens)
+    order = array("i")
     while True:
-        total = given.sum() + 1
-        lag = np.array(fractions) * total - given
-        lag[np.array(fractions) == 0] = -np.inf
+        lag = shares * (given.sum() + 1) - given
+        lag[shares == 0] = -np.inf
         which = int(np.argmax(lag))
-        start = position[which]
-        if start + unit > len(sets[which]):
-            break
-        order.extend((which, row) for row in range(start, start + unit))
-        given[which] += float(sets[which].n_tokens[start : start + unit].sum())
-        position[which] += unit
-    return _gather(sets, order)
+        if position[which] == len(tokens[which]):
+            return np.array(order, dtype=np.int64)
+        order.append(which)
+        given[which] += tokens[which][position[which]]
+        position[which] += 1
 
 
-def _gather(sets: list[Rows], order: list[tuple[int, int]]) -> Rows:
-    return Rows(
-        [sets[s].row_ids[r] for s, r in order],
-        [sets[s].doc_ids[r] for s, r in order],
-        np.array([sets[s].input_ids[r] for s, r in order], dtype=np.int32).reshape(-1, sets[0].length),
-        np.array([sets[s].n_tokens[r] for s, r in order], dtype=np.int32),
-        np.array([sets[s].loss_mask[r] for s, r in order], dtype=bool).reshape(-1, sets[0].length),
-    )
+class _Reader:
+    """Reads the rows of a set in order."""
+
+    def __init__(self, path: Path):
+        self._portions = row_portions(path)
+        self._held = next(self._portions)
+        self.length = self._held.length
+
+    def next(self, count: int) -> Rows:
+        parts, got = [self._held], len(self._held)
+        while got < count:
+            parts.append(next(self._portions))
+            got += len(parts[-1])
+        rows = joined(parts)
+        self._held = rows.take(np.arange(count, len(rows)))
+        return rows.take(np.arange(count))
 
 
 def random_rows(

@@ -1,14 +1,24 @@
 """The run's tokenizer for programs without a model; importing transformers would take most of their time."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from workflow_scripts.storage.folders import checked_folder
 from workflow_scripts.tokens.tokenizer import load_tokenizer, no_end_of_text
+
+if TYPE_CHECKING:
+    from workflow_scripts.tokens.known_words import KnownWords
+
+# Characters from which on looking words up is faster than the library, whose start takes no time.
+_LONG = 1 << 18
 
 
 class TextTokenizer(Protocol):
@@ -50,6 +60,20 @@ class SavedTokenizer:
         encodings = self.backend.encode_batch_fast(texts, add_special_tokens=add_special_tokens)
         return {"input_ids": [encoding.ids for encoding in encodings]}
 
+    @cached_property
+    def _known_words(self) -> "KnownWords | None":
+        """For tokenizers that encode word by word."""
+        from workflow_scripts.tokens.known_words import KnownWords, splits_as_gpt2
+
+        return KnownWords(self.backend) if splits_as_gpt2(self.backend) else None
+
+    def encode_long(self, texts: Sequence[str]) -> list[NDArray[np.int32]] | None:
+        """The tokens of each text from those of its words; None if that does not serve."""
+        is_started = "_known_words" in self.__dict__
+        if not is_started and sum(map(len, texts)) < _LONG:
+            return None
+        return None if self._known_words is None else self._known_words.encode(texts)
+
     def batch_decode(
         self,
         rows: list[list[int]],
@@ -61,6 +85,17 @@ class SavedTokenizer:
         if clean_up_tokenization_spaces:
             raise NotImplementedError("texts are decoded without cleaning up spaces")
         return [self.backend.decode(row, skip_special_tokens=skip_special_tokens) for row in rows]
+
+
+def token_ids(tokenizer: TextTokenizer, texts: list[str]) -> list[NDArray[np.int32]]:
+    """The tokens of each text, without special tokens around them."""
+    if not texts:
+        return []
+    known = tokenizer.encode_long(texts) if isinstance(tokenizer, SavedTokenizer) else None
+    if known is not None:
+        return known
+    found = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
+    return [np.array(ids, dtype=np.int32) for ids in found]
 
 
 def open_tokenizer(folder: str | Path) -> TextTokenizer:

@@ -10,9 +10,11 @@ EVERY_SECONDS = 10.0
 
 
 class Progress:
-    """Logs one line every ten seconds: megabytes read, speed, and time left."""
+    """Logs one line every ten seconds: megabytes read, speed, and time left if the total is known."""
 
-    def __init__(self, what: str, total_bytes: int, clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self, what: str, total_bytes: int | None = None, clock: Callable[[], float] = time.monotonic
+    ):
         self.what, self.total = what, total_bytes
         self._clock = clock
         self._started = self._reported = clock()
@@ -23,6 +25,9 @@ class Progress:
             return
         self._reported = now
         speed = bytes_read / (now - self._started)
+        if self.total is None:
+            logger.info("%s: %s MB read, %s MB/s", self.what, _megabytes(bytes_read), _megabytes(speed))
+            return
         left = (self.total - bytes_read) / speed if speed else float("inf")
         logger.info(
             "%s: %s of %s MB read, %s MB/s, about %s left",

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow_scripts.pool.words import Hashes
+from workflow_scripts.texts.words import Hashes
 
 _FEWEST_BITS, _MOST_BITS = 16, 26
 

@@ -8,8 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.pool.characters import SCRIPTS
-from workflow_scripts.pool.words import compiled, find_words, ngrams, owners, shingles, whole
+from workflow_scripts.texts.characters import SCRIPTS
+from workflow_scripts.texts.words import (
+    compiled,
+    distinct_shingles,
+    find_words,
+    ngrams,
+    owners,
+    shingles,
+    whole,
+)
 
 WORD = re.compile(r"\w+|[^\w\s]")
 ASCII = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=60)
@@ -108,3 +116,14 @@ def test_a_function_is_compiled_where_no_folder_for_it_can_be_written():
     scope: dict = {}
     exec(compile("def twice(x):\n    return 2 * x\n", "/nowhere/module.py", "exec"), scope)
     assert compiled(scope["twice"])(21) == 42
+
+
+@given(st.lists(st.lists(st.sampled_from("abc"), max_size=12), min_size=1, max_size=6))
+def test_distinct_shingles_agree_with_sets_of_tuples(texts):
+    found, texts_of = distinct_shingles(find_words([" ".join(words).encode() for words in texts]))
+    expected = [{tuple(words[at : at + 5]) for at in range(max(1, len(words) - 4))} - {()} for words in texts]
+    assert np.bincount(texts_of, minlength=len(texts)).tolist() == [len(distinct) for distinct in expected]
+    hash_sets = [set(found[texts_of == number]) for number in range(len(texts))]
+    for first in range(len(texts)):
+        for second in range(len(texts)):
+            assert len(hash_sets[first] & hash_sets[second]) == len(expected[first] & expected[second])

@@ -1,8 +1,7 @@
 """Words of many texts at once as 64-bit hashes, and hashes of the n-grams that they form.
 
 A word is a run of letters, digits and underscores in lower case, a punctuation mark, or one character of a script
-without spaces (Chinese, Japanese, Thai). This is the rule of `corpora/near_duplicates.py`, plus characters for those
-scripts. One compiled loop finds the words; everything else is array arithmetic.
+without spaces (Chinese, Japanese, Thai). One compiled loop finds the words; everything else is array arithmetic.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +12,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow_scripts.pool.characters import (
+from workflow_scripts.texts.characters import (
     CHINESE,
     DAMAGED,
     LETTER,
@@ -26,11 +25,9 @@ from workflow_scripts.pool.characters import (
     kinds,
     lower_case,
 )
+from workflow_scripts.texts.copies import SHINGLE_WORDS
 
 Hashes = NDArray[np.uint64]
-
-SHINGLE_WORDS = 5
-"""As in `corpora/near_duplicates.py`."""
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _MIXER = np.uint64(0xD6E8FEB86659FD93)
@@ -170,3 +167,22 @@ def shingles(words: Words) -> tuple[Hashes, NDArray[np.int32]]:
     """The word 5-grams within texts, with repeats, and the text of each."""
     is_whole = whole(words, SHINGLE_WORDS)
     return ngrams(words, SHINGLE_WORDS)[is_whole], owners(words)[: len(is_whole)][is_whole]
+
+
+def distinct_shingles(words: Words) -> tuple[Hashes, NDArray[np.int32]]:
+    """The distinct word 5-grams of each text, and the text of each, in the order of the texts.
+
+    A text with fewer than five words is one 5-gram, which no longer text has; a text without words has none.
+    """
+    hashes, texts = shingles(words)
+    counts = words.counts()
+    short = np.flatnonzero((counts > 0) & (counts < SHINGLE_WORDS))
+    hashes, texts = (
+        np.concatenate([hashes, words.texts[short]]),
+        np.concatenate([texts, short.astype(np.int32)]),
+    )
+    order = np.lexsort((hashes, texts))
+    hashes, texts = hashes[order], texts[order]
+    is_new = np.ones(len(hashes), dtype=np.bool_)
+    is_new[1:] = (hashes[1:] != hashes[:-1]) | (texts[1:] != texts[:-1])
+    return hashes[is_new], texts[is_new]

@@ -1,0 +1,71 @@
+"""The table of a corpus' documents, read and written some at a time."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from workflow_scripts.storage.tables import open_table, write_portions
+
+_ROWS, _CHARACTERS = 1 << 16, 1 << 24
+"""The most documents, and about the most characters, of a row group: so many are in memory at a time."""
+
+
+class Document(NamedTuple):
+    """A row of the table; its fields are the columns."""
+
+    doc_id: str
+    source_object: str
+    split: str  # train or eval
+    text: str
+    prompt: str | None = None  # of pairs; their text is both joined
+    completion: str | None = None
+
+
+COLUMNS = list(Document._fields)
+SCHEMA = pa.schema([(column, pa.string()) for column in COLUMNS])
+
+
+def write_documents(documents: Iterable[Document], path: str | Path) -> None:
+    write_portions(as_tables(documents), SCHEMA, path)
+
+
+def as_tables(documents: Iterable[Document]) -> Iterator[pa.Table]:
+    """Documents as tables that are each to be a row group."""
+    portion: list[Document] = []
+    held = 0
+    for document in documents:
+        portion.append(document)
+        held += len(document.text) + len(document.prompt or "") + len(document.completion or "")
+        if held >= _CHARACTERS or len(portion) == _ROWS:
+            yield _as_table(portion)
+            portion, held = [], 0
+    if portion:
+        yield _as_table(portion)
+
+
+def _as_table(documents: list[Document]) -> pa.Table:
+    columns = zip(*documents, strict=True)
+    return pa.table([pa.array(column, pa.string()) for column in columns], SCHEMA)
+
+
+def read_documents(path: str | Path) -> Iterator[Document]:
+    for table in row_groups(path):
+        yield from documents_of(table)
+
+
+def documents_of(table: pa.Table) -> Iterator[Document]:
+    yield from map(Document._make, zip(*(column.to_pylist() for column in table.columns), strict=True))
+
+
+def row_groups(path: str | Path, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    """The row groups of a table of documents, which fit into memory one at a time."""
+    with open_table(path) as file:
+        yield from groups_of(file, columns)
+
+
+def groups_of(file: pq.ParquetFile, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    for number in range(file.metadata.num_row_groups):
+        yield file.read_row_group(number, columns=columns, use_threads=False)

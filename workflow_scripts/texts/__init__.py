@@ -1,0 +1,1 @@
+"""Words of many texts at once, as hashes."""
