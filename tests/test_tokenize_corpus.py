@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from workflow_scripts.corpora import table
-from workflow_scripts.corpora.table import Document, read_documents, write_documents
+from workflow_scripts.corpora.table import SCHEMA, Document, as_tables, read_documents
 from workflow_scripts.errors import UserError
+from workflow_scripts.storage.tables import write_portions
 from workflow_scripts.tokenize_corpus import main
 from workflow_scripts.tokens import documents_on_disk, layouts
 from workflow_scripts.tokens.rows import read_rows
@@ -52,7 +53,7 @@ def documents(tmp_path):
         whole = text() if pair[0] is None else f"{pair[0]}{pair[1]}"
         made.append(Document(f"d{number}", f"o{number}", side, whole, *pair))
     path = tmp_path / "documents.parquet"
-    write_documents(made, path)
+    write_portions(as_tables(made), SCHEMA, path)
     return path
 
 
@@ -102,7 +103,7 @@ def test_portions_change_nothing(documents, tokenizer, monkeypatch, layout, orde
     for module, limits in {table: ["_ROWS"], layouts: ["_ROWS"], documents_on_disk: ["_AT_ONCE"]}.items():
         for limit in limits:
             monkeypatch.setattr(module, limit, 3)
-    write_documents(list(read_documents(documents)), documents)
+    write_portions(as_tables(list(read_documents(documents))), SCHEMA, documents)
     few = read_rows(tokenize(documents, tokenizer, layout, order))
     assert (few.row_ids, few.doc_ids) == (whole.row_ids, whole.doc_ids)
     for field in ("input_ids", "n_tokens", "loss_mask"):
@@ -112,7 +113,7 @@ def test_portions_change_nothing(documents, tokenizer, monkeypatch, layout, orde
 def test_too_little_text_is_one_sentence_and_leaves_no_file(documents, tokenizer):
     with pytest.raises(UserError, match="the train side has fewer than 100000 tokens"):
         tokenize(documents, tokenizer, length=100000)
-    write_documents([Document("a", "a", "train", "the dog")], documents)
+    write_portions(as_tables([Document("a", "a", "train", "the dog")]), SCHEMA, documents)
     with pytest.raises(UserError, match="no document on the eval side"):
         tokenize(documents, tokenizer, split="eval")
     assert [entry.name for entry in documents.parent.iterdir()] == ["documents.parquet"]

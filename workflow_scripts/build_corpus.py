@@ -24,9 +24,9 @@ from workflow_scripts.corpora.derived import derive
 from workflow_scripts.corpora.draft import Draft
 from workflow_scripts.corpora.sampling import Counted, sample
 from workflow_scripts.corpora.sources import read_source
-from workflow_scripts.corpora.table import Document, read_documents, row_groups, write_documents
+from workflow_scripts.corpora.table import SCHEMA, Document, read_documents, row_groups
 from workflow_scripts.errors import UserError
-from workflow_scripts.storage.tables import write_json
+from workflow_scripts.storage.tables import write_json, write_portions
 from workflow_scripts.storage.unnamed import unnamed_file
 
 
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         except UserError as mistake:
             raise UserError(f"corpus {arguments.name}: {mistake}") from None
         description = Description()
-        write_documents(description.reading(draft.kept()), arguments.documents)
+        write_portions(description.reading(draft.kept()), SCHEMA, arguments.documents)
     manifest = {**origin, **counts, **description.as_dict()}
     write_json({"name": arguments.name, "held_out": arguments.held_out, **manifest}, arguments.manifest)
 
@@ -95,7 +95,7 @@ def _write_derived(draft: Draft, spec: dict[str, Any], arguments: argparse.Names
     draft.write(derive(base, kind, arguments.seed))
     return {
         "source": f"derived: {kind} of {name}",
-        "revision": content_hash(base()),
+        "revision": content_hash(row_groups(arguments.base)),
         "licence": f"that of {name}",
         "skipped": {},
     }

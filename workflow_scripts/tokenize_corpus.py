@@ -69,10 +69,10 @@ def _encoded(arguments: argparse.Namespace, tokenizer: "TextTokenizer") -> "Iter
 
     from workflow_scripts.storage.unnamed import unnamed_file
     from workflow_scripts.tokens.documents_on_disk import DocumentsOnDisk
-    from workflow_scripts.tokens.encode import encode_documents
+    from workflow_scripts.tokens.encode import tokens_of
 
     sides = _side(arguments, ["doc_id", "split", "text", "prompt", "completion"])
-    in_order = (document for side in sides for document in encode_documents(tokenizer, side))
+    in_order = (document for side in sides for document in tokens_of(tokenizer, side))
     if arguments.order == "given":
         yield from in_order
         return

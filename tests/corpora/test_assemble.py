@@ -1,14 +1,13 @@
 """Sides, and what the manifest says."""
 
 from collections import Counter
-from collections.abc import Iterable
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from workflow_scripts.corpora.assemble import Description, content_hash, split_documents, split_of
 from workflow_scripts.corpora.documents import SourceDocument
-from workflow_scripts.corpora.table import Document
+from workflow_scripts.corpora.table import Document, as_tables, documents_of
 
 
 def made(*rows: tuple[str, str]) -> list[Document]:
@@ -16,9 +15,15 @@ def made(*rows: tuple[str, str]) -> list[Document]:
     return [Document(f"d{at}", f"o{at}", split, text) for at, (split, text) in enumerate(rows)]
 
 
-def described(documents: Iterable[Document]) -> dict:
+def tables(*rows: tuple[str, str]):
+    return as_tables(made(*rows))
+
+
+def described(documents: list[Document]) -> dict:
     description = Description()
-    assert list(description.reading(documents)) == list(documents)
+    assert [
+        document for table in description.reading(as_tables(documents)) for document in documents_of(table)
+    ] == documents
     return description.as_dict()
 
 
@@ -60,6 +65,6 @@ def test_the_description_counts_bytes_and_notices_each_change():
     first = described(made(("train", "é"), ("eval", "abc")))
     assert first["documents"] == {"train": 1, "eval": 1}
     assert first["bytes"] == {"train": 2, "eval": 3}
-    assert first["content_hash"] == content_hash(made(("train", "é"), ("eval", "abc")))
-    assert first["content_hash"] != content_hash(made(("train", "é"), ("train", "abc")))
+    assert first["content_hash"] == content_hash(tables(("train", "é"), ("eval", "abc")))
+    assert first["content_hash"] != content_hash(tables(("train", "é"), ("train", "abc")))
     assert described([])["documents"] == {"train": 0, "eval": 0}

@@ -6,7 +6,8 @@ import pytest
 
 from workflow_scripts.corpora import table
 from workflow_scripts.corpora.draft import Draft
-from workflow_scripts.corpora.table import Document, read_documents, write_documents
+from workflow_scripts.corpora.table import SCHEMA, Document, as_tables, documents_of, read_documents
+from workflow_scripts.storage.tables import write_portions
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def cleaned():
             draft = Draft(file)
             draft.write(Document(f"d{at}", f"o{at}", split, text) for at, (split, text) in enumerate(rows))
             counts = draft.remove_duplicates(others)
-            return list(draft.kept()), counts
+            return [document for found in draft.kept() for document in documents_of(found)], counts
 
     return run
 
@@ -80,7 +81,7 @@ def test_portions_change_nothing(cleaned, monkeypatch, tmp_path):
     assert cleaned(*rows) == whole
     monkeypatch.setattr(table, "_CHARACTERS", 40)
     assert cleaned(*rows) == whole
-    write_documents(whole[0], tmp_path / "documents.parquet")
+    write_portions(as_tables(whole[0]), SCHEMA, tmp_path / "documents.parquet")
     assert list(read_documents(tmp_path / "documents.parquet")) == whole[0]
 
 

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import pyarrow as pa
+
 from workflow_scripts.corpora.documents import SourceDocument, stable_hash
 from workflow_scripts.corpora.table import Document
 
@@ -34,14 +36,17 @@ class Description:
         self._documents, self._bytes = {"train": 0, "eval": 0}, {"train": 0, "eval": 0}
         self._digest = hashlib.sha256()
 
-    def reading(self, documents: Iterable[Document]) -> Iterator[Document]:
-        """The same documents; each is described as it goes by."""
-        for document in documents:
-            for value in (document.doc_id, document.split, document.prompt or "", document.text):
-                self._digest.update(value.encode() + b"\0")
-            self._documents[document.split] += 1
-            self._bytes[document.split] += len(document.text.encode())
-            yield document
+    def reading(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        """The same tables of documents; each is described as it goes by."""
+        for table in tables:
+            columns = [
+                table[name].cast(pa.binary()).to_pylist() for name in ("doc_id", "split", "prompt", "text")
+            ]
+            for name, side, prompt, text in zip(*columns, strict=True):
+                self._digest.update(b"\0".join((name, side, prompt or b"", text, b"")))
+                self._documents[side.decode()] += 1
+                self._bytes[side.decode()] += len(text)
+            yield table
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -51,10 +56,10 @@ class Description:
         }
 
 
-def content_hash(documents: Iterable[Document]) -> str:
+def content_hash(tables: Iterable[pa.Table]) -> str:
     """The hash of documents that are needed for nothing else."""
     description = Description()
-    for _ in description.reading(documents):
+    for _ in description.reading(tables):
         pass
     found: str = description.as_dict()["content_hash"]
     return found

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from workflow_scripts.corpora.table import SCHEMA, Document, as_tables, documents_of, groups_of
+from workflow_scripts.corpora.table import SCHEMA, Document, as_tables, groups_of
 from workflow_scripts.texts.copies import RULE
 from workflow_scripts.texts.progress import Progress
 
@@ -30,7 +30,7 @@ class Draft:
     def write(self, documents: Iterable[Document]) -> None:
         """All documents, in their order."""
         progress = Progress("documents")
-        with pq.ParquetWriter(self._file, SCHEMA, compression="zstd") as writer:
+        with pq.ParquetWriter(self._file, SCHEMA, compression="lz4") as writer:
             for table in as_tables(self._noted(documents)):
                 writer.write_table(table)
                 progress.at(self._bytes)
@@ -77,20 +77,23 @@ class Draft:
         repeated = np.flatnonzero(~_first_of_equals(self._names))
         self._names = bytearray()
         if len(repeated):
-            (name,) = (document.doc_id for at, document in enumerate(self._all()) if at == repeated[0])
+            is_second = np.zeros(len(self.is_eval), dtype=np.bool_)
+            is_second[repeated[0]] = True
+            (name,) = (
+                name
+                for table in self._selected(is_second, ["doc_id"])
+                for name in table["doc_id"].to_pylist()
+            )
             raise ValueError(f"two documents have the name {name!r}")
 
-    def kept(self) -> Iterator[Document]:
-        """The documents that are not left out, in their order."""
+    def kept(self) -> Iterator[pa.Table]:
+        """Tables of the documents that are not left out, in their order."""
         for table in self._selected(self.is_kept, None):
-            yield from documents_of(table)
-
-    def _all(self) -> Iterator[Document]:
-        for table in self._selected(np.ones(len(self.is_eval), dtype=np.bool_), None):
-            yield from documents_of(table)
+            if len(table):
+                yield table
 
     def _text_of(self, selected: NDArray[np.bool_]) -> Iterator[str]:
-        for table in self._selected(selected.copy(), ["text"]):
+        for table in self._selected(selected, ["text"]):
             yield from table.column("text").to_pylist()
 
     def _selected(self, selected: NDArray[np.bool_], columns: list[str] | None) -> Iterator[pa.Table]:

@@ -19,11 +19,11 @@ from workflow_scripts.corpora.portions import portions
 from workflow_scripts.texts.copies import THRESHOLD
 from workflow_scripts.texts.hash_filter import HashFilter
 from workflow_scripts.texts.progress import Progress
-from workflow_scripts.texts.words import Hashes, distinct_shingles, find_words
+from workflow_scripts.texts.words import Hashes, distinct_shingles, find_words, shingles_and_short_texts
 
 MOST_SHINGLES = 1 << 24
 _FEWEST_SAMPLED = 2
-_PORTION = 1 << 22  # bytes
+_PORTION = 1 << 21  # bytes
 
 
 class NearDuplicates:
@@ -57,7 +57,7 @@ class NearDuplicates:
         is_known = np.zeros(len(self._filter.members), dtype=np.bool_)
         progress, read = Progress("comparison with training text"), 0
         for portion in portions(map(str.encode, collection), _PORTION):
-            hashes, _ = distinct_shingles(find_words(portion))
+            hashes, _ = shingles_and_short_texts(find_words(portion))
             is_known[self._filter.find(hashes)[1]] = True
             read += sum(map(len, portion))
             progress.at(read)

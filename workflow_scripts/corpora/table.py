@@ -1,4 +1,4 @@
-"""The table of a corpus' documents, read and written some at a time."""
+"""The table of a corpus' documents, some at a time."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -7,9 +7,9 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from workflow_scripts.storage.tables import open_table, write_portions
+from workflow_scripts.storage.tables import open_table
 
-_ROWS, _CHARACTERS = 1 << 16, 1 << 24
+_ROWS, _CHARACTERS = 1 << 16, 1 << 23
 """The most documents, and about the most characters, of a row group: so many are in memory at a time."""
 
 
@@ -26,10 +26,6 @@ class Document(NamedTuple):
 
 COLUMNS = list(Document._fields)
 SCHEMA = pa.schema([(column, pa.string()) for column in COLUMNS])
-
-
-def write_documents(documents: Iterable[Document], path: str | Path) -> None:
-    write_portions(as_tables(documents), SCHEMA, path)
 
 
 def as_tables(documents: Iterable[Document]) -> Iterator[pa.Table]:

@@ -169,18 +169,17 @@ def shingles(words: Words) -> tuple[Hashes, NDArray[np.int32]]:
     return ngrams(words, SHINGLE_WORDS)[is_whole], owners(words)[: len(is_whole)][is_whole]
 
 
-def distinct_shingles(words: Words) -> tuple[Hashes, NDArray[np.int32]]:
-    """The distinct word 5-grams of each text, and the text of each, in the order of the texts.
-
-    A text with fewer than five words is one 5-gram, which no longer text has; a text without words has none.
-    """
+def shingles_and_short_texts(words: Words) -> tuple[Hashes, NDArray[np.int32]]:
+    """`shingles`, and each text of fewer than five words as one, which no longer text has; none of an empty text."""
     hashes, texts = shingles(words)
     counts = words.counts()
-    short = np.flatnonzero((counts > 0) & (counts < SHINGLE_WORDS))
-    hashes, texts = (
-        np.concatenate([hashes, words.texts[short]]),
-        np.concatenate([texts, short.astype(np.int32)]),
-    )
+    short = np.flatnonzero((counts > 0) & (counts < SHINGLE_WORDS)).astype(np.int32)
+    return np.concatenate([hashes, words.texts[short]]), np.concatenate([texts, short])
+
+
+def distinct_shingles(words: Words) -> tuple[Hashes, NDArray[np.int32]]:
+    """The distinct ones of `shingles_and_short_texts` of each text, and the text of each, in the order of the texts."""
+    hashes, texts = shingles_and_short_texts(words)
     order = np.lexsort((hashes, texts))
     hashes, texts = hashes[order], texts[order]
     is_new = np.ones(len(hashes), dtype=np.bool_)

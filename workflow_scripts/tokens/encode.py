@@ -32,27 +32,27 @@ class EncodedDocument(DocumentTokens):
 def encode_documents(
     tokenizer: TextTokenizer, documents: "pd.DataFrame", chunk: int = 512
 ) -> Iterator[EncodedDocument]:
-    """Encode rows of a documents table in order.
+    """Encode rows of a documents table in order, `chunk` at a time."""
+    for start in range(0, len(documents), chunk):
+        part = documents.iloc[start : start + chunk]
+        texts, completions = part["text"].tolist(), part["completion"].tolist()
+        for document, text, completion in zip(tokens_of(tokenizer, part), texts, completions, strict=True):
+            n_bytes = len(text.encode())
+            n_answer_bytes = len(completion.encode()) if isinstance(completion, str) else n_bytes
+            yield EncodedDocument(
+                document.doc_id, document.input_ids, document.answer, n_bytes, n_answer_bytes
+            )
+
+
+def tokens_of(tokenizer: TextTokenizer, documents: "pd.DataFrame") -> Iterator[DocumentTokens]:
+    """The tokens of some documents, which are encoded together.
 
     Prompt and completion are encoded separately, so that no token crosses the border between them.
     """
     eos = np.array([tokenizer.eos_token_id], dtype=np.int32)
-    nothing = np.empty(0, dtype=np.int32)
-    for start in range(0, len(documents), chunk):
-        part = documents.iloc[start : start + chunk]
-        is_pair = part["completion"].notna().to_numpy()
-        first = token_ids(
-            tokenizer,
-            [
-                prompt if pair else text
-                for prompt, text, pair in zip(part["prompt"], part["text"], is_pair, strict=True)
-            ],
-        )
-        second = iter(token_ids(tokenizer, part.loc[is_pair, "completion"].tolist()))
-        for doc_id, text, completion, head, pair in zip(
-            part["doc_id"], part["text"], part["completion"], first, is_pair, strict=True
-        ):
-            ids = np.concatenate([head, next(second) if pair else nothing, eos])
-            answer = np.arange(len(ids)) >= (len(head) if pair else 0)
-            n_bytes = len(text.encode())
-            yield EncodedDocument(doc_id, ids, answer, n_bytes, len(completion.encode()) if pair else n_bytes)
+    is_pair = documents["completion"].notna()
+    first = token_ids(tokenizer, documents["prompt"].where(is_pair, documents["text"]).tolist())
+    second = iter(token_ids(tokenizer, documents.loc[is_pair, "completion"].tolist()))
+    for doc_id, head, pair in zip(documents["doc_id"].tolist(), first, is_pair.tolist(), strict=True):
+        ids = np.concatenate([head, next(second), eos] if pair else [head, eos])
+        yield DocumentTokens(doc_id, ids, np.arange(len(ids)) >= (len(head) if pair else 0))

@@ -20,8 +20,8 @@ from tokenizers import Tokenizer
 from workflow_scripts.corpora.portions import portions
 from workflow_scripts.texts.words import compiled
 
-# Classes of characters.
-_SPACE, _LETTER, _NUMBER, _OTHER = range(4)
+# Classes of characters; `_find` has the first and the last as numbers.
+_SPACE, _LETTER, _NUMBER, _OTHER, _UNKNOWN = range(5)
 _CODES = 0x110000
 
 _PORTION = 1 << 20
@@ -30,6 +30,38 @@ _MOST_WORDS = 1 << 21
 """Words are forgotten beyond this number; of English text, 10 GB have as many."""
 _FEWEST_PLACES = 1 << 18
 _EMPTY = -1
+
+
+@compiled
+def _code(data, place):
+    """The character of UTF-8 that starts at `place`, and its bytes."""
+    first = np.int64(data[place])
+    if first < 0x80:
+        return first, 1
+    second = np.int64(data[place + 1]) & 0x3F
+    if first < 0xE0:
+        return (first & 0x1F) << 6 | second, 2
+    third = np.int64(data[place + 2]) & 0x3F
+    if first < 0xF0:
+        return (first & 0xF) << 12 | second << 6 | third, 3
+    return (first & 0x7) << 18 | second << 12 | third << 6 | (np.int64(data[place + 3]) & 0x3F), 4
+
+
+@compiled
+def _strangers(data, class_of, codes):
+    """Collect the characters of unknown class, each once."""
+    count, place = 0, 0
+    while place < len(data):
+        if data[place] < 0x80:
+            place += 1
+            continue
+        code, size = _code(data, place)
+        if class_of[code] == 4:
+            class_of[code] = 0
+            codes[count] = code
+            count += 1
+        place += size
+    return count
 
 
 @compiled
@@ -60,18 +92,7 @@ def _find(data, bounds, class_of, places, hashes, starts, letters, known, number
                 if place >= end:
                     stop = end
                     break
-                first = np.int64(data[place])
-                if first < 0x80:
-                    code, size = first, 1
-                elif first < 0xE0:
-                    code, size = (first & 0x1F) << 6 | (np.int64(data[place + 1]) & 0x3F), 2
-                elif first < 0xF0:
-                    code = (first & 0xF) << 12 | (np.int64(data[place + 1]) & 0x3F) << 6
-                    code, size = code | (np.int64(data[place + 2]) & 0x3F), 3
-                else:
-                    code = (first & 0x7) << 18 | (np.int64(data[place + 1]) & 0x3F) << 12
-                    code |= (np.int64(data[place + 2]) & 0x3F) << 6
-                    code, size = code | (np.int64(data[place + 3]) & 0x3F), 4
+                code, size = _code(data, place)
                 own = np.int64(class_of[code])
                 if is_first:
                     is_first = False
@@ -203,9 +224,8 @@ class KnownWords:
     def __init__(self, tokenizer: Tokenizer):
         self._tokenizer = tokenizer
         self._added = tuple(token.content for token in tokenizer.get_added_tokens_decoder().values())
-        self._class_of = np.zeros(_CODES, dtype=np.uint8)
-        self._characters: set[str] = set()
-        self._learn_characters(map(chr, range(128)))
+        self._class_of = np.full(_CODES, _UNKNOWN, dtype=np.uint8)
+        self._learn_characters(range(128))
         self._words = _Words()
 
     def encode(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
@@ -218,8 +238,6 @@ class KnownWords:
                 found[number] = np.array(encoding.ids, dtype=np.int32)
                 continue
             plain.append(number)
-            if not text.isascii():
-                self._learn_characters(set(text) - self._characters)
         numbers = iter(plain)
         for portion in portions((texts[number].encode() for number in plain), _PORTION):
             for ids in self._encode(portion):
@@ -228,6 +246,8 @@ class KnownWords:
 
     def _encode(self, encoded: list[bytes]) -> list[NDArray[np.int32]]:
         data = np.frombuffer(b"".join(encoded), dtype=np.uint8)
+        codes = np.empty(len(data) // 2, dtype=np.int32)
+        self._learn_characters(codes[: _strangers(data, self._class_of, codes)].tolist())
         bounds = np.zeros(len(encoded) + 1, dtype=np.int64)
         np.cumsum([len(text) for text in encoded], out=bounds[1:])
         if self._words.known > _MOST_WORDS:
@@ -247,14 +267,14 @@ class KnownWords:
         _gather(numbers, ends, words.tokens, words.token_starts, ids, token_ends)
         return np.split(ids, token_ends[:-1])
 
-    def _learn_characters(self, characters: Iterable[str]) -> None:
+    def _learn_characters(self, codes: Iterable[int]) -> None:
         """Ask the library to which class each character belongs: those of one class form one word."""
         split = self._tokenizer.pre_tokenizer.pre_tokenize_str
-        for character in characters:
-            self._characters.add(character)
+        for code in codes:
+            self._class_of[code] = _SPACE
             for kind, neighbour in ((_LETTER, "a"), (_NUMBER, "1"), (_OTHER, "!")):
-                if len(split(neighbour + character)) == 1:
-                    self._class_of[ord(character)] = kind
+                if len(split(neighbour + chr(code))) == 1:
+                    self._class_of[code] = kind
 
 
 def _longer(array: NDArray[Any], length: int) -> NDArray[Any]:

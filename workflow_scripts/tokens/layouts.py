@@ -8,7 +8,7 @@ import numpy as np
 from workflow_scripts.tokens.encode import DocumentTokens
 from workflow_scripts.tokens.rows import Rows
 
-_ROWS, _TOKENS = 1 << 16, 1 << 23
+_ROWS, _TOKENS = 1 << 16, 1 << 22
 """The most rows, and about the most tokens, at a time."""
 
 
