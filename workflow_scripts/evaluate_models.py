@@ -42,9 +42,10 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     given = build_parser().parse_args(argv)
     set_threads(given.threads)
+    from workflow_scripts.corpora.table import read_side
     from workflow_scripts.models.loading import quiet_transformers
     from workflow_scripts.storage.content_store import ContentStore
-    from workflow_scripts.storage.tables import read_frame, write_json, write_table
+    from workflow_scripts.storage.tables import write_json, write_table
     from workflow_scripts.tokens.tokenizer import load_tokenizer
     from workflow_scripts.training.candidates import list_candidates, losses_of
     from workflow_scripts.training.devices import claimed_device
@@ -53,8 +54,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     settings = EvaluationSettings.from_dict(given.settings)
     with claimed_device(given.device, gpus=1) as device:
         quiet_transformers()
-        documents = read_frame(given.documents)
-        documents = documents[documents["split"] == given.split]
+        documents = read_side(given.documents, given.split)
         chosen = choose_documents(documents, load_tokenizer(str(given.tokenizer)), settings, given.eval_set)
         candidates = list_candidates(given.manifests, given.base)
         if given.budgets is not None:

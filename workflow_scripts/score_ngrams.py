@@ -38,7 +38,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> None:
     given = build_parser().parse_args(argv)
-    from workflow_scripts.storage.tables import read_frame, write_table
+    from workflow_scripts.corpora.table import read_side
+    from workflow_scripts.storage.tables import write_table
     from workflow_scripts.tokens.rows import read_tokens
     from workflow_scripts.tokens.tokenizer import load_tokenizer
     from workflow_scripts.training.evaluation import EvaluationSettings, choose_documents
@@ -49,8 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     tokenizer = load_tokenizer(str(given.tokenizer))
     evaluation_sets = {}
     for name, path in named_paths("documents", given.documents).items():
-        documents = read_frame(path)
-        documents = documents[documents["split"] == given.split]
+        documents = read_side(path, given.split)
         evaluation_sets[name] = choose_documents(documents, tokenizer, settings, name)
     losses = ngram_losses(
         read_tokens(given.rows),

@@ -95,7 +95,7 @@ def test_long_texts_are_looked_up_and_short_ones_are_not(folder):
     tokenizer = open_tokenizer(folder)
     short = token_ids(tokenizer, [PROSE])
     assert "_known_words" not in tokenizer.__dict__
-    long = token_ids(tokenizer, [PROSE] * 4000)
+    long = token_ids(tokenizer, [PROSE] * 25_000)
     assert "_known_words" in tokenizer.__dict__
     np.testing.assert_array_equal(long[-1], short[0])
     assert long[0].dtype == short[0].dtype == np.int32
@@ -106,7 +106,7 @@ def test_documents_are_the_same_with_both(folder, known):
     pair = {"doc_id": "b", "text": "the dog jumps", "prompt": "the dog", "completion": " jumps"}
     frame = pd.DataFrame([{"doc_id": "a", "text": PROSE, "prompt": None, "completion": None}, pair])
     library, light = open_tokenizer(folder), open_tokenizer(folder)
-    token_ids(light, [PROSE] * 4000)
+    token_ids(light, [PROSE] * 25_000)
     for one, other in zip(encode_documents(library, frame), encode_documents(light, frame), strict=True):
         assert one.doc_id == other.doc_id
         np.testing.assert_array_equal(one.input_ids, other.input_ids)

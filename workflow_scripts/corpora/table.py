@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from workflow_scripts.storage.tables import open_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _ROWS, _CHARACTERS = 1 << 16, 1 << 23
 """The most documents, and about the most characters, of a row group: so many are in memory at a time."""
@@ -50,6 +54,12 @@ def _as_table(documents: list[Document]) -> pa.Table:
 def read_documents(path: str | Path) -> Iterator[Document]:
     for table in row_groups(path):
         yield from documents_of(table)
+
+
+def read_side(path: str | Path, split: str) -> "pd.DataFrame":
+    """The documents on one side; those of the other are in memory only a row group at a time."""
+    sides = [table.filter(pc.equal(table["split"], split)) for table in row_groups(path)]
+    return (pa.concat_tables(sides) if sides else SCHEMA.empty_table()).to_pandas()
 
 
 def documents_of(table: pa.Table) -> Iterator[Document]:

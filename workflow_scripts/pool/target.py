@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
-import pyarrow.compute as pc
-
+from workflow_scripts.corpora.table import read_side
 from workflow_scripts.errors import UserError
-from workflow_scripts.storage.tables import read_table
 from workflow_scripts.texts.words import Words, find_words
 
 MINIMUM_WORDS = 500
@@ -22,12 +20,12 @@ class Target:
 def read_target(path: str, split: str) -> Target:
     """The documents on one side of a corpus."""
     table = read_table(path, columns=["doc_id", "split", "text"])
-    table = table.filter(pc.equal(table["split"], split))
-    texts = [text.encode() for text in table["text"].to_pylist()]
+    documents = read_side(path, split)
+    texts = [text.encode() for text in documents["text"]]
     words = find_words(texts)
     if len(words.hashes) < MINIMUM_WORDS:
         raise UserError(
             f"{path}: the {split} side of the target has {len(words.hashes)} words in {len(texts)} rows, but at least "
             f"{MINIMUM_WORDS} are needed; add more rows"
         )
-    return Target(table["doc_id"].to_pylist(), texts, words)
+    return Target(documents["doc_id"].tolist(), texts, words)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from workflow_scripts.tokens.known_words import KnownWords
 
 # Characters from which on looking words up is faster than the library, whose start takes no time.
-_LONG = 1 << 18
+_LONG = 1 << 21
 
 
 class TextTokenizer(Protocol):
