@@ -19,7 +19,6 @@ class Target:
 
 def read_target(path: str, split: str) -> Target:
     """The documents on one side of a corpus."""
-    table = read_table(path, columns=["doc_id", "split", "text"])
     documents = read_side(path, split)
     texts = [text.encode() for text in documents["text"]]
     words = find_words(texts)
