@@ -20,7 +20,7 @@ from tokenizers import Tokenizer
 from workflow_scripts.corpora.portions import portions
 from workflow_scripts.texts.words import compiled
 
-# Classes of characters; `_find` has the first and the last as numbers.
+# Classes of characters; compiled functions have the first as 0 and the last as 4.
 _SPACE, _LETTER, _NUMBER, _OTHER, _UNKNOWN = range(5)
 _CODES = 0x110000
 
@@ -73,62 +73,48 @@ def _same(first, first_start, second, second_start, length):
 
 
 @compiled
+def _end_of_word(data, start, end, class_of):
+    """Where the word that starts at `start` ends, by the first alternative of the expression that fits."""
+    if data[start] == 0x27 and start + 1 < end:
+        # An apostrophe with s, t, m, d, re, ve or ll after it.
+        first = data[start + 1]
+        if first == 0x73 or first == 0x74 or first == 0x6D or first == 0x64:
+            return start + 2
+        second = data[start + 2] if start + 2 < end else 0
+        if (second == 0x65 and (first == 0x72 or first == 0x76)) or (second == 0x6C and first == 0x6C):
+            return start + 3
+    code, size = _code(data, start)
+    kind, place = class_of[code], start + size
+    if code == 0x20 and place < end:
+        # A space belongs to the word after it.
+        code, size = _code(data, place)
+        if class_of[code] != 0:
+            kind, place = class_of[code], place + size
+    last = start
+    while place < end:
+        code, size = _code(data, place)
+        if class_of[code] != kind:
+            # Of several spaces, the last is left for the next word.
+            return last if kind == 0 and last > start else place
+        last = place
+        place += size
+    return end
+
+
+@compiled
 def _find(data, bounds, class_of, places, hashes, starts, letters, known, numbers, ends):
     """Number the words of UTF-8 texts, and enter new ones; return how many words there are, and how many are known."""
     mask = np.uint64(len(places) - 1)
     one = np.uint64(1)
     found = 0
     for text in range(len(bounds) - 1):
-        place, end = bounds[text], bounds[text + 1]
-        word = place  # start of the current word
+        word, end = bounds[text], bounds[text + 1]
         while word < end:
-            # Read characters until the word ends. `leading` is a space that may belong to the word after it.
-            place = word
-            kind = np.int64(-1)
-            is_first, spaces, last_space, stop = True, 0, word, -1
-            leading = data[word] == 0x20
-            value = np.uint64(0)
-            while stop < 0:
-                if place >= end:
-                    stop = end
-                    break
-                code, size = _code(data, place)
-                own = np.int64(class_of[code])
-                if is_first:
-                    is_first = False
-                    kind = own
-                    if code == 0x27:
-                        # An apostrophe with s, t, m, d, re, ve or ll after it.
-                        follows = np.int64(data[place + 1]) if place + 1 < end else 0
-                        after = np.int64(data[place + 2]) if place + 2 < end else 0
-                        if follows == 0x73 or follows == 0x74 or follows == 0x6D or follows == 0x64:
-                            stop = place + 2
-                            break
-                        if (after == 0x65 and (follows == 0x72 or follows == 0x76)) or (
-                            follows == 0x6C and after == 0x6C
-                        ):
-                            stop = place + 3
-                            break
-                    if kind == 0:
-                        spaces = 1
-                    place += size
-                    continue
-                if kind == 0 and leading and spaces == 1 and own != 0:
-                    # One space and the word after it.
-                    kind, leading = own, False
-                    place += size
-                    continue
-                if own != kind:
-                    # Of several spaces, the last is left for the next word.
-                    stop = last_space if kind == 0 and spaces > 1 else place
-                    break
-                if kind == 0:
-                    spaces += 1
-                    last_space = place
-                place += size
+            stop = _end_of_word(data, word, end, class_of)
             length = stop - word
-            for offset in range(word, stop):
-                value = (value ^ np.uint64(data[offset])) * np.uint64(0x9E3779B97F4A7C15)
+            value = np.uint64(0)
+            for place in range(word, stop):
+                value = (value ^ np.uint64(data[place])) * np.uint64(0x9E3779B97F4A7C15)
             value ^= value >> np.uint64(32)
             slot = value & mask
             number = np.int64(places[slot])
