@@ -103,7 +103,7 @@ def _write_derived(draft: Draft, spec: dict[str, Any], arguments: argparse.Names
 
 def _train_texts(path: str) -> Iterator[str]:
     """The texts on the train side of a documents table."""
-    for table in row_groups(path, ["split", "text"]):
+    for table in row_groups(path, ["split", "text"], f"comparison with {path}"):
         yield from table.filter(pc.equal(table.column("split"), "train")).column("text").to_pylist()
 
 

@@ -71,7 +71,7 @@ def _encoded(arguments: argparse.Namespace, tokenizer: "TextTokenizer") -> "Iter
     from workflow_scripts.tokens.documents_on_disk import DocumentsOnDisk
     from workflow_scripts.tokens.encode import tokens_of
 
-    sides = _side(arguments, ["doc_id", "split", "text", "prompt", "completion"])
+    sides = _side(arguments, ["doc_id", "split", "text", "prompt", "completion"], "documents")
     in_order = (document for side in sides for document in tokens_of(tokenizer, side))
     if arguments.order == "given":
         yield from in_order
@@ -83,11 +83,11 @@ def _encoded(arguments: argparse.Namespace, tokenizer: "TextTokenizer") -> "Iter
         yield from documents.read(np.random.RandomState(arguments.seed).permutation(len(documents)))
 
 
-def _side(arguments: argparse.Namespace, columns: list[str]) -> "Iterator[pd.DataFrame]":
+def _side(arguments: argparse.Namespace, columns: list[str], progress: str = "") -> "Iterator[pd.DataFrame]":
     """The side's documents, as many at a time as the table has together."""
     from workflow_scripts.corpora.table import row_groups
 
-    for table in row_groups(arguments.documents, columns):
+    for table in row_groups(arguments.documents, columns, progress):
         frame = table.to_pandas()
         yield frame[frame["split"] == arguments.split]
 

@@ -8,6 +8,7 @@ from workflow_scripts.corpora import table
 from workflow_scripts.corpora.draft import Draft
 from workflow_scripts.corpora.table import SCHEMA, Document, as_tables, documents_of, read_documents
 from workflow_scripts.storage.tables import write_portions
+from workflow_scripts.texts import progress
 
 
 @pytest.fixture
@@ -87,3 +88,13 @@ def test_portions_change_nothing(cleaned, monkeypatch, tmp_path):
 
 def test_nothing_is_left_of_nothing(cleaned):
     assert cleaned()[0] == []
+
+
+def test_a_long_reading_tells_how_much_is_left(cleaned, monkeypatch, caplog):
+    monkeypatch.setattr(table, "_ROWS", 5)
+    monkeypatch.setattr(progress, "EVERY_SECONDS", 0.0)
+    with caplog.at_level("INFO"):
+        cleaned(*[("eval" if n % 2 else "train", f"text {n}") for n in range(40)])
+    assert "documents: " in caplog.text
+    assert "comparison of sides: " in caplog.text
+    assert " s left" in caplog.text

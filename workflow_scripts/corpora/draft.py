@@ -93,13 +93,15 @@ class Draft:
                 yield table
 
     def _text_of(self, selected: NDArray[np.bool_]) -> Iterator[str]:
-        for table in self._selected(selected, ["text"]):
+        for table in self._selected(selected, ["text"], "comparison of sides"):
             yield from table.column("text").to_pylist()
 
-    def _selected(self, selected: NDArray[np.bool_], columns: list[str] | None) -> Iterator[pa.Table]:
+    def _selected(
+        self, selected: NDArray[np.bool_], columns: list[str] | None, progress: str = ""
+    ) -> Iterator[pa.Table]:
         self._file.seek(0)
         start = 0
-        for table in groups_of(pq.ParquetFile(self._file), columns):
+        for table in groups_of(pq.ParquetFile(self._file), columns, progress):
             end = start + table.num_rows
             yield table.filter(pa.array(selected[start:end]))
             start = end

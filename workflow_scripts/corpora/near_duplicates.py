@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from workflow_scripts.corpora.portions import portions
 from workflow_scripts.texts.copies import THRESHOLD
 from workflow_scripts.texts.hash_filter import HashFilter
-from workflow_scripts.texts.progress import Progress
 from workflow_scripts.texts.words import Hashes, distinct_shingles, find_words, shingles_and_short_texts
 
 MOST_SHINGLES = 1 << 24
@@ -55,12 +54,9 @@ class NearDuplicates:
     def of(self, collection: Iterable[str]) -> NDArray[np.bool_]:
         """For each candidate, whether it is a near-duplicate of the collection."""
         is_known = np.zeros(len(self._filter.members), dtype=np.bool_)
-        progress, read = Progress("comparison with training text"), 0
         for portion in portions(map(str.encode, collection), _PORTION):
             hashes, _ = shingles_and_short_texts(find_words(portion))
             is_known[self._filter.find(hashes)[1]] = True
-            read += sum(map(len, portion))
-            progress.at(read)
         compared = np.bincount(self._owners, minlength=self._count)
         shared = np.bincount(self._owners, weights=is_known[self._numbers], minlength=self._count)
         fewest = _FEWEST_SAMPLED if self._sampled else 1

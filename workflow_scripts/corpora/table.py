@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from workflow_scripts.storage.tables import open_table
+from workflow_scripts.texts.progress import Progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,12 +67,21 @@ def documents_of(table: pa.Table) -> Iterator[Document]:
     yield from map(Document._make, zip(*(column.to_pylist() for column in table.columns), strict=True))
 
 
-def row_groups(path: str | Path, columns: list[str] | None = None) -> Iterator[pa.Table]:
+def row_groups(path: str | Path, columns: list[str] | None = None, progress: str = "") -> Iterator[pa.Table]:
     """The row groups of a table of documents, which fit into memory one at a time."""
     with open_table(path) as file:
-        yield from groups_of(file, columns)
+        yield from groups_of(file, columns, progress)
 
 
-def groups_of(file: pq.ParquetFile, columns: list[str] | None = None) -> Iterator[pa.Table]:
-    for number in range(file.metadata.num_row_groups):
+def groups_of(
+    file: pq.ParquetFile, columns: list[str] | None = None, progress: str = ""
+) -> Iterator[pa.Table]:
+    """The same of an open table; the log tells how far the reading named `progress` is."""
+    sizes = [file.metadata.row_group(number).total_byte_size for number in range(file.num_row_groups)]
+    reading = Progress(progress, sum(sizes)) if progress else None
+    read = 0
+    for number, size in enumerate(sizes):
         yield file.read_row_group(number, columns=columns, use_threads=False)
+        read += size
+        if reading:
+            reading.at(read)
