@@ -2,11 +2,11 @@
 
     python -m benchmarks.many_pairs --training 400 --evaluation 50 --folder CORPORA
 
-The texts are slices of those in --folder or, without it, of the Python code of the installed packages. The jobs are
-those that the workflow plans: rows are made first, untimed; then every job of the comparison runs as its own process,
-those that the workflow plans. Rows are made first, untimed; then every job of the comparison is its own process,
-and how many pairs were computed and reused, and one for all metrics together. `added` repeats this with one more
-training set in the middle of the config.
+The texts are slices of those in --folder or, without it, of the Python code of the installed packages. Rows are made
+first, untimed. Then every job of the comparison that the workflow plans runs as its own process, --processes at a time.
+Prints one JSON line per metric, with the CPU seconds of its jobs, the peak memory of the largest, and how many pairs
+were computed and reused, and one for all metrics together. `added` repeats this with one more training set in the
+middle of the config.
 """
 
 import argparse

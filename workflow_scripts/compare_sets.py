@@ -70,13 +70,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         COST_KEYS,
         COST_SCHEMA,
         WITHOUT_SCALE_SCHEMA,
-        all_pairs,
         as_table,
         measured,
-        needed_pairs,
         scaled,
     )
     from workflow_scripts.metrics.opening import open_metric
+    from workflow_scripts.metrics.pairs import all_pairs, needed_pairs
     from workflow_scripts.storage.content_store import ContentStore
     from workflow_scripts.storage.tables import read_json, write_table
     from workflow_scripts.tokens.parts import ANSWER, WHOLE

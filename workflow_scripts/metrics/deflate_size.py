@@ -1,9 +1,9 @@
 """Lengths of gzip streams of two joined short texts, without compressing each pair from the start.
 
-The numbers are those of zlib at level 9 (`deflate_slow` and `trees.c` of zlib 1.2 and 1.3; RFC 1951). A
-text is compared with many others, so what depends on one text only is computed once: the longest match at each
-position, the places of its three-byte strings, and the symbols up to where the other text may matter. Only texts of
-at most `LONGEST` bytes together, for which no limit of zlib's search applies, have a length here.
+The numbers are those of zlib at level 9 (`deflate_slow` and `trees.c` of zlib 1.2 and 1.3; RFC 1951). A text is
+compared with many others, so what depends on one text only is computed once: the longest match at each position, the
+places of its three-byte strings, and the symbols up to where the other text may matter. Only texts of at most `LONGEST`
+bytes together, for which no limit of zlib's search applies, have a length here.
 """
 
 from typing import NamedTuple

@@ -1,12 +1,6 @@
-"""Alignment of sets with each other by one metric, on one scale: of all pairs, or only of those that are needed.
-
-A figure of all pairs can be read up to some dozens of sets. With more sets, only the pairs that anything else reads are
-measured: each training set with each evaluation set, each set with itself, and the floor with each set. They can be
-measured in blocks of sources; then the scale, which needs all sources of a target, is added to all blocks together.
-"""
+"""Alignment of sets with each other by one metric, on one scale."""
 
 from collections.abc import Collection, Mapping, Sequence
-from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -16,6 +10,7 @@ from workflow_scripts.errors import UserError
 from workflow_scripts.metrics.base import Batch, Metric
 from workflow_scripts.metrics.calibration import calibrate
 from workflow_scripts.metrics.intervals import Estimate, between_sets, given_source, within_set
+from workflow_scripts.metrics.pairs import Pairs
 from workflow_scripts.metrics.pieces import FeaturedSet, Pieces
 from workflow_scripts.storage.content_store import ContentStore
 from workflow_scripts.tokens.parts import WHOLE
@@ -48,29 +43,6 @@ COST_SCHEMA = pa.schema(
 )
 ALIGNMENT_KEYS = ["metric", "part", "source", "target"]
 COST_KEYS = ["metric", "part", "set"]
-
-Pairs = dict[tuple[str, str], str]
-"""(source, target) -> the one of the two that the pair belongs to."""
-
-
-def all_pairs(sets: Collection[str], floor_set: str) -> Pairs:
-    """Every set with every set, and the floor with every set."""
-    pairs = {(source, target): source for source, target in product(sorted(sets), repeat=2)}
-    return pairs | {(floor_set, target): floor_set for target in sorted(sets)}
-
-
-def needed_pairs(sources: Collection[str], sets: Collection[str], floor_set: str) -> Pairs:
-    """The pairs that belong to some sources: with itself, with the floor, and of a training set with evaluation sets.
-
-    Over all sets, each pair belongs to one of them. Nothing is compared with the floor as its target.
-    """
-    targets = sorted(name for name in sets if name.endswith(".eval"))
-    pairs: Pairs = {}
-    for source in sorted(sources):
-        pairs |= {(source, source): source, (floor_set, source): source}
-        if source.endswith(".train") and source != floor_set:
-            pairs |= {(source, target): source for target in targets}
-    return pairs
 
 
 def measured(

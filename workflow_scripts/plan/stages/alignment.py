@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from workflow_scripts.metrics.pairs import MOST_SETS
 from workflow_scripts.metrics.registry import metric_class
 from workflow_scripts.plan.experiments import recorded, trained
 from workflow_scripts.plan.shell_options import options
@@ -13,11 +14,6 @@ from workflow_scripts.plan.stages.fisher import CURVE, Fisher
 from workflow_scripts.plan.stages.measured import MeasuredSets
 from workflow_scripts.plan.stages.tokens import Tokens
 from workflow_scripts.tokens.parts import ANSWER, WHOLE
-
-MOST_SETS_OF_ONE_JOB = 64
-"""Up to so many sets, one job a metric compares all pairs; the figure of all pairs cannot show more.
-
-With more sets, only needed pairs are compared, in blocks of so many sources, each a job."""
 
 
 class Alignment:
@@ -85,7 +81,7 @@ class Alignment:
         They are groups by position, in the order of the corpora, so a set at the end changes only the last block. A
         block that changes finds all pairs but the new ones in the store.
         """
-        every, size = self.sets.in_order, MOST_SETS_OF_ONE_JOB
+        every, size = self.sets.in_order, MOST_SETS
         if len(every) <= size:
             return {}
         return {f"blocks/{i // size}/": every[i : i + size] for i in range(0, len(every), size)}
