@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from workflow_scripts.metrics.base import Batch, Features, Metric
-from workflow_scripts.metrics.deflate_size import UNKNOWN, Prepared, joined_lengths, prepared
 
 MOST_DOCUMENTS = 64  # of a batch
 PARTNERS = 4  # rows of the other batch that each row is paired with
@@ -33,6 +32,8 @@ class GzipPairs(Metric):
     answers = True
 
     def features(self, batch: Batch) -> Features:
+        from workflow_scripts.compression.deflate_size import prepared
+
         assert batch.texts is not None
         texts = [text.encode() for text in batch.texts[:MOST_DOCUMENTS]]
         data = np.frombuffer(b"".join(texts), dtype=np.uint8)
@@ -72,6 +73,8 @@ def _text(features: Features, number: int) -> bytes:
 
 
 def _alignment(source: Features, target: Features) -> float:
+    from workflow_scripts.compression.deflate_size import UNKNOWN, Prepared, joined_lengths
+
     n = min(len(source["compressed"]), len(target["compressed"]))
     places = np.array([(i, (i + offset) % n) for offset in partner_offsets(n) for i in range(n)])
     texts, others = (

@@ -74,13 +74,13 @@ def measured(
         for source, target in sorted(pairs):
             if metric.symmetric and (target, source) in estimates:
                 continue
-            of_pair = featured[source], featured[target]
-            table, cost = pieces.table(*of_pair, owner=featured[pairs[source, target]])
+            one, other = featured[source], featured[target]
+            table, cost = pieces.table(one, other, owner=featured[pairs[source, target]])
             seconds[source] += cost / 2
             seconds[target] += cost / 2
-            estimates[source, target] = _estimate(metric, *of_pair, table)
+            estimates[source, target] = _estimate(metric, one, other, table)
             if metric.symmetric and (target, source) in pairs:
-                estimates[target, source] = _estimate(metric, *reversed(of_pair), table.T)
+                estimates[target, source] = _estimate(metric, other, one, table.T)
         for name in sorted(owners):
             seconds[name] += featured[name].seconds + seconds_before.get(name, 0.0)
             seconds[name] += pieces.whole_seconds(featured[name])

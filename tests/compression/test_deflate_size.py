@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from workflow_scripts.compression.deflate_size import LONGEST, UNKNOWN, joined_lengths, prepared
 from workflow_scripts.metrics.base import Batch, Resources
-from workflow_scripts.metrics.deflate_size import LONGEST, UNKNOWN, joined_lengths, prepared
 from workflow_scripts.metrics.gzip_pairs import GzipPairs
 
 PROSE = (

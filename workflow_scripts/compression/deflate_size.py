@@ -6,7 +6,7 @@ places of its three-byte strings, and the symbols up to where the other text may
 bytes together, for which no limit of zlib's search applies, have a length here.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,15 +71,21 @@ def prepared(data: NDArray[np.uint8], ends: NDArray[np.int64]) -> Prepared:
     """Prepare texts that are one after the other in `data`."""
     starts = np.concatenate([np.zeros(1, np.int64), np.asarray(ends, dtype=np.int64)])
     n, total = len(starts) - 1, len(data)
-    of_positions = [np.zeros(total, np.int16) for _ in range(5)]
+
+    def of_positions() -> NDArray[np.int16]:
+        return np.zeros(total, np.int16)
+
     texts = Prepared(
-        data,
-        starts,
-        *of_positions[:4],
-        np.full((n, _HASHES), -1, np.int16),
-        of_positions[4],
-        np.zeros((n, _SYMBOLS), np.int16),
-        np.zeros((n, 4), np.int16),
+        data=data,
+        starts=starts,
+        lengths=of_positions(),
+        distances=of_positions(),
+        lengths_first=of_positions(),
+        distances_first=of_positions(),
+        last=np.full((n, _HASHES), -1, np.int16),
+        before=of_positions(),
+        counts=np.zeros((n, _SYMBOLS), np.int16),
+        states=np.zeros((n, 4), np.int16),
     )
     _prepare(texts)
     return texts
@@ -119,7 +125,8 @@ def _prepare(texts):
         for place in range(size - 2):
             string = _hash(_string(data, start + place))
             longest = min(_LONGEST_MATCH, size - place)
-            best, distance, candidate = _SHORTEST_MATCH - 1, 0, np.int64(last[string])
+            best, distance = _SHORTEST_MATCH - 1, 0
+            candidate: Any = np.int64(last[string])
             texts.before[start + place] = candidate
             while candidate > 0 and best < longest:
                 if data[start + candidate + best] == data[start + place + best]:
@@ -146,7 +153,9 @@ def _prepare(texts):
 @compiled
 def _first_symbols(texts, text, unclear):
     start, counts, state = texts.starts[text], texts.counts[text], texts.states[text]
-    place, length, distance, pending = 0, _SHORTEST_MATCH - 1, 0, 0
+    length: Any = _SHORTEST_MATCH - 1
+    distance: Any = 0
+    place, pending = 0, 0
     while place < unclear:
         length_before, distance_before = length, distance
         length = np.int64(texts.lengths_first[start + place])
@@ -180,7 +189,10 @@ def _count_symbols(one, i, other, j, both, counts):
     counts[:] = one.counts[i]
     counts[_END] = 1
     state = one.states[i]
-    place, length, distance, pending = np.int64(state[0]), np.int64(state[1]), np.int64(state[2]), state[3]
+    place: Any = np.int64(state[0])
+    length: Any = np.int64(state[1])
+    distance: Any = np.int64(state[2])
+    pending = state[3]
     while place < size:
         length_before, distance_before = length, distance
         longest = min(_LONGEST_MATCH, size - place)
@@ -229,21 +241,23 @@ def _count_symbols(one, i, other, j, both, counts):
 @compiled
 def _sift(heap, count, k):
     """zlib's `pqdownheap`. An entry is weight, depth and number of a node; the number does not count in its order."""
-    entry = heap[k]
-    child = 2 * k
-    while child <= count:
+    # Unsigned places, because compiled code tests whether a signed one counts from the end.
+    place, last, child = np.uint64(k), np.uint64(count), np.uint64(2 * k)
+    one = np.uint64(1)
+    entry = heap[place]
+    while child <= last:
         best = heap[child]
-        if child < count:
-            right = heap[child + 1]
+        if child < last:
+            right = heap[child + one]
             if right >> _NUMBER_BITS <= best >> _NUMBER_BITS:
-                child += 1
+                child += one
                 best = right
         if entry >> _NUMBER_BITS <= best >> _NUMBER_BITS:
             break
-        heap[k] = best
-        k = child
-        child *= 2
-    heap[k] = entry
+        heap[place] = best
+        place = child
+        child <<= one
+    heap[place] = entry
 
 
 @compiled
