@@ -1,8 +1,9 @@
-"""Alignment: every metric between every pair of sets, with an interval and a scale.
+"""Alignment: every metric between pairs of sets, with an interval and a scale.
 
 in:  embeddings/<probe>/<estimator>/sets-<n>/ or tokens/<corpus>/<split>.packed.parquet
 out: alignment/<metric>.parquet, alignment/alignment.parquet, alignment/alignment_cost.parquet,
-     alignment/covariates.parquet, alignment/rows/<metric>.parquet; with more than one probe alignment/probes/<probe>/<metric>.parquet
+     alignment/covariates.parquet, alignment/rows/<metric>.parquet; with more than one probe alignment/probes/<probe>/<metric>.parquet;
+     with many sets alignment/blocks/<n>/<metric>.parquet
 """
 
 
@@ -16,34 +17,48 @@ rule alignment:
 rule compare_sets:
     """One metric between all pairs of sets, and between answers. Pairs in the store are not computed again.
 
-    A metric that depends on the probe is measured once more by every other probe, below probes/<probe>/.
+    A metric that depends on the probe is measured once more by every other probe, below probes/<probe>/. With many sets
+    a job measures one block: the needed pairs of some sources, without their scale.
     """
     input:
-        sets=lambda w: plan.alignment.inputs(w.metric, plan.sets.names, plan.alignment.probe_of(w.of_probe)),
-        times=lambda w: plan.alignment.times(w.metric, plan.sets.names, plan.alignment.probe_of(w.of_probe)),
+        sets=lambda w: plan.alignment.inputs(
+            w.metric, plan.alignment.compared(w.metric, w.block), plan.alignment.probe_of(w.of_probe)
+        ),
+        times=lambda w: plan.alignment.times(
+            w.metric, plan.alignment.compared(w.metric, w.block), plan.alignment.probe_of(w.of_probe)
+        ),
         probe=lambda w: plan.alignment.probe(w.metric, plan.alignment.probe_of(w.of_probe)),
         tokenizer=rules.make_tokenizer.output.tokenizer,
     output:
-        table="<results>/alignment/{of_probe}{metric}.parquet",
-        cost="<results>/alignment/{of_probe}{metric}.cost.parquet",
+        table="<results>/alignment/{of_probe}{block}{metric}.parquet",
+        cost="<results>/alignment/{of_probe}{block}{metric}.cost.parquet",
     log:
-        "<results>/logs/compare_sets/{of_probe}{metric}.log",
+        "<results>/logs/compare_sets/{of_probe}{block}{metric}.log",
     benchmark:
-        "<results>/benchmarks/compare_sets/{of_probe}{metric}.tsv"
+        "<results>/benchmarks/compare_sets/{of_probe}{block}{metric}.tsv"
     wildcard_constraints:
         metric=one_of(plan.alignment.metrics),
         of_probe=plan.alignment.probe_folder,
+        block=plan.alignment.block_folder,
     conda:
         "../envs/cpu.yaml"
     threads: ask.cpus("compare_sets")
     resources:
         **ask.all("compare_sets"),
     params:
-        sets=lambda w, input: plan.alignment.named("--set", w.metric, plan.sets.names, input.sets),
-        times=lambda w, input: plan.alignment.timed(w.metric, plan.sets.names, input.times),
-        answers=lambda w: plan.alignment.answers(w.metric, plan.alignment.probe_of(w.of_probe)),
-        floor=lambda w, input: plan.alignment.named(
-            "--floor", w.metric, [plan.sets.floor], [input.sets[plan.sets.names.index(plan.sets.floor)]]
+        sets=lambda w, input: plan.alignment.named(
+            "--set", w.metric, plan.alignment.compared(w.metric, w.block), input.sets
+        ),
+        sources=lambda w: plan.alignment.sources(w.block),
+        times=lambda w, input: plan.alignment.timed(
+            w.metric, plan.alignment.compared(w.metric, w.block), input.times
+        ),
+        answers=lambda w: plan.alignment.answers(w.metric, w.block, plan.alignment.probe_of(w.of_probe)),
+        floor=lambda w: plan.alignment.named(
+            "--floor",
+            w.metric,
+            [plan.sets.floor],
+            plan.alignment.inputs(w.metric, [plan.sets.floor], plan.alignment.probe_of(w.of_probe)),
         ),
         model=lambda w: plan.alignment.model(w.metric, plan.alignment.probe_of(w.of_probe)),
         tokenizer=lambda w, input: folder_of(input.tokenizer),
@@ -59,6 +74,7 @@ rule compare_sets:
         "python -m workflow_scripts.compare_sets"
         " --metric {wildcards.metric:q}"
         " {params.sets:q}"
+        " {params.sources:q}"
         " {params.times:q}"
         " {params.answers:q}"
         " {params.floor:q}"
@@ -71,6 +87,40 @@ rule compare_sets:
         " --seed {params.seed}"
         " --store {params.store:q}"
         " --threads {params.threads}"
+        " --output {output.table:q}"
+        " --cost {output.cost:q}"
+        " 2> {log:q}"
+
+
+rule join_blocks:
+    """The blocks of one metric in one table, with the scale; only with so many sets that there are blocks."""
+    input:
+        tables=lambda w: plan.alignment.of_blocks(w.metric, w.of_probe),
+        costs=lambda w: plan.alignment.of_blocks(w.metric, w.of_probe, ".cost"),
+    output:
+        table="<results>/alignment/{of_probe}{metric}.parquet",
+        cost="<results>/alignment/{of_probe}{metric}.cost.parquet",
+    log:
+        "<results>/logs/join_blocks/{of_probe}{metric}.log",
+    benchmark:
+        "<results>/benchmarks/join_blocks/{of_probe}{metric}.tsv"
+    wildcard_constraints:
+        metric=one_of(plan.alignment.joined),
+        of_probe=plan.alignment.probe_folder,
+    conda:
+        "../envs/cpu.yaml"
+    threads: ask.cpus("join_blocks")
+    resources:
+        **ask.all("join_blocks"),
+    params:
+        floor=plan.sets.floor,
+        code=lambda w: code_hash("workflow_scripts.join_blocks", f"workflow_scripts.metrics.{w.metric}"),
+    shell:
+        "python -m workflow_scripts.join_blocks"
+        " --metric {wildcards.metric:q}"
+        " --tables {input.tables:q}"
+        " --costs {input.costs:q}"
+        " --floor {params.floor:q}"
         " --output {output.table:q}"
         " --cost {output.cost:q}"
         " 2> {log:q}"

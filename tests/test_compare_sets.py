@@ -129,17 +129,17 @@ def test_a_set_under_a_second_name_is_compared_on_disjoint_batches_only(tmp_path
     )
 
 
-def test_one_more_set_costs_its_own_features_and_pairs(tmp_path, sets, caplog):
+def test_one_more_set_costs_its_own_pairs(tmp_path, sets, caplog):
     caplog.set_level(logging.INFO)
     few = {name: path for name, path in sets.items() if name != "two.train"}
     main(arguments(tmp_path, few, output="few.parquet"))
-    assert "features: computed 12, reused 0; pairs: computed 5, reused 0" in caplog.text
+    assert "pairs: computed 5, reused 0" in caplog.text
     main(arguments(tmp_path, sets))
     # Two more sources for the pairs: itself, the two known sets, and the floor.
-    assert "features: computed 4, reused 12; pairs: computed 4, reused 5" in caplog.text
+    assert "pairs: computed 4, reused 5" in caplog.text
     again = arguments(tmp_path, sets, output="again.parquet")
     main(again)
-    assert "features: computed 0, reused 16; pairs: computed 0, reused 9" in caplog.text
+    assert "pairs: computed 0, reused 9" in caplog.text
     assert (tmp_path / "again.parquet").read_bytes() == (tmp_path / "alignment.parquet").read_bytes()
     assert (tmp_path / "cost-again.parquet").read_bytes() == (
         tmp_path / "cost-alignment.parquet"
@@ -294,8 +294,8 @@ def test_answers_are_a_part_of_their_own_and_plain_text_counts_as_a_whole(tmp_pa
 def test_text_without_pairs_is_computed_once_for_both_parts(tmp_path, paired, caplog):
     caplog.set_level(logging.INFO)
     main([*arguments(tmp_path, paired, without_floor_set=False), *with_answers(paired, *paired)])
-    # Of 16 batches, the 8 of pairs anew; of 10 tables of sets, the 3 without a set of pairs as they are.
-    assert "features: computed 8, reused 8; pairs: computed 7, reused 3" in caplog.text
+    # Of 10 tables of sets, the 3 without a set of pairs are reused.
+    assert "pairs: computed 7, reused 3" in caplog.text
 
 
 def test_embeddings_of_answers_stand_beside_those_of_whole_rows(tmp_path, embeddings):

@@ -1,9 +1,9 @@
-"""Measure the alignment of every set with every set by one metric.
+"""Measure the alignment of sets with each other by one metric: of all pairs, or of those that some sources need.
 
 Each set is NAME=PATH, its name <corpus>.<split>. PATH is a table of packed rows, or, for a metric that
 compares Fisher embeddings, the embeddings of those rows. Both are drawn with the same --batches,
 --rows-per-batch and --seed, so all metrics see the same rows. Finished pieces are stored in --store under a hash of
-their inputs: an additional set costs only its own features and pairs.
+their inputs: an additional set costs only its own pairs.
 
 A set with too few rows for its batches is left out: this metric then has no alignment of it, and the log says why.
 
@@ -13,6 +13,10 @@ without pairs counts as a whole. PATH is that of --set, or the embeddings of the
 The output has one row for every part (whole or answer) and ordered pair of sets, including a set with itself
 (docs/ARCHITECTURE.md names the columns; docs/method/metrics.md explains them). The cost file has the seconds of each
 set.
+
+With --sources, only the pairs that belong to these sets are measured: each with itself, the floor with each, and
+each training set among them with every evaluation set. This is a block of a comparison of many sets: the columns of
+the scale are missing, and join_blocks adds them.
 """
 
 import argparse
@@ -50,6 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="NAME=PATH",
         help="seconds of an embedding of answers",
     )
+    parser.add_argument("--sources", nargs="+", metavar="NAME", help="measure only the pairs of these sets")
     parser.add_argument("--output", required=True, type=Path, help="Parquet")
     parser.add_argument("--cost", required=True, type=Path, help="Parquet: metric, part, set, seconds")
     return parser
@@ -59,8 +64,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = build_parser().parse_args(argv)
     set_threads(arguments.threads)
     from workflow_scripts.metrics.inputs import check_same_length, rows_that_all_have, whole_set
-    from workflow_scripts.metrics.matrix import ALIGNMENT_KEYS, COST_KEYS, align_all, joined
+    from workflow_scripts.metrics.matrix import (
+        ALIGNMENT_KEYS,
+        ALIGNMENT_SCHEMA,
+        COST_KEYS,
+        COST_SCHEMA,
+        WITHOUT_SCALE_SCHEMA,
+        as_table,
+        measured,
+        scaled,
+    )
     from workflow_scripts.metrics.opening import open_metric
+    from workflow_scripts.metrics.pairs import all_pairs, needed_pairs
     from workflow_scripts.storage.content_store import ContentStore
     from workflow_scripts.storage.tables import read_json, write_table
     from workflow_scripts.tokens.parts import ANSWER, WHOLE
@@ -73,12 +88,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     paths = {**sets, floor_set: floor_path}
     answers = named_paths("answers", arguments.answers)
     _check_answers(arguments.metric, metric.answers, answers, paths, floor_set)
+    unknown = sorted(set(arguments.sources or []) - set(paths))
+    if unknown:
+        raise UserError(f"--sources names {unknown[0]}, which no --set names")
     rows = arguments.rows_per_batch
     if arguments.fewer_rows and not metric.estimator():
         rows = rows_that_all_have(paths.values(), arguments.batches, rows)
 
     drawn = {WHOLE: _drawn(read, paths, arguments.batches, rows, floor_set)}
-    sets = {name: path for name, path in sets.items() if name in drawn[WHOLE]}
     times = {WHOLE: named_paths("times", arguments.times)}
     if answers:
         drawn[ANSWER] = {
@@ -93,20 +110,28 @@ def main(argv: Sequence[str] | None = None) -> None:
     check_same_length({f"{name} ({part})": one for part in drawn for name, one in drawn[part].items()})
     store, alignments, costs = ContentStore(arguments.store), [], []
     for part, batches in drawn.items():
-        alignment, cost = align_all(
+        compared = [name for name in batches if part == ANSWER or name in sets]
+        if arguments.sources is None:
+            pairs = all_pairs(compared, floor_set)
+        else:
+            pairs = needed_pairs([name for name in arguments.sources if name in batches], compared, floor_set)
+        sources = {source for source, _ in pairs} if metric.reads_whole_sets() else set()
+        alignment, cost = measured(
             metric,
-            {name: one for name, one in batches.items() if part == ANSWER or name in sets},
-            floor_set,
-            batches[floor_set],
+            batches,
+            pairs,
             store,
             {name: float(read_json(path)["seconds"]) for name, path in times[part].items()},
-            {name: whole_set(paths[name], part) for name in batches} if metric.reads_whole_sets() else {},
+            {name: whole_set(paths[name], part) for name in sources},
             part,
         )
+        if arguments.sources is None:
+            alignment = scaled(alignment, compared, floor_set, metric.has_scale)
         alignments.append(alignment)
         costs.append(cost)
-    write_table(joined(alignments, ALIGNMENT_KEYS), arguments.output)
-    write_table(joined(costs, COST_KEYS), arguments.cost)
+    schema = ALIGNMENT_SCHEMA if arguments.sources is None else WITHOUT_SCALE_SCHEMA
+    write_table(as_table(alignments, schema, ALIGNMENT_KEYS), arguments.output)
+    write_table(as_table(costs, COST_SCHEMA, COST_KEYS), arguments.cost)
 
 
 def _drawn(

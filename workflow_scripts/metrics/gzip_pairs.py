@@ -32,25 +32,25 @@ class GzipPairs(Metric):
     answers = True
 
     def features(self, batch: Batch) -> Features:
+        from workflow_scripts.compression.deflate_size import prepared
+
         assert batch.texts is not None
         texts = [text.encode() for text in batch.texts[:MOST_DOCUMENTS]]
-        return {
-            "bytes": np.frombuffer(b"".join(texts), dtype=np.uint8),
-            "ends": np.cumsum([len(text) for text in texts]),
-            "lengths": np.array([compressed_length(text) for text in texts]),
-        }
+        data = np.frombuffer(b"".join(texts), dtype=np.uint8)
+        ends = np.cumsum([len(text) for text in texts])
+        compressed = np.array([compressed_length(text) for text in texts])
+        return {"compressed": compressed, **prepared(data, ends)._asdict()}
 
     def compare(self, source: Features, target: Features) -> float:
-        return _alignment(_texts(source), source["lengths"], _texts(target), target["lengths"])
+        return float(self.table([source], [target])[0, 0])
 
     def table(self, sources: Sequence[Features], targets: Sequence[Features]) -> np.ndarray:
-        split_targets = [(_texts(target), target["lengths"]) for target in targets]
-
         def one_row(source: Features) -> list[float]:
-            texts = _texts(source)
-            return [_alignment(texts, source["lengths"], *target) for target in split_targets]
+            return [_alignment(source, target) for target in targets]
 
-        with ThreadPoolExecutor(self.resources.threads) as pool:  # zlib releases the interpreter's lock
+        with ThreadPoolExecutor(
+            self.resources.threads
+        ) as pool:  # compiled code releases the interpreter's lock
             return np.array(list(pool.map(one_row, sources)))
 
 
@@ -67,21 +67,22 @@ def partner_offsets(n: int) -> list[int]:
     return sorted(forward | {-offset % n for offset in forward})
 
 
-def _texts(features: Features) -> list[bytes]:
-    whole = features["bytes"].tobytes()
-    starts = [0, *features["ends"][:-1].tolist()]
-    return [whole[start:end] for start, end in zip(starts, features["ends"].tolist(), strict=True)]
+def _text(features: Features, number: int) -> bytes:
+    start, end = features["starts"][number : number + 2]
+    return features["data"][start:end].tobytes()
 
 
-def _alignment(
-    source: list[bytes], source_lengths: np.ndarray, target: list[bytes], target_lengths: np.ndarray
-) -> float:
-    n = min(len(source), len(target))
-    values = []
-    for offset in partner_offsets(n):
-        for i in range(n):
-            j = (i + offset) % n
-            both = source[i] + target[j] if source[i] <= target[j] else target[j] + source[i]
-            shorter, longer = sorted((source_lengths[i], target_lengths[j]))
-            values.append(1 - (compressed_length(both) - shorter) / longer)
-    return float(np.mean(values))
+def _alignment(source: Features, target: Features) -> float:
+    from workflow_scripts.compression.deflate_size import UNKNOWN, Prepared, joined_lengths
+
+    n = min(len(source["compressed"]), len(target["compressed"]))
+    places = np.array([(i, (i + offset) % n) for offset in partner_offsets(n) for i in range(n)])
+    texts, others = (
+        Prepared(*(features[name] for name in Prepared._fields)) for features in (source, target)
+    )
+    both = joined_lengths(texts, others, places)
+    for pair in np.flatnonzero(both == UNKNOWN):
+        i, j = places[pair]
+        both[pair] = compressed_length(b"".join(sorted((_text(source, i), _text(target, j)))))
+    lengths = source["compressed"][places[:, 0]], target["compressed"][places[:, 1]]
+    return float(np.mean(1 - (both - np.minimum(*lengths)) / np.maximum(*lengths)))

@@ -1,7 +1,6 @@
-"""Alignment of all sets with each other: one metric, every ordered pair, on one scale."""
+"""Alignment of sets with each other by one metric, on one scale."""
 
-from collections.abc import Mapping, Sequence
-from itertools import product
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,6 +10,7 @@ from workflow_scripts.errors import UserError
 from workflow_scripts.metrics.base import Batch, Metric
 from workflow_scripts.metrics.calibration import calibrate
 from workflow_scripts.metrics.intervals import Estimate, between_sets, given_source, within_set
+from workflow_scripts.metrics.pairs import Pairs
 from workflow_scripts.metrics.pieces import FeaturedSet, Pieces
 from workflow_scripts.storage.content_store import ContentStore
 from workflow_scripts.tokens.parts import WHOLE
@@ -36,6 +36,8 @@ ALIGNMENT_SCHEMA = pa.schema(
         ("why_not_calibrated", pa.string()),
     ]
 )
+OF_THE_SCALE = ("floor", "ceiling", "calibrated", "calibrated_low", "calibrated_high", "why_not_calibrated")
+WITHOUT_SCALE_SCHEMA = pa.schema([field for field in ALIGNMENT_SCHEMA if field.name not in OF_THE_SCALE])
 COST_SCHEMA = pa.schema(
     [("metric", pa.string()), ("part", pa.string()), ("set", pa.string()), ("seconds", pa.float64())]
 )
@@ -43,61 +45,65 @@ ALIGNMENT_KEYS = ["metric", "part", "source", "target"]
 COST_KEYS = ["metric", "part", "set"]
 
 
-def align_all(
+def measured(
     metric: Metric,
     sets: Mapping[str, Sequence[Batch]],
-    floor_set: str,
-    floor_batches: Sequence[Batch],
+    pairs: Pairs,
     store: ContentStore,
     seconds_before: Mapping[str, float],
     whole_sets: Mapping[str, Batch],
     part: str = WHOLE,
-) -> tuple[pa.Table, pa.Table]:
-    """The alignment table and the cost table of one metric, for the part from which the batches come.
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Alignment of pairs without a scale, and the cost of each set, for the part from which the batches come.
 
     The seconds of a set are those of its features plus half of each of its comparisons, so sets add up to the cost
-    of the whole matrix. Stored pieces count with their seconds when they were computed, and `seconds_before` adds
-    the cost of making a set's batches. `whole_sets` has all rows of each set, including the floor, for a metric
-    that reads them; otherwise it is empty.
+    of all pairs. A set to which no pair belongs counts only its comparisons. Stored pieces count with their seconds
+    when they were computed, and `seconds_before` adds the cost of making a set's batches. `whole_sets` has all rows
+    of each source for a metric that reads them; otherwise it is empty.
     """
     pieces = Pieces(metric, store)
-    everything = {**sets, floor_set: floor_batches}
+    owners, compared = set(pairs.values()), {name for pair in pairs for name in pair}
     featured = {
         name: pieces.featured(name, batches, whole_sets.get(name))
-        for name, batches in sorted(everything.items())
+        for name, batches in sorted(sets.items())
+        if name in compared
     }
-    seconds = {name: one.seconds + seconds_before.get(name, 0.0) for name, one in featured.items()}
-
-    def compared(source: FeaturedSet, target: FeaturedSet) -> np.ndarray:
-        table, cost = pieces.table(source, target)
-        seconds[source.name] += cost / 2
-        seconds[target.name] += cost / 2
-        return table
-
+    seconds = dict.fromkeys(featured, 0.0)
     estimates: dict[tuple[str, str], Estimate] = {}
-    for source, target in product(featured.values(), repeat=2):
-        if floor_set not in sets and floor_set in (source.name, target.name):
-            continue
-        if metric.symmetric and target.name < source.name:
-            continue
-        table = compared(source, target)
-        if metric.reads_whole_sets():
-            estimates[source.name, target.name] = given_source(table)
-            continue
-        # Source and target batches are the same, so a batch is not paired with itself.
-        interval = within_set if source.key == target.key else between_sets
-        estimates[source.name, target.name] = interval(table)
-        if metric.symmetric:
-            estimates[target.name, source.name] = interval(table.T)
-    if floor_set in sets:
-        floors = {target: estimates[floor_set, target].point for target in sets}
-    else:
-        floors = {target: float(compared(featured[floor_set], featured[target]).mean()) for target in sets}
-    for name, one in featured.items():
-        seconds[name] += pieces.whole_seconds(one)
-    pieces.log_counts()
+    with pieces.saved():
+        for source, target in sorted(pairs):
+            if metric.symmetric and (target, source) in estimates:
+                continue
+            one, other = featured[source], featured[target]
+            table, cost = pieces.table(one, other, owner=featured[pairs[source, target]])
+            seconds[source] += cost / 2
+            seconds[target] += cost / 2
+            estimates[source, target] = _estimate(metric, one, other, table)
+            if metric.symmetric and (target, source) in pairs:
+                estimates[target, source] = _estimate(metric, other, one, table.T)
+        for name in sorted(owners):
+            seconds[name] += featured[name].seconds + seconds_before.get(name, 0.0)
+            seconds[name] += pieces.whole_seconds(featured[name])
+    return _frame(metric, part, sets, estimates), pd.DataFrame(
+        {"metric": metric.name, "part": part, "set": list(seconds), "seconds": list(seconds.values())}
+    )
 
-    frame = pd.DataFrame(
+
+def _estimate(metric: Metric, source: FeaturedSet, target: FeaturedSet, table: np.ndarray) -> Estimate:
+    if metric.reads_whole_sets():
+        return given_source(table)
+    # If source and target batches are the same, a batch is not paired with itself.
+    return within_set(table) if source.key == target.key else between_sets(table)
+
+
+def _frame(
+    metric: Metric,
+    part: str,
+    sets: Mapping[str, Sequence[Batch]],
+    estimates: Mapping[tuple[str, str], Estimate],
+) -> pd.DataFrame:
+    tokens = {name: sum(batch.n_tokens for batch in batches) for name, batches in sets.items()}
+    rows = [
         {
             "metric": metric.name,
             "part": part,
@@ -107,19 +113,30 @@ def align_all(
             "ci_low": estimate.low,
             "ci_high": estimate.high,
             "rows": sets[source][0].n_rows,
-            "tokens": round(np.mean([batch.n_tokens for batch in (*sets[source], *sets[target])])),
+            "tokens": round((tokens[source] + tokens[target]) / (len(sets[source]) + len(sets[target]))),
             "n_source_batches": 1 if metric.reads_whole_sets() else len(sets[source]),
             "n_target_batches": len(sets[target]),
         }
         for (source, target), estimate in sorted(estimates.items())
-    )
-    frame = calibrate(frame, floors, floor_set, metric.has_scale).sort_values(["source", "target"])
-    costs = pd.DataFrame(
-        {"metric": metric.name, "part": part, "set": list(seconds), "seconds": list(seconds.values())}
-    )
-    return (
-        pa.Table.from_pandas(frame, schema=ALIGNMENT_SCHEMA, preserve_index=False),
-        pa.Table.from_pandas(costs, schema=COST_SCHEMA, preserve_index=False),
+    ]
+    return pd.DataFrame(rows, columns=WITHOUT_SCALE_SCHEMA.names)
+
+
+def scaled(frame: pd.DataFrame, sets: Collection[str], floor_set: str, has_scale: bool) -> pd.DataFrame:
+    """Alignments of one metric between `sets`, with their scale; `frame` also has those of the floor."""
+    parts = []
+    for _, of_part in frame.groupby("part", sort=True):
+        of_floor = of_part[of_part["source"] == floor_set]
+        floors = dict(zip(of_floor["target"], of_floor["alignment"], strict=True))
+        kept = of_part[of_part["source"].isin(sets) & of_part["target"].isin(sets)]
+        parts.append(calibrate(kept, floors, floor_set, has_scale))
+    return pd.concat(parts, ignore_index=True).sort_values(ALIGNMENT_KEYS)
+
+
+def as_table(frames: Sequence[pd.DataFrame], schema: pa.Schema, order: list[str]) -> pa.Table:
+    """Frames of several parts, metrics or blocks as one table."""
+    return joined(
+        [pa.Table.from_pandas(frame, schema=schema, preserve_index=False) for frame in frames], order
     )
 
 

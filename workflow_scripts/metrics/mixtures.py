@@ -114,14 +114,14 @@ def align_mixtures(
     that the metric compares, or one batch of the whole set if the metric reads whole sets.
     """
     featured = {name: pieces.featured(name, batches) for name, batches in targets.items()}
-    if pieces.metric.mixes == "exact":
-        n_batches = len(next(iter(targets.values())))
-        tables, how = _from_units(pieces, mixtures.shares, parts, list(featured.values()), n_batches)
-    elif pieces.metric.mixes == "experts":
-        tables, how = _from_experts(pieces, mixtures.shares, parts, list(featured.values()))
-    else:
-        tables, how = _from_alignments(pieces, mixtures.shares, parts, list(featured.values()))
-    pieces.log_counts()
+    with pieces.saved():
+        if pieces.metric.mixes == "exact":
+            n_batches = len(next(iter(targets.values())))
+            tables, how = _from_units(pieces, mixtures.shares, parts, list(featured.values()), n_batches)
+        elif pieces.metric.mixes == "experts":
+            tables, how = _from_experts(pieces, mixtures.shares, parts, list(featured.values()))
+        else:
+            tables, how = _from_alignments(pieces, mixtures.shares, parts, list(featured.values()))
     records = []
     for target, table in zip(featured, tables, strict=True):
         for name, pairs in zip(mixtures.names, table, strict=True):

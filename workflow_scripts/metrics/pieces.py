@@ -1,43 +1,75 @@
-"""Features of batches and tables of batch pairs, each computed once and stored under a hash of its inputs."""
+"""Features of batches and tables of batch pairs, each computed once and stored under a hash of its inputs.
+
+A set has one file of tables, by the other set. Features of rows and texts are not stored, only their seconds: counting
+those of a set again takes milliseconds. Features from a model have a file per batch.
+"""
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from workflow_scripts.metrics.base import Batch, Features, Metric
 from workflow_scripts.storage.content_store import ContentStore, content_key
+from workflow_scripts.storage.piece_files import PieceFiles
 
 logger = logging.getLogger(__name__)
 
-SECONDS = "seconds"  # stored with the arrays of a piece: how long it took to compute
+SECONDS = "seconds"  # stored with the features from a model: how long they took
+# Pieces of a set's file besides its tables: seconds of the features of its batches, and of those of all its rows.
+OF_BATCHES, OF_WHOLE = "features", "whole"
+FROM = "from."  # in the name of a table that is in the file of its target
+_NO_VALUES = np.zeros(0)
 
 
-@dataclass(frozen=True)
 class FeaturedSet:
-    """The features of a set's batches, and a key for all of them together."""
+    """A set with the features of its batches, which are computed when they are first needed."""
 
-    name: str
-    key: str
-    features: list[Features]
-    seconds: float
-    whole: Batch | None = None  # all rows of the set, for metrics that read whole sets
-    whole_key: str | None = None
+    def __init__(self, pieces: "Pieces", name: str, batches: Sequence[Batch], whole: Batch | None):
+        self._pieces = pieces
+        self.name = name
+        self.batches = batches
+        self.whole = whole  # all rows of the set, for metrics that read whole sets
+        self.batch_keys = [pieces.key(piece="features", **batch.content) for batch in batches]
+        self.key = content_key(batches=self.batch_keys)
+        self.whole_key = pieces.key(piece="whole", **whole.content) if whole else None
+        # Equal keys of the batches say that a target is part of the source, so its file is named by both.
+        of_whole = {"whole": self.whole_key} if self.whole_key else {}
+        self.file = pieces.key(piece="tables", source=self.key, **of_whole)
+        self._computed: tuple[list[Features], float] | None = None
+
+    @property
+    def features(self) -> list[Features]:
+        """Features of every batch."""
+        if self._computed is None:
+            self._computed = self._pieces.features(self)
+        return self._computed[0]
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that the features of the batches took when they were first computed."""
+        kept = self._pieces.files.get(self.file, OF_BATCHES)
+        if kept is not None:
+            return kept[1]
+        if self._computed is None:
+            self._computed = self._pieces.features(self)
+        self._pieces.files.put(self.file, OF_BATCHES, _NO_VALUES, self._computed[1])
+        return self._computed[1]
 
 
 @dataclass
 class Pieces:
-    """Computes pieces that are not in the store yet, and counts computed and reused ones."""
+    """Computes pieces that are not in the store yet, and counts computed and reused tables of pairs."""
 
     metric: Metric
     store: ContentStore
-    counts: dict[str, int] = field(
-        default_factory=lambda: dict.fromkeys(("features", "features_reused", "pairs", "pairs_reused"), 0)
-    )
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("pairs", "pairs_reused"), 0))
 
     def __post_init__(self) -> None:
+        self.files = PieceFiles(self.store)
         self._last_whole: tuple[str | None, Features] = (None, {})
         self._name = {
             "metric": self.metric.name,
@@ -45,25 +77,49 @@ class Pieces:
             "parameters": self.metric.parameters(),
         }
 
+    @contextmanager
+    def saved(self) -> Iterator[None]:
+        """Stores what the block computes, also if it ends with an error, and logs how much was reused."""
+        try:
+            yield
+        finally:
+            self.files.save()
+        logger.info("pairs: computed %d, reused %d", self.counts["pairs"], self.counts["pairs_reused"])
+
+    def key(self, **parts: object) -> str:
+        """The key of a piece of this metric."""
+        return content_key(**self._name, **parts)
+
     def featured(self, name: str, batches: Sequence[Batch], whole: Batch | None = None) -> FeaturedSet:
-        """Features of every batch of a set."""
-        keys = [content_key(**self._name, piece="features", **batch.content) for batch in batches]
-        features, seconds = [], 0.0
-        for key, batch in zip(keys, batches, strict=True):
-            one, cost = self._features(key, batch)
-            features.append(one)
-            seconds += cost
-        whole_key = content_key(**self._name, piece="whole", **whole.content) if whole else None
-        return FeaturedSet(name, content_key(batches=keys), features, seconds, whole, whole_key)
+        """A set whose features can be asked for."""
+        return FeaturedSet(self, name, batches, whole)
+
+    def features(self, one: FeaturedSet) -> tuple[list[Features], float]:
+        """Features of every batch of a set, and their seconds."""
+        found = [self._of_batch(key, batch) for key, batch in zip(one.batch_keys, one.batches, strict=True)]
+        return [features for features, _ in found], sum(seconds for _, seconds in found)
 
     def unit_features(self, units: Sequence[Batch]) -> list[Features]:
-        """Features of the units from which batches are assembled, often thousands of single rows.
-
-        Counting so little text is faster than reading counts from a file, so only features from a model are stored.
-        """
-        if {"probe", "encoder"} & set(self.metric.needs):
-            return self.featured("units", units).features
+        """Features of the units from which batches are assembled, often thousands of single rows."""
+        if self._from_model:
+            return [self._of_batch(self.key(piece="features", **unit.content), unit)[0] for unit in units]
         return [self.metric.features(unit) for unit in units]
+
+    @property
+    def _from_model(self) -> bool:
+        return bool({"probe", "encoder"} & set(self.metric.needs))
+
+    def _of_batch(self, key: str, batch: Batch) -> tuple[Features, float]:
+        """Features of a batch and their seconds; an embedding has a file and seconds of its own."""
+        kept = self.store.get(key) if self._from_model else None
+        if kept is None:
+            started = time.perf_counter()
+            features = dict(self.metric.features(batch))
+            seconds = time.perf_counter() - started if batch.embedding is None else 0.0
+            if self._from_model:
+                self.store.put(key, {**features, SECONDS: np.array([seconds])})
+            return features, seconds
+        return kept, float(kept.pop(SECONDS)[0])
 
     def whole_features(self, source: FeaturedSet) -> Features:
         """Features of all rows of a set. Only those of the last set are kept: they are large and quickly recomputed."""
@@ -72,7 +128,8 @@ class Pieces:
             self._last_whole = (None, {})  # memory holds one set at a time
             started = time.perf_counter()
             features = self.metric.features(source.whole)
-            self.store.put(source.whole_key, {SECONDS: np.array([time.perf_counter() - started])})
+            if self.files.get(source.file, OF_WHOLE) is None:
+                self.files.put(source.file, OF_WHOLE, _NO_VALUES, time.perf_counter() - started)
             self._last_whole = (source.whole_key, features)
         return self._last_whole[1]
 
@@ -80,68 +137,45 @@ class Pieces:
         """Seconds that the features of all rows of a set took."""
         if source.whole_key is None:
             return 0.0
-        kept = self.store.get(source.whole_key)
+        kept = self.files.get(source.file, OF_WHOLE)
         if kept is None:
             self.whole_features(source)
-            kept = self.store.get(source.whole_key)
+            kept = self.files.get(source.file, OF_WHOLE)
             assert kept is not None
-        return float(kept[SECONDS][0])
+        return kept[1]
 
-    def _features(self, key: str, batch: Batch) -> tuple[Features, float]:
-        if batch.embedding is not None:  # the expensive part is the embedding, which has its own file
-            self.counts["features_reused"] += 1
-            return self.metric.features(batch), 0.0
-        kept = self.store.get(key)
-        if kept is None:
-            started = time.perf_counter()
-            kept = dict(self.metric.features(batch))
-            kept[SECONDS] = np.array([time.perf_counter() - started])
-            self.store.put(key, kept)
-            self.counts["features"] += 1
-        else:
-            self.counts["features_reused"] += 1
-        return kept, float(kept.pop(SECONDS)[0])
-
-    def table(self, source: FeaturedSet, target: FeaturedSet) -> tuple[np.ndarray, float]:
+    def table(
+        self, source: FeaturedSet, target: FeaturedSet, owner: FeaturedSet | None = None
+    ) -> tuple[np.ndarray, float]:
         """Alignment of every source batch with every target batch, and the seconds it cost.
 
-        A symmetric metric is computed for only one order of the two sets, which does not depend on their names.
+        A new table is stored in the file of its owner, one of the two sets; by default the source. A symmetric metric
+        is computed and stored for only one order of the two sets, which does not depend on their names.
         """
-        if self.metric.symmetric and source.key > target.key:
-            table, seconds = self.table(target, source)
-            return table.T, seconds
-        source_key = {"source": source.key}
-        if (
-            source.whole_key is not None
-        ):  # equal keys of the batches say that the target is part of the source
-            source_key["whole"] = source.whole_key
-        key = content_key(**self._name, piece="pairs", target=target.key, **source_key)
-        kept = self.store.get(key)
+        is_symmetric = self.metric.symmetric
+        turned = is_symmetric and source.key > target.key
+        of_source = source.file, target.key
+        of_target = target.file, source.key if is_symmetric else f"{FROM}{source.file}"
+        kept = self.files.get(*of_source) or self.files.get(*of_target)
         if kept is None:
-            whole = self.whole_features(source) if source.whole is not None else None
-            started = time.perf_counter()
-            values = np.asarray(self._values(source, target, whole), dtype=np.float64)
-            if not np.isfinite(values).all():
-                raise ValueError(f"{self.metric.name} of {source.name} and {target.name} is not finite")
-            kept = {"values": values, SECONDS: np.array([time.perf_counter() - started])}
-            self.store.put(key, kept)
+            kept = self._computed(*((target, source) if turned else (source, target)))
+            self.files.put(*(of_target if owner is target else of_source), *kept)
             self.counts["pairs"] += 1
         else:
             self.counts["pairs_reused"] += 1
-        return kept["values"], float(kept[SECONDS][0])
+        values, seconds = kept
+        return values.T if turned else values, seconds
 
-    def _values(self, source: FeaturedSet, target: FeaturedSet, whole: Features | None) -> np.ndarray:
-        if whole is None:
-            return self.metric.table(source.features, target.features)
-        if source.key != target.key:
-            return self.metric.table([whole], target.features)
-        rest = (self.metric.without(whole, batch) for batch in target.features)
-        return np.array(
-            [[self.metric.compare(one, batch) for one, batch in zip(rest, target.features, strict=True)]]
-        )
-
-    def log_counts(self) -> None:
-        logger.info(
-            "features: computed %d, reused %d; pairs: computed %d, reused %d",
-            *(self.counts[name] for name in ("features", "features_reused", "pairs", "pairs_reused")),
-        )
+    def _computed(self, source: FeaturedSet, target: FeaturedSet) -> tuple[np.ndarray, float]:
+        whole = self.whole_features(source) if source.whole is not None else None
+        of_source, of_target = source.features if whole is None else [whole], target.features
+        started = time.perf_counter()
+        if whole is not None and source.key == target.key:
+            rest = (self.metric.without(whole, batch) for batch in of_target)
+            pairs = zip(rest, of_target, strict=True)
+            values = np.array([[self.metric.compare(one, batch) for one, batch in pairs]])
+        else:
+            values = np.asarray(self.metric.table(of_source, of_target), dtype=np.float64)
+        if not np.isfinite(values).all():
+            raise ValueError(f"{self.metric.name} of {source.name} and {target.name} is not finite")
+        return values, time.perf_counter() - started

@@ -7,6 +7,7 @@ Fisher embeddings are pooled over whole batches instead: more rows need more bat
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -84,35 +85,46 @@ def align_by_rows(
     """
     pieces = Pieces(metric, store)
     alignments, costs = [], []
-    for size in sorted(sizes):
-        batches, featured, seconds = {}, {}, {}
-        for name in sorted({*sources, *targets}):
-            try:
-                batches[name], before = take(name, size)
-            except TooFewRows as reason:
-                logger.warning("%d rows: %s is left out: %s", size, name, reason)
-                continue
-            featured[name] = pieces.featured(name, [batches[name]])
-            seconds[name] = before + featured[name].seconds
-        for source in filter(featured.__contains__, sources):
-            for target in filter(featured.__contains__, targets):
-                if featured[source].key == featured[target].key:
-                    logger.info(
-                        "%d rows: %s and %s are the same rows, so they have no value", size, source, target
-                    )
-                    continue
-                table, cost = pieces.table(featured[source], featured[target])
-                seconds[source] += cost / 2
-                seconds[target] += cost / 2
-                rows = {"source_rows": batches[source].n_rows, "target_rows": batches[target].n_rows}
-                pair = {"metric": metric.name, "source": source, "target": target, "rows": size}
-                alignments.append({**pair, **rows, "alignment": float(table[0, 0])})
-        costs += [
-            {"metric": metric.name, "set": name, "rows": size, "seconds": spent}
-            for name, spent in seconds.items()
-        ]
-    pieces.log_counts()
+    with pieces.saved():
+        for size in sorted(sizes):
+            of_size, cost_of_size = _at_size(pieces, sources, targets, size, take)
+            alignments += of_size
+            costs += cost_of_size
     return (
         pd.DataFrame(alignments, columns=list(ALIGNMENT_TYPES)).astype(ALIGNMENT_TYPES),
         pd.DataFrame(costs, columns=list(COST_TYPES)).astype(COST_TYPES),
     )
+
+
+def _at_size(
+    pieces: Pieces, sources: Sequence[str], targets: Sequence[str], size: int, take: Take
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The rows of both tables at one number of rows."""
+    name_of_metric = {"metric": pieces.metric.name}
+    batches, featured, seconds = {}, {}, {}
+    for name in sorted({*sources, *targets}):
+        try:
+            batches[name], before = take(name, size)
+        except TooFewRows as reason:
+            logger.warning("%d rows: %s is left out: %s", size, name, reason)
+            continue
+        featured[name] = pieces.featured(name, [batches[name]])
+        seconds[name] = before + featured[name].seconds
+    alignments = []
+    for source in filter(featured.__contains__, sources):
+        for target in filter(featured.__contains__, targets):
+            if featured[source].key == featured[target].key:
+                logger.info(
+                    "%d rows: %s and %s are the same rows, so they have no value", size, source, target
+                )
+                continue
+            table, cost = pieces.table(featured[source], featured[target])
+            seconds[source] += cost / 2
+            seconds[target] += cost / 2
+            rows = {"source_rows": batches[source].n_rows, "target_rows": batches[target].n_rows}
+            pair = {**name_of_metric, "source": source, "target": target, "rows": size}
+            alignments.append({**pair, **rows, "alignment": float(table[0, 0])})
+    costs = [
+        {**name_of_metric, "set": name, "rows": size, "seconds": spent} for name, spent in seconds.items()
+    ]
+    return alignments, costs

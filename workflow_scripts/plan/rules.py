@@ -32,6 +32,7 @@ RULES: dict[str, Rule] = {
     "train_probe": _of_model("probe", 8.0, trains=True),
     "embed_batches": _of_model("embeddings", 4.0),
     "compare_sets": _of_model("alignment", 15.0),
+    "join_blocks": Rule("alignment"),
     "align_by_rows": _of_model("alignment", 15.0),
     "measure_covariates": _of_model("alignment", 6.0, once=True),
     "collect_alignment": Rule("alignment", once=True),

@@ -92,7 +92,11 @@ def text_seconds(plan: RunPlan) -> dict[str, float]:
         for name, question in plan.choosing.questions.items()
         if name in plan.choosing.named("select") and plan.choosing.scored_by_fisher(name)
     )
-    pairs = len(plan.sets.names) * (len(plan.sets.names) + 1) / 2
+    n_sets, n_targets = len(plan.sets.names), sum(name.endswith(".eval") for name in plan.sets.names)
+    # In blocks: each training set with each evaluation set, and each set with itself and the floor.
+    pairs = (
+        (n_sets - n_targets) * n_targets + 2 * n_sets if plan.alignment.blocks else n_sets * (n_sets + 1) / 2
+    )
     of_estimators = [e for m in plan.alignment.metrics if (e := metric_class(m).estimator())]
     compared = sum(plan.fisher.settings(estimator)["batches"] ** 2 for estimator in of_estimators)
     return {
@@ -161,6 +165,7 @@ def planned_jobs(plan: RunPlan) -> dict[str, int]:
     if not plan.config["experiments"]:  # the report is not made
         left_out |= {name for name, rule in RULES.items() if rule.stage in _OF_THE_REPORT}
     ranked = plan.choosing.named("rank")
+    compared = len(plan.alignment.metrics) + len(plan.alignment.by_other_probes)
     return {
         "build_corpus": len(plan.corpora.with_documents),
         "tokenize_corpus": kinds["text"],
@@ -172,7 +177,8 @@ def planned_jobs(plan: RunPlan) -> dict[str, int]:
         + sum(len(plan.fisher.jobs(estimator, CURVE)) for estimator in plan.fisher.estimators)
         * bool(plan.alignment.curves()),
         "align_by_rows": len(plan.alignment.curves()),
-        "compare_sets": len(plan.alignment.metrics) + len(plan.alignment.by_other_probes),
+        "compare_sets": compared * max(1, len(plan.alignment.blocks)),
+        "join_blocks": compared if plan.alignment.blocks else 0,
         "import_losses": len(plan.outside.experiments),
         "mix_alignment": len(plan.outside.alignments) + len(plan.alignment.mixtures_by_other_probes),
         "train_models": len(plan.training.jobs),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from workflow_scripts.pool.leaks import FEWEST_SHINGLES
 from workflow_scripts.texts.copies import THRESHOLD
-from workflow_scripts.texts.words import Hashes, Words, compiled, distinct_shingles
+from workflow_scripts.texts.words import Hashes, Words, distinct_shingles
 
 NEARLY_ALL = 0.9
 RULE = (

@@ -30,9 +30,7 @@ def draw_figures(tables: Tables) -> tuple[list[Section], list[str]]:
                 needed = " and ".join(absent)
                 left_out.append(f"Figure {maker.name}: needs the table {needed}, which this run lacks.")
             elif not figures:
-                left_out.append(
-                    f"Figure {maker.name}: the tables of this run have no data that it could show."
-                )
+                left_out.append(f"Figure {maker.name}: {maker.why_none}.")
             drawn += figures
         if drawn:
             sections.append(Section(question, tuple(drawn)))

@@ -127,3 +127,5 @@ class FigureMaker:
     draw: Callable[[Tables], list[Figure]]
     unasked: bool = False
     """True if a run without its tables did not request it; it is then not listed as missing."""
+    why_none: str = "the tables of this run have no data that it could show"
+    """The reason on the page if its tables are there and it draws nothing."""

@@ -4,14 +4,14 @@ A word is a run of letters, digits and underscores in lower case, a punctuation 
 without spaces (Chinese, Japanese, Thai). One compiled loop finds the words; everything else is array arithmetic.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from workflow_scripts.compilation import compiled
 from workflow_scripts.texts.characters import (
     CHINESE,
     DAMAGED,
@@ -52,14 +52,6 @@ class Words:
     def counts(self) -> NDArray[np.int64]:
         """Words of each text."""
         return np.diff(self.starts)
-
-
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function compiled by numba, cached on disk if a folder can be written."""
-    try:
-        return numba.njit(cache=True)(function)
-    except RuntimeError:  # numba can write neither beside the module nor below the home folder
-        return numba.njit(function)
 
 
 @compiled

@@ -1,9 +1,11 @@
 """What each metric reads, and how."""
 
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from workflow_scripts.metrics.pairs import MOST_SETS
 from workflow_scripts.metrics.registry import metric_class
 from workflow_scripts.plan.experiments import recorded, trained
 from workflow_scripts.plan.shell_options import options
@@ -71,6 +73,48 @@ class Alignment:
     def other_probes(self) -> list[str]:
         """Further probes, with which some metrics are measured again."""
         return self.fisher.probe.names[1:] if self.with_probe else []
+
+    @cached_property
+    def blocks(self) -> dict[str, list[str]]:
+        """The sources of each job of a metric, by the folder of its table; empty if one job compares all sets.
+
+        They are groups by position, in the order of the corpora, so a set at the end changes only the last block. A
+        block that changes finds all pairs but the new ones in the store.
+        """
+        every, size = self.sets.in_order, MOST_SETS
+        if len(every) <= size:
+            return {}
+        return {f"blocks/{i // size}/": every[i : i + size] for i in range(0, len(every), size)}
+
+    @property
+    def block_folder(self) -> str:
+        """Pattern of the folder below alignment/ with the table of a block; no folder if there are no blocks."""
+        return f"(?:{'|'.join(self.blocks)})"
+
+    def compared(self, metric: str, block: str) -> list[str]:
+        """The sets that a job of a metric reads: its sources, every target and the floor; all if there are no blocks.
+
+        A job that adapts the rows of batches to the smallest set has to see all sets.
+        """
+        if not self.blocks or (self.fewer_rows(metric) and metric_class(metric).estimator() is None):
+            return self.sets.names
+        targets = [name for name in self.sets.names if name.endswith(".eval")]
+        return sorted({*self.blocks[block], *targets, self.sets.floor})
+
+    def sources(self, block: str) -> list[str]:
+        """The option that names the sources of a block; none if one job compares all sets."""
+        return ["--sources", *sorted(self.blocks[block])] if block else []
+
+    def of_blocks(self, metric: str, folder: str, suffix: str = "") -> list[str]:
+        """The tables of all blocks of a metric."""
+        return [
+            f"{self.files.root}/alignment/{folder}{block}{metric}{suffix}.parquet" for block in self.blocks
+        ]
+
+    @property
+    def joined(self) -> list[str]:
+        """Metrics whose table is joined from those of blocks."""
+        return self.metrics if self.blocks else []
 
     @property
     def probe_folder(self) -> str:
@@ -194,9 +238,10 @@ class Alignment:
         sets = list(sets) if metric_class(metric).estimator() else []
         return options("--times", sets, self.files_of(metric, sets, inputs, suffix=".json"))
 
-    def answers(self, metric: str, probe: str) -> list[str]:
-        """`--answers set=file` for each set whose answers are compared, and the seconds of their embeddings."""
-        sets = self.answering(metric)
+    def answers(self, metric: str, block: str, probe: str) -> list[str]:
+        """`--answers set=file` for each set whose answers a job compares, and the seconds of their embeddings."""
+        compared = set(self.compared(metric, block))
+        sets = [name for name in self.answering(metric) if name in compared]
         files = self.files_of(metric, sets, self.inputs(metric, sets, probe), ANSWER)
         found = options("--answers", sets, files)
         if metric_class(metric).estimator() is None:

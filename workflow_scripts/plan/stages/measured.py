@@ -26,6 +26,12 @@ class MeasuredSets:
         return sorted(train | evaluated | {self.floor})
 
     @cached_property
+    def in_order(self) -> list[str]:
+        """The same in the order of the config's corpora."""
+        order = {corpus: number for number, corpus in enumerate(self.config["corpora"])}
+        return sorted(self.names, key=lambda name: (order[SetName.of(name).corpus], name))
+
+    @cached_property
     def of_curve(self) -> tuple[list[str], list[str]]:
         """Training sets and evaluation sets of trained experiments: what alignment by rows is measured between."""
         experiments = trained(self.config)

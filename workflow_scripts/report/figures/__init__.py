@@ -1,5 +1,6 @@
 """Every figure of the page, in its order. A figure called NAME, or NAME_<experiment>, is drawn by NAME.py here."""
 
+from workflow_scripts.metrics.pairs import MOST_SETS
 from workflow_scripts.report.figure import FigureMaker
 from workflow_scripts.report.figures.alignment_and_loss import alignment_and_loss
 from workflow_scripts.report.figures.alignment_matrix import alignment_matrix
@@ -70,7 +71,14 @@ FIGURES = (
     ),
     FigureMaker(SIZE, "mixture_curves", ("loss_summary", "alignment"), mixture_curves),
     FigureMaker(CHOICE, "cost_and_skill", ("choice",), cost_and_skill),
-    FigureMaker(LIKENESS, "alignment_matrix", ("alignment",), alignment_matrix),
+    FigureMaker(
+        LIKENESS,
+        "alignment_matrix",
+        ("alignment",),
+        alignment_matrix,
+        why_none=f"it cannot show more than {MOST_SETS} training or evaluation sets; "
+        "alignment/alignment.parquet has their alignments",
+    ),
     FigureMaker(PUBLISHED, "published_pairs", ("published_points", "published"), published_pairs),
     FigureMaker(PUBLISHED, "published_and_ours", ("published", "correlation"), published_and_ours),
     FigureMaker(DEFECTS, "switches", ("switches",), switches),

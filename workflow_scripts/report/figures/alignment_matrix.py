@@ -1,4 +1,7 @@
-"""The alignment of every set with every set, ordered by clustering, one metric at a time."""
+"""The alignment of every set with every set, ordered by clustering, one metric at a time.
+
+With many sets, of every training set with every evaluation set; none if these are too many as well.
+"""
 
 from typing import Any
 
@@ -8,6 +11,7 @@ import pandas as pd
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import pdist
 
+from workflow_scripts.metrics.pairs import MOST_SETS
 from workflow_scripts.report.figure import Figure, Panel, Tables, chart
 from workflow_scripts.report.headline import paper_metric
 from workflow_scripts.report.look import ACCENT
@@ -24,19 +28,39 @@ def alignment_matrix(tables: Tables) -> list[Figure]:
     first = paper_metric(names)
     metrics = [first, *(name for name in names if name != first)]
     frames = {name: alignment[alignment["metric"] == name] for name in metrics}
-    orders = {name: clustered(frame) for name, frame in frames.items()}
-    data = pd.concat([_sorted(frames[name], orders[name]) for name in metrics], ignore_index=True)
+    summary = _summary(first, frames[first])
+    if len({*alignment["source"], *alignment["target"]}) > MOST_SETS:
+        frames = {name: _of_both_sides(frame) for name, frame in frames.items()}
+        summary = f"{summary} Rows are training sets, columns evaluation sets."
+    shown = pd.concat(frames.values())
+    if max(shown["source"].nunique(), shown["target"].nunique()) > MOST_SETS:
+        return []
+    orders = {name: _orders(frame) for name, frame in frames.items()}
+    data = pd.concat([_sorted(frames[name], *orders[name]) for name in metrics], ignore_index=True)
     return [
         Figure(
             name="alignment_matrix",
             title="Which sets are alike",
-            summary=_summary(first, frames[first]),
+            summary=summary,
             data=data[COLUMNS],
-            panels=tuple(_panel(name, frames[name], orders[name]) for name in metrics),
+            panels=tuple(_panel(name, frames[name], *orders[name]) for name in metrics),
             one_at_a_time="Measure",
             columns=2,
         )
     ]
+
+
+def _of_both_sides(frame: pd.DataFrame) -> pd.DataFrame:
+    """Alignments of training sets with evaluation sets."""
+    return frame[frame["source"].str.endswith(".train") & frame["target"].str.endswith(".eval")]
+
+
+def _orders(frame: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """The orders of sources and of targets; one order if they are the same sets."""
+    sources = clustered(frame)
+    if set(sources) == set(frame["target"]):
+        return sources, sources
+    return sources, clustered(frame.rename(columns={"source": "target", "target": "source"}))
 
 
 def clustered(frame: pd.DataFrame) -> list[str]:
@@ -52,14 +76,17 @@ def clustered(frame: pd.DataFrame) -> list[str]:
     ]
 
 
-def _sorted(frame: pd.DataFrame, order: list[str]) -> pd.DataFrame:
-    places = {name: place for place, name in enumerate(order)}
+def _sorted(frame: pd.DataFrame, sources: list[str], targets: list[str]) -> pd.DataFrame:
+    places = {
+        side: {name: place for place, name in enumerate(order)}
+        for side, order in (("source", sources), ("target", targets))
+    }
     return frame.sort_values(
-        ["source", "target"], key=lambda names: names.map(places).fillna(len(places)), kind="stable"
+        list(places), key=lambda names: names.map(places[str(names.name)]), kind="stable"
     )
 
 
-def _panel(metric: str, frame: pd.DataFrame, order: list[str]) -> Panel:
+def _panel(metric: str, frame: pd.DataFrame, sources: list[str], targets: list[str]) -> Panel:
     # Colours cover the middle nine tenths of the values, so one unusual set does not use up all colours.
     low, high = frame["alignment"].quantile([0.05, 0.95])
     axis: dict[str, Any] = {
@@ -74,8 +101,8 @@ def _panel(metric: str, frame: pd.DataFrame, order: list[str]) -> Panel:
         .transform_filter(f"datum.metric === '{metric}'")
         .mark_rect(color=ACCENT, stroke=None)
         .encode(
-            x=alt.X("target:N", sort=order, title="target", axis=alt.Axis(labelAngle=-60, **axis)),
-            y=alt.Y("source:N", sort=order, title="source", axis=alt.Axis(**axis)),
+            x=alt.X("target:N", sort=targets, title="target", axis=alt.Axis(labelAngle=-60, **axis)),
+            y=alt.Y("source:N", sort=sources, title="source", axis=alt.Axis(**axis)),
             opacity=alt.Opacity(
                 "alignment:Q",
                 scale=alt.Scale(domain=[low, high], range=[0.03, 1.0], zero=False, clamp=True),
@@ -91,13 +118,14 @@ def _panel(metric: str, frame: pd.DataFrame, order: list[str]) -> Panel:
             ],
         )
     )
+    sets = f"{len(sources)} sets" if sources == targets else f"{len(sources)} sets with {len(targets)} others"
     ends = f"from {number(low)} or less (faintest) to {number(high)} or more (strongest)"
     return Panel(
         title=plain(metric),
         subtitle=f"alignment {ends}",
-        description=f"Heat map of the alignment of {len(order)} sets by {plain(metric)}, {ends}.",
+        description=f"Heat map of the alignment of {sets} by {plain(metric)}, {ends}.",
         chart=heat,
-        height=max(220, 19 * len(order) + 130),
+        height=max(220, 19 * len(sources) + 130),
         wide=True,
     )
 

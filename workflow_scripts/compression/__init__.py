@@ -1,0 +1,1 @@
+"""Lengths of compressed texts."""
