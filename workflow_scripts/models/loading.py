@@ -4,7 +4,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.errors import UserError
+from workflow_scripts.models.formats import (
+    ADAPTER_CONFIG,
+    check_format,
+    check_plain_weights,
+    is_adapter,
+    merged,
+)
 from workflow_scripts.storage.folders import checked_folder
+from workflow_scripts.storage.tables import read_plain_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -13,11 +21,19 @@ if TYPE_CHECKING:
 
 
 def load_model(name: str | Path, revision: str | None = None, device: str = "cpu") -> "PreTrainedModel":
-    """A causal language model in float32."""
-    from transformers import AutoModelForCausalLM
+    """A causal language model in float32: a folder, in one file or several, a name on the Hub, or a LoRA adapter."""
+    from transformers import AutoConfig, AutoModelForCausalLM
 
     quiet_transformers()
+    check_format(name)
+    if is_adapter(name):
+        settings = read_plain_json(Path(name) / ADAPTER_CONFIG)
+        base = load_model(settings["base_model_name_or_path"], settings.get("revision"))
+        return merged(base, name).to(device)
     with checked_folder(name, "model"):
+        # Read first, so that the weights of a quantised checkpoint are neither downloaded nor read.
+        config = AutoConfig.from_pretrained(str(name), revision=revision or "main", trust_remote_code=False)
+        check_plain_weights(config.to_dict(), name)
         model: Any = AutoModelForCausalLM.from_pretrained(
             str(name),
             revision=revision or "main",
@@ -38,6 +54,7 @@ def shape_of(folder: Path) -> "PreTrainedModel":
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
+    check_format(folder)
     with checked_folder(folder, "model"), torch.device("meta"):
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
