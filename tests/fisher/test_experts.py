@@ -72,7 +72,9 @@ def test_mixtures_match_plain_autograd(
     rows_of = {"gate_up_proj": WIDTH, "down_proj": INNER}
     if kind != "gpt_oss":
         rows_of = {"gate_up_proj": 2 * INNER, "down_proj": WIDTH}
-    fused = {name: (kind, piece.stop - piece.start) for name, kind, piece in layout(model) if "experts." in name}
+    fused = {
+        name: (kind, piece.stop - piece.start) for name, kind, piece in layout(model) if "experts." in name
+    }
     for layer in range(2):
         for name, count in rows_of.items():
             assert fused.pop(f"model.layers.{layer}.mlp.experts.{name}") == ("experts", EXPERTS * count)
@@ -122,9 +124,7 @@ def test_fused_experts_have_the_coordinates_of_separate_linear_layers(
         for ours, theirs in (("gate_up_proj", "gate_up"), ("down_proj", "down")):
             names = [f"model.layers.{layer}.mlp.experts.{theirs}.{expert}" for expert in range(EXPERTS)]
             assert {kinds[name] for name in names} == {"linear"}
-            expected = torch.cat(
-                [of_separate[piece] for name, _, piece in layout(separate) if name in names]
-            )
+            expected = torch.cat([of_separate[piece] for name, _, piece in layout(separate) if name in names])
             torch.testing.assert_close(of_fused[pieces[f"model.layers.{layer}.mlp.experts.{ours}"]], expected)
 
 
@@ -132,7 +132,9 @@ def test_the_implementation_that_transformers_chooses_gives_the_same(rows: RowMa
     ids, mask = rows()
     labels = torch.randint(0, 83, ids.shape, generator=torch.Generator().manual_seed(0))
     eager = mixture("olmoe").eval()
-    chosen = OlmoeForCausalLM(OlmoeConfig(**{k: v for k, v in SETTINGS.items() if k in OlmoeConfig().to_dict()}))
+    chosen = OlmoeForCausalLM(
+        OlmoeConfig(**{k: v for k, v in SETTINGS.items() if k in OlmoeConfig().to_dict()})
+    )
     chosen.load_state_dict(eager.state_dict())
     first, second = (
         embed(model, ids, mask, Estimator.corrected(), labels=labels) for model in (eager, chosen.eval())

@@ -51,12 +51,20 @@ def _check_adapter(folder: Path) -> None:
             "with peft's merge_and_unload, save the result with save_pretrained, and name that folder"
         )
     if not base:
-        raise UserError(f"{folder} is an adapter whose {ADAPTER_CONFIG} names no base; add base_model_name_or_path")
+        raise UserError(
+            f"{folder} is an adapter whose {ADAPTER_CONFIG} names no base; add base_model_name_or_path"
+        )
     if not (folder / ADAPTER_WEIGHTS).is_file():
         raise UserError(
             f"{folder} is an adapter without {ADAPTER_WEIGHTS}; other formats can run code and are never read, "
             "so save it with save_pretrained"
         )
+
+
+def base_of(adapter: str | Path) -> tuple[str, str | None]:
+    """The folder or name of the model that an adapter changes, and its revision."""
+    settings = read_plain_json(Path(adapter) / ADAPTER_CONFIG)
+    return settings["base_model_name_or_path"], settings.get("revision")
 
 
 def merged(base: "PreTrainedModel", folder: str | Path) -> "PreTrainedModel":

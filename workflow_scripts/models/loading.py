@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.errors import UserError
 from workflow_scripts.models.formats import (
-    ADAPTER_CONFIG,
+    base_of,
     check_format,
     check_plain_weights,
     is_adapter,
     merged,
 )
 from workflow_scripts.storage.folders import checked_folder
-from workflow_scripts.storage.tables import read_plain_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -25,13 +24,12 @@ def load_model(name: str | Path, revision: str | None = None, device: str = "cpu
     from transformers import AutoConfig, AutoModelForCausalLM
 
     quiet_transformers()
-    check_format(name)
-    if is_adapter(name):
-        settings = read_plain_json(Path(name) / ADAPTER_CONFIG)
-        base = load_model(settings["base_model_name_or_path"], settings.get("revision"))
-        return merged(base, name).to(device)
     with checked_folder(name, "model"):
-        # Read first, so that the weights of a quantised checkpoint are neither downloaded nor read.
+        check_format(name)
+        if is_adapter(name):
+            base, its_revision = base_of(name)
+            return merged(load_model(base, its_revision, device), name)
+        # Read first, so that the weights of a quantised checkpoint on the Hub are not even downloaded.
         config = AutoConfig.from_pretrained(str(name), revision=revision or "main", trust_remote_code=False)
         check_plain_weights(config.to_dict(), name)
         model: Any = AutoModelForCausalLM.from_pretrained(
@@ -54,8 +52,8 @@ def shape_of(folder: Path) -> "PreTrainedModel":
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    check_format(folder)
     with checked_folder(folder, "model"), torch.device("meta"):
+        check_format(folder)
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
 
