@@ -32,11 +32,23 @@ Randomiser = Callable[[PreTrainedModel], PreTrainedModel]
 
 EXPERTS, WIDTH, INNER = 3, 16, 12
 SETTINGS = {
-    **{"vocab_size": 83, "pad_token_id": None, "bos_token_id": 0, "eos_token_id": 0},
-    **{"hidden_size": WIDTH, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2},
-    **{"intermediate_size": INNER, "moe_intermediate_size": INNER, "shared_expert_intermediate_size": 8},
-    **{"max_position_embeddings": 16, "head_dim": 8, "num_experts_per_tok": 2},
-    **{"num_local_experts": EXPERTS, "num_experts": EXPERTS, "tie_word_embeddings": False},
+    "vocab_size": 83,
+    "pad_token_id": None,
+    "bos_token_id": 0,
+    "eos_token_id": 0,
+    "hidden_size": WIDTH,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "intermediate_size": INNER,
+    "moe_intermediate_size": INNER,
+    "shared_expert_intermediate_size": 8,
+    "max_position_embeddings": 16,
+    "head_dim": 8,
+    "num_experts_per_tok": 2,
+    "num_local_experts": EXPERTS,
+    "num_experts": EXPERTS,
+    "tie_word_embeddings": False,
 }
 KINDS: dict[str, tuple[type, type]] = {
     "mixtral": (MixtralConfig, MixtralForCausalLM),

@@ -120,7 +120,9 @@ def test_an_adapter_in_a_format_that_runs_code_is_refused(monkeypatch, model, tm
     monkeypatch.setattr(importlib.util, "find_spec", lambda *given: SimpleNamespace(origin=None))
     adapter = adapter_of(tmp_path / "base", tmp_path / "adapter")
     (adapter / "adapter_model.safetensors").rename(adapter / "adapter_model.bin")
-    with pytest.raises(UserError, match="is an adapter without adapter_model.safetensors; other formats can"):
+    with pytest.raises(
+        UserError, match=r"is an adapter without adapter_model\.safetensors; other formats can"
+    ):
         load_model(adapter)
 
 
