@@ -5,6 +5,8 @@ them, so they have no Fisher information, and they cannot be trained further.
 """
 
 import importlib.util
+import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +67,16 @@ def base_of(adapter: str | Path) -> tuple[str, str | None]:
     """The folder or name of the model that an adapter changes, and its revision."""
     settings = read_plain_json(Path(adapter) / ADAPTER_CONFIG)
     return settings["base_model_name_or_path"], settings.get("revision")
+
+
+def count_weights(folder: str | Path) -> int:
+    """Numbers in the safetensors files of a folder, from their headers; 0 without such files."""
+    total = 0
+    for file in sorted(Path(folder).glob("*.safetensors")):
+        with file.open("rb") as stream:
+            header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+        total += sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
+    return total
 
 
 def merged(base: "PreTrainedModel", folder: str | Path) -> "PreTrainedModel":

@@ -42,9 +42,9 @@ def load_model(name: str | Path, revision: str | None = None, device: str = "cpu
     return model.to(device)
 
 
-def load_reader(folder: Path) -> "PreTrainedModel":
+def load_reader(folder: Path, device: str = "cpu") -> "PreTrainedModel":
     """A model for inference: no dropout, no gradients."""
-    return load_model(folder).eval().requires_grad_(False)
+    return load_model(folder, device=device).eval().requires_grad_(False)
 
 
 def shape_of(folder: Path) -> "PreTrainedModel":
