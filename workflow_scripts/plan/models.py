@@ -24,6 +24,11 @@ def check_models(config: dict[str, Any]) -> None:
     models = {"probe.model": (config["probe"]["model"], config["probe"]["training"]["context"])}
     for name, recipe in config["recipes"].items():
         models[f"recipes.{name}.model"] = (recipe["model"], recipe["context"])
+        if recipe.get("adapter") and "type" in recipe["model"]:
+            raise UserError(
+                f"recipes.{name}.adapter: an adapter changes weights that are trained, and this model starts from "
+                "random ones; remove it, or start from {base: probe} or pretrained weights"
+            )
     for key, (model, context) in models.items():
         if "type" in model:
             _check_type(model["type"], f"{key}.type")
