@@ -7,6 +7,7 @@ from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import min_version
 
 from workflow_scripts.errors import UserError
+from workflow_scripts.plan.cards import wait_for_cards_without_cores
 from workflow_scripts.plan.checks import checked
 from workflow_scripts.plan.code_hash import code_hash, text_hash
 from workflow_scripts.plan.extras import demand_extras
@@ -28,12 +29,15 @@ min_version("9.20")
 
 try:
     plan = RunPlan(checked(over_default_run(config)))
-    ask = RuleResources(plan.config["resources"], plan.config["directories"]["scratch"])
+    ask = RuleResources(
+        plan.config["resources"], plan.config["directories"]["scratch"], plan.config["device"]
+    )
 except UserError as mistake:
     raise WorkflowError(f"config: {mistake}")
 
 take_run_before_execution(workflow, plan.root, Path(".snakemake/locks").absolute())
 sleep_between_local_jobs(workflow)
+wait_for_cards_without_cores(workflow)
 
 # Each job reads the Snakefile again where it runs, so these settings also apply to its programs.
 set_hub_cache(plan.config["directories"]["hub_cache"])
@@ -44,6 +48,7 @@ workflow.localrules(*map(workflow.modifier.modify_rulename, ask.local_rules))
 
 
 resource_scopes:
+    card="local",
     gpu="local",
     turn="local",
 

@@ -27,7 +27,7 @@ from workflow_scripts.command_line import parser_for, run, set_threads
 from workflow_scripts.errors import UserError
 from workflow_scripts.fisher.embedding import measure
 from workflow_scripts.fisher.estimator import Estimator, Settings
-from workflow_scripts.fisher.layout import layout
+from workflow_scripts.fisher.layout import EXPERTS, layout
 from workflow_scripts.fisher.reading import Batch
 
 VOCABULARY, ROWS, LENGTH, DRAWS = 83, 4, 8, 2
@@ -127,10 +127,12 @@ def brute_force(model: PreTrainedModel, ids: torch.Tensor, labels: torch.Tensor)
             score = logits.log_softmax(-1)[:-1].gather(1, draw[row, :-1, None]).sum()
             found = torch.autograd.grad(score, list(parameters.values()), allow_unused=True)
             gradients = dict(zip(parameters, found, strict=True))
-            for name, _, piece in layout(model):
+            for name, kind, piece in layout(model):
                 gradient = gradients.get(f"{name}.weight", gradients.get(name))
                 if gradient is not None:
-                    total[piece] += gradient.square().reshape(len(gradient), -1).mean(1)
+                    # Each expert of a mixture has its own rows.
+                    rows = gradient.flatten(0, 1) if kind == EXPERTS else gradient
+                    total[piece] += rows.square().reshape(len(rows), -1).mean(1)
     return total / (labels.shape[0] * len(ids) * (LENGTH - 1))
 
 

@@ -44,7 +44,7 @@ rule compare_sets:
         "../envs/cpu.yaml"
     threads: ask.cpus("compare_sets")
     resources:
-        **ask.all("compare_sets"),
+        **ask.all("compare_sets", lambda w: plan.alignment.runs_model(w.metric)),
     params:
         sets=lambda w, input: plan.alignment.named(
             "--set", w.metric, plan.alignment.compared(w.metric, w.block), input.sets
@@ -68,6 +68,7 @@ rule compare_sets:
         fewer_rows=lambda w: plan.alignment.fewer_rows(w.metric),
         seed=plan.config["seed"],
         store=f"{plan.root}/store/metrics",
+        device=ask.device("compare_sets"),
         threads=ask.threads("compare_sets"),
         code=lambda w: code_hash("workflow_scripts.compare_sets", f"workflow_scripts.metrics.{w.metric}"),
     shell:
@@ -86,6 +87,7 @@ rule compare_sets:
         " {params.fewer_rows}"
         " --seed {params.seed}"
         " --store {params.store:q}"
+        " --device {params.device}"
         " --threads {params.threads}"
         " --output {output.table:q}"
         " --cost {output.cost:q}"
@@ -147,7 +149,7 @@ rule align_by_rows:
         "../envs/cpu.yaml"
     threads: ask.cpus("align_by_rows")
     resources:
-        **ask.all("align_by_rows"),
+        **ask.all("align_by_rows", lambda w: plan.alignment.runs_model(w.metric)),
     params:
         sources=lambda w, input: plan.alignment.named(
             "--source", w.metric, plan.sets.of_curve[0], input.sources
@@ -164,6 +166,7 @@ rule align_by_rows:
         rows=plan.config["alignment"]["rows_curve"],
         seed=plan.config["seed"],
         store=f"{plan.root}/store/metrics",
+        device=ask.device("align_by_rows"),
         threads=ask.threads("align_by_rows"),
         code=lambda w: code_hash("workflow_scripts.align_by_rows", f"workflow_scripts.metrics.{w.metric}"),
     shell:
@@ -178,6 +181,7 @@ rule align_by_rows:
         " --rows {params.rows}"
         " --seed {params.seed}"
         " --store {params.store:q}"
+        " --device {params.device}"
         " --threads {params.threads}"
         " --output {output.table:q}"
         " --cost {output.cost:q}"
@@ -207,6 +211,7 @@ rule measure_covariates:
         rows=plan.config["alignment"]["rows"],
         seed=plan.config["seed"],
         store=f"{plan.root}/store/metrics",
+        device=ask.device("measure_covariates"),
         threads=ask.threads("measure_covariates"),
         code=code_hash("workflow_scripts.measure_covariates"),
     shell:
@@ -217,6 +222,7 @@ rule measure_covariates:
         " --rows-per-batch {params.rows}"
         " --seed {params.seed}"
         " --store {params.store:q}"
+        " --device {params.device}"
         " --threads {params.threads}"
         " --output {output:q}"
         " 2> {log:q}"

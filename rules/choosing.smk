@@ -173,7 +173,7 @@ rule select_rows:
         "../envs/cpu.yaml"
     threads: ask.cpus("select_rows")
     resources:
-        **ask.all("select_rows"),
+        **ask.all("select_rows", lambda w: plan.choosing.scored_by_fisher(w.question)),
     params:
         question=lambda w: plan.choosing.questions[w.question],
         pool=lambda w: plan.choosing.pool(w.question),

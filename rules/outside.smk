@@ -68,7 +68,7 @@ rule mix_alignment:
         "../envs/cpu.yaml"
     threads: ask.cpus("mix_alignment")
     resources:
-        **ask.all("mix_alignment"),
+        **ask.all("mix_alignment", lambda w: plan.alignment.runs_model(w.metric)),
     params:
         parts=lambda w, input: options(
             "--part",
@@ -88,6 +88,7 @@ rule mix_alignment:
         fewer_rows=lambda w: plan.alignment.fewer_rows(w.metric),
         seed=plan.config["seed"],
         store=f"{plan.root}/store/metrics",
+        device=ask.device("mix_alignment"),
         threads=ask.threads("mix_alignment"),
         code=lambda w: code_hash("workflow_scripts.mix_alignment", f"workflow_scripts.metrics.{w.metric}"),
     shell:
@@ -104,6 +105,7 @@ rule mix_alignment:
         " {params.fewer_rows}"
         " --seed {params.seed}"
         " --store {params.store:q}"
+        " --device {params.device}"
         " --threads {params.threads}"
         " --output {output:q}"
         " 2> {log:q}"

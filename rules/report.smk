@@ -100,7 +100,9 @@ if workflow.output_settings.dryrun and not plan.config["only_existing"]:
 onstart:
     if not workflow.deployment_settings.deployment_method:  # jobs use the packages of this Python
         try:
-            demand_extras(workflow.dag.needrun_jobs(), plan.config["alignment"]["encoder"])
+            demand_extras(
+                workflow.dag.needrun_jobs(), plan.config["alignment"]["encoder"], plan.config["recipes"]
+            )
         except UserError as mistake:
             raise WorkflowError(str(mistake))
     jobs = Counter(job.rule.name for job in workflow.dag.needrun_jobs())

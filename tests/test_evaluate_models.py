@@ -6,9 +6,11 @@ import pytest
 from workflow_scripts import evaluate_models
 from workflow_scripts.command_line import set_threads
 from workflow_scripts.errors import UserError
+from workflow_scripts.models import digests
 from workflow_scripts.models.digests import weights_digest
-from workflow_scripts.models.folders import save_model
+from workflow_scripts.models.folders import copy_model, save_model
 from workflow_scripts.models.fresh import new_model
+from workflow_scripts.storage import content_store, folders
 from workflow_scripts.storage.tables import read_frame, read_json, write_json, write_table
 from workflow_scripts.tokens.tokenizer import load_tokenizer, train_tokenizer
 
@@ -107,3 +109,44 @@ def test_only_the_budgets_asked_for_are_scored(run_job):
     assert set(read_frame(everything)["tokens"]) == {64}
     with pytest.raises(UserError, match=r"--budgets \[32\]: the manifests list no model"):
         run_job("b", "--budgets", "32", train_sets=("x", "y"))
+
+
+@pytest.fixture
+def digested(monkeypatch):
+    """Names of the files that are read for their checksum, in order."""
+    names = []
+
+    def noted(path):
+        names.append(f"{path.parent.parent.name}/{path.name}")
+        return content_store.file_digest(path)
+
+    for module in (folders, digests):
+        monkeypatch.setattr(module, "file_digest", noted)
+    return names
+
+
+def test_weights_are_read_for_their_checksum_once_and_not_for_stored_losses(run_job, digested):
+    first, _ = run_job("a")
+    weights = [name for name in digested if name.endswith("safetensors")]
+    assert weights == ["seed-0/model.safetensors", "seed-1/model.safetensors"]
+    digested.clear()
+    again, counts = run_job("b")
+    assert counts == (0, 2) and not [name for name in digested if name.endswith("safetensors")]
+    assert again.read_bytes() == first.read_bytes()
+
+
+def test_damaged_weights_are_refused_before_a_loss_is_computed(run_job, tmp_path):
+    weights = tmp_path / "x/models/seed-1/tokens-64/model.safetensors"
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(UserError, match=r"seed-1/tokens-64/model.safetensors is damaged"):
+        run_job("a")
+    assert not (tmp_path / "a").exists()
+
+
+def test_an_undamaged_model_in_place_of_another_is_refused(run_job, tmp_path):
+    """Both folders agree with their own checksums, but not with the manifest."""
+    run_job("a")
+    copy_model(tmp_path / "y/models/seed-0/tokens-64", tmp_path / "x/models/seed-0/tokens-64")
+    with pytest.raises(UserError, match="has other weights than its manifest says"):
+        run_job("b")

@@ -54,6 +54,9 @@ def add_metric_name_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, required=True, help="seed of the draw of batches")
     parser.add_argument("--store", required=True, type=Path, help="folder of finished pieces")
+    parser.add_argument(
+        "--device", choices=["auto", "cpu", "cuda"], default="auto", help="of a metric that runs a model"
+    )
     parser.add_argument("--threads", type=int, default=1)
 
 

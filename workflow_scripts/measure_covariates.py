@@ -24,6 +24,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--rows-per-batch", type=int, required=True)
     parser.add_argument("--seed", type=int, required=True, help="seed of the draw of batches")
     parser.add_argument("--store", required=True, type=Path, help="folder of finished pieces")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", required=True, type=Path, help="Parquet")
     return parser
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         name: joined(drawn_rows(path, arguments.batches, arguments.rows_per_batch, arguments.seed))
         for name, path in paths.items()
     }
-    losses = probe_losses(compared, arguments.model, ContentStore(arguments.store))
+    losses = probe_losses(compared, arguments.model, ContentStore(arguments.store), arguments.device)
     facts = {name: facts_of(path, compared[name], losses[name]) for name, path in paths.items()}
     write_table(covariate_table(facts), arguments.output)
 

@@ -51,6 +51,8 @@ def qwen3() -> PreTrainedModel:
     return Qwen3ForCausalLM(config)
 
 
+EXPERT_WEIGHTS = ("experts.gate_up_proj", "experts.down_proj")
+
 MAKERS: dict[str, Callable[[], PreTrainedModel]] = {
     "gpt2": gpt2,
     "gpt2_gram": lambda: gpt2(n_layer=1, n_embd=48),  # wide for its rows: squares through Gram matrices
@@ -101,7 +103,9 @@ def row_means(model: PreTrainedModel, gradients: dict[str, torch.Tensor]) -> tor
     for name, _, _ in layout(model):
         gradient = gradients.get(f"{name}.weight", gradients.get(name))
         assert gradient is not None
-        parts.append(gradient.double().square().reshape(gradient.shape[0], -1).mean(1))
+        # Each expert's matrix has its own rows.
+        rows = gradient.flatten(0, 1) if name.endswith(EXPERT_WEIGHTS) else gradient
+        parts.append(rows.double().square().reshape(len(rows), -1).mean(1))
     return torch.cat(parts)
 
 

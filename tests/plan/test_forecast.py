@@ -1,11 +1,22 @@
 import copy
 
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
 from workflow_scripts.fisher.switches import variants
 from workflow_scripts.plan.checks import checked
-from workflow_scripts.plan.forecast import downloads, forecast, stage_costs
+from workflow_scripts.plan.forecast import downloads, forecast, gpu_speeds, stage_costs
 from workflow_scripts.plan.rules import STAGES
 from workflow_scripts.plan.run_plan import RunPlan
-from workflow_scripts.plan.work import SWITCH_EMBEDDINGS, disk_bytes, operations, planned_jobs, text_bytes
+from workflow_scripts.plan.work import (
+    SWITCH_EMBEDDINGS,
+    disk_bytes,
+    model_weights,
+    operations,
+    planned_jobs,
+    text_bytes,
+)
 
 
 def plan_of(config) -> RunPlan:
@@ -62,11 +73,42 @@ def test_gpu_hours_follow_from_the_work_of_the_stages(config):
     long = plan_of(config)
     hours = stage_costs(long, planned_jobs(long))["training"].gpu_seconds / 3600
     flops = operations(long)["train_models"]
-    assert abs(hours - flops / (312e12 * 0.25) / 3600) < 0.1 * hours
+    assert (
+        abs(hours - flops / (312e12 * 0.25) / 3600) < 0.1 * hours
+    )  # bfloat16, as recipes on a GPU are by default
     text = forecast(long, None, cores=2)
     assert "25% of an A100" in text
     assert "at 2 an hour" in text
     assert "  training " in text
+
+
+def gpu_seconds(config, rule):
+    plan = plan_of({**config, "device": "cuda"})
+    return operations(plan)[rule] / gpu_speeds(plan)[rule]
+
+
+def test_the_forecast_has_the_speed_of_the_arithmetic_that_runs(config):
+    """On an A100: float32 unless the config says otherwise, and always in evaluation."""
+    usual = gpu_seconds(config, "embed_batches")
+    assert gpu_seconds({**config, "precision": "float32"}, "embed_batches") == usual
+    assert gpu_seconds({**config, "precision": "tf32"}, "embed_batches") == pytest.approx(usual / 8)
+    assert gpu_seconds({**config, "precision": "bfloat16"}, "embed_batches") == pytest.approx(usual / 16)
+    speeds = gpu_speeds(plan_of({**config, "device": "cuda"}))
+    assert speeds["evaluate_models"] == speeds["measure_covariates"] == 0.25 * 19.5e12
+    assert speeds["train_models"] == speeds["train_probe"] == 0.25 * 312e12
+    for recipe in config["recipes"].values():
+        recipe["precision"] = "float32"
+    assert gpu_speeds(plan_of({**config, "device": "cuda"}))["train_models"] == pytest.approx(0.25 * 19.5e12)
+    text = forecast(plan_of({**config, "device": "cuda"}), None, cores=2)
+    assert "19.5 TFLOP/s in float32: train_models, evaluate_models" in text
+
+
+def test_a_probe_in_a_folder_counts_with_its_own_weights(config, tmp_path):
+    numbers = {"a": np.zeros((300, 200), np.float32), "b": np.zeros(7, np.float16)}
+    save_file(numbers, tmp_path / "model-00001-of-00002.safetensors")
+    save_file({"c": np.zeros((10, 4), np.float32)}, tmp_path / "model-00002-of-00002.safetensors")
+    assert model_weights(plan_of(config), {"pretrained": str(tmp_path)}) == 60047
+    assert model_weights(plan_of(config), {"pretrained": "gpt2"}) == 124e6
 
 
 def test_a_rule_that_is_partly_to_run_costs_its_share(config, monkeypatch):

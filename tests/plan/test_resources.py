@@ -15,7 +15,7 @@ from workflow_scripts.plan.resources import DEFAULTS, RuleResources
 
 def test_every_rule_with_a_program_has_defaults(root):
     text = "".join(path.read_text() for path in (root / "rules").glob("*.smk"))
-    assert set(re.findall(r'ask\.all\("(\w+)"\)', text)) == set(DEFAULTS)
+    assert set(re.findall(r'ask\.all\("(\w+)"[,)]', text)) == set(DEFAULTS)
     assert set(re.findall(r'ask\.cpus\("(\w+)"\)', text)) == set(DEFAULTS)
 
 

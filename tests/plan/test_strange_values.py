@@ -1,5 +1,6 @@
 """Numbers that are none, names that are paths or commands, models that cannot be built: one line, before any job."""
 
+import json
 import math
 
 import pytest
@@ -140,3 +141,22 @@ def test_an_open_brace_in_a_template_is_found_at_the_start(config, tmp_path):
         "template": "{text",
     }
     assert mistake(config).startswith("corpora.cpp_headers: template = '{text'")
+
+
+def test_an_adapter_of_a_model_from_scratch_is_refused(config):
+    config["recipes"]["from_scratch"]["adapter"] = {"rank": 8, "alpha": 16}
+    assert mistake(config).startswith(
+        "recipes.from_scratch.adapter: an adapter changes weights that are trained"
+    )
+
+
+def test_a_folder_of_quantised_weights_is_refused_before_any_job(config, tmp_path):
+    quantised = {"model_type": "llama", "quantization_config": {"quant_method": "gptq"}}
+    (tmp_path / "config.json").write_text(json.dumps(quantised))
+    config["recipes"]["from_scratch"]["model"] = {"pretrained": str(tmp_path)}
+    message = mistake(config)
+    assert message.startswith(
+        f"recipes.from_scratch.model.pretrained: {tmp_path} has quantised weights (gptq)"
+    )
+    (tmp_path / "config.json").write_text("{")
+    assert "its configuration cannot be read" in mistake(config)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workflow_scripts.compilation import compiled
 from workflow_scripts.texts.characters import SCRIPTS
 from workflow_scripts.texts.words import (
-    compiled,
     distinct_shingles,
     find_words,
     ngrams,

@@ -120,6 +120,44 @@ def test_one_run_at_two_budgets_is_two_runs_bit_for_bit(trained, make_rows, tiny
         assert (distance(both[budget], alone[budget]) == 0) == (budget == 500)
 
 
+@pytest.mark.parametrize("model", [GPT2, LLAMA, NEOX], ids=lambda model: model["type"])
+def test_recomputed_activations_change_nothing_but_rounding(model, trained, make_rows, tiny_recipe):
+    rows = make_rows()
+    kept, again = (
+        trained(Recipe.from_dict(tiny_recipe(model=model, gradient_checkpointing=on)), rows)[512]
+        for on in (False, True)
+    )
+    assert distance(kept, again) < 1e-5
+
+
+def test_dropout_is_the_same_when_activations_are_computed_again(trained, make_rows, tiny_recipe):
+    with_dropout = {**GPT2, "settings": {**GPT2["settings"], "resid_pdrop": 0.3}}
+    rows = make_rows()
+    kept, again = (
+        trained(Recipe.from_dict(tiny_recipe(model=with_dropout, gradient_checkpointing=on)), rows)[512]
+        for on in (False, True)
+    )
+    assert distance(kept, again) < 1e-5
+
+
+def test_activations_inside_layers_are_not_kept(trained, make_rows, tiny_recipe):
+    """Numbers that are saved for the backward pass of a step, by a model of four layers."""
+    deep = {**GPT2, "settings": {**GPT2["settings"], "n_layer": 4}}
+    saved = []
+
+    def count(tensor):
+        saved[-1] += tensor.numel()
+        return tensor
+
+    for on in (False, True):
+        saved.append(0)
+        with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+            trained(
+                Recipe.from_dict(tiny_recipe(model=deep, gradient_checkpointing=on, tokens=[64])), make_rows()
+            )
+    assert saved[1] < 0.5 * saved[0]
+
+
 def test_micro_batches_change_nothing_but_rounding(trained, make_rows, tiny_recipe):
     rows = make_rows(n_tokens=4 + np.arange(80) % 13)
     settings = {"model": GPT2, "layout": "documents", "tokens": [500], "batch_rows": 6}

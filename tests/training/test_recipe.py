@@ -1,3 +1,4 @@
+import re
 from dataclasses import MISSING, fields
 
 import pytest
@@ -52,6 +53,30 @@ def test_clip_may_be_null(tiny_recipe):
 def test_one_run_is_read_at_all_budgets_only_where_the_end_does_not_matter(tiny_recipe, change, runs):
     recipe = Recipe.from_dict(tiny_recipe(tokens=[256, 512], **change))
     assert [run.tokens for run in recipe.runs()] == runs
+
+
+@pytest.mark.parametrize(
+    ("adapter", "message"),
+    [
+        ({"rank": 8}, "must be {rank: 16, alpha: 32}, or null"),
+        ({"rank": 0, "alpha": 1}, "adapter.rank is 0; it must be a whole number from 1"),
+        ({"rank": 8, "alpha": -1}, "adapter.alpha is -1; it must be above 0"),
+    ],
+)
+def test_mistakes_of_an_adapter_are_reported(tiny_recipe, adapter, message):
+    with pytest.raises(UserError, match=re.escape(message)):
+        Recipe.from_dict(tiny_recipe(model={"base": "probe"}, adapter=adapter))
+    with pytest.raises(UserError, match="this model starts from random ones"):
+        Recipe.from_dict(tiny_recipe(adapter={"rank": 8, "alpha": 16}))
+
+
+def test_settings_of_later_versions_are_in_keys_only_if_they_are_used(tiny_recipe):
+    """Runs that an earlier version has not finished go on."""
+    assert not {"gradient_checkpointing", "adapter"} & Recipe.from_dict(tiny_recipe()).to_dict().keys()
+    used = {"gradient_checkpointing": True, "adapter": {"rank": 8, "alpha": 16}, "model": {"base": "probe"}}
+    recipe = Recipe.from_dict(tiny_recipe(**used))
+    assert recipe.to_dict().items() >= used.items()
+    assert Recipe.from_dict(recipe.to_dict()) == recipe
 
 
 def test_defaults_are_those_of_the_config():

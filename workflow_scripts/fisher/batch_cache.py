@@ -14,7 +14,7 @@ from workflow_scripts.fisher.capture import Route, survey
 from workflow_scripts.fisher.embedding import ARITHMETIC, measure
 from workflow_scripts.fisher.estimator import Settings
 from workflow_scripts.fisher.hardware import halved_until_it_fits
-from workflow_scripts.fisher.layout import layout
+from workflow_scripts.fisher.layout import EXPERTS, layout
 from workflow_scripts.fisher.reading import Batch
 from workflow_scripts.models.digests import state_digest
 from workflow_scripts.storage.content_store import ContentStore, content_key
@@ -46,15 +46,18 @@ class BatchCache:
     route: Route
     modules: list[slice]
     """Coordinates of each module."""
+    has_experts: bool
 
     @classmethod
     def of(cls, model: PreTrainedModel, store: ContentStore) -> "BatchCache":
+        modules = layout(model)
         return cls(
             model,
             store,
             state_digest(model),
             survey(model),
-            [coordinates for _, _, coordinates in layout(model)],
+            [coordinates for _, _, coordinates in modules],
+            any(kind == EXPERTS for _, kind, _ in modules),
         )
 
     def embed_in_turn(
@@ -88,6 +91,8 @@ class BatchCache:
                 row_ids=batch.row_ids,
                 settings=asdict(setting),
                 **({} if scored is None else {"answers": scored}),
+                # Versions before this one gave an expert one coordinate.
+                **({"experts": "by row"} if self.has_experts else {}),
             )
             found = self.store.get(key)
             is_kept = found is not None

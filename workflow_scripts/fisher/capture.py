@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 from workflow_scripts.fisher import contributions
 from workflow_scripts.fisher.contributions import HeadGradient, Lookup
 from workflow_scripts.fisher.hardware import arithmetic, arithmetic_of_squares, wide
-from workflow_scripts.fisher.layout import Entry
+from workflow_scripts.fisher.layout import EXPERTS, Entry
 from workflow_scripts.fisher.layout import entries as entries_of
 
 logger = logging.getLogger(__name__)
@@ -170,7 +170,7 @@ def _surveyed(model: PreTrainedModel, entries: list[Entry]) -> Route:
     )
     ids = ids.view(_SURVEY_ROWS, _SURVEY_LENGTH)
     mask = torch.ones_like(ids)
-    by_weight = [entry for entry in entries if entry.kind != "other" and not entry.is_shared]
+    by_weight = [entry for entry in entries if entry.kind not in ("other", EXPERTS) and not entry.is_shared]
     with torch.enable_grad(), observed(by_weight, _SURVEY_ROWS, note):
         hidden = body_output(model, ids, mask)
     is_direct = False
@@ -217,6 +217,8 @@ def _obeys_mask(model: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor) -
 
 
 def _formula(entry: Entry, calls: list[tuple[torch.Tensor, torch.Tensor, int]]) -> tuple[str | None, str]:
+    if entry.kind == EXPERTS:
+        return None, "it holds the matrices of several experts, and each reads other tokens"
     if entry.kind == "other":
         return None, "the parameter is not called weight in its module"
     if entry.is_shared:

@@ -81,6 +81,7 @@ class Resources:
     probe: Path | None = None
     encoder: str | None = None
     threads: int = 1
+    device: str = "cpu"  # of the probe or encoder; auto takes a GPU if one is visible
 
 
 class Metric(ABC):
@@ -166,6 +167,11 @@ class Metric(ABC):
     def reads_whole_sets(cls) -> bool:
         """Whether a source is a whole set instead of batches."""
         return "whole" in cls.needs
+
+    @classmethod
+    def runs_model(cls) -> bool:
+        """Whether its features come from a model, which a GPU makes faster; not whether it compares embeddings."""
+        return cls.estimator() is None and not {"probe", "encoder"}.isdisjoint(cls.needs)
 
     @classmethod
     def estimator(cls) -> str | None:

@@ -14,6 +14,7 @@ from workflow_scripts.models.loading import load_reader
 from workflow_scripts.models.reading import mean_loss
 from workflow_scripts.storage.content_store import ContentStore, content_key
 from workflow_scripts.tokens.rows import Rows, count_documents, count_tokens
+from workflow_scripts.training.devices import held_device
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,9 @@ def facts_of(path: Path, compared: Rows, loss: float) -> SetFacts:
     return SetFacts(ids, float(-(p * np.log(p)).sum()), length, tokens, loss)
 
 
-def probe_losses(compared: Mapping[str, Rows], probe: Path, store: ContentStore) -> dict[str, float]:
+def probe_losses(
+    compared: Mapping[str, Rows], probe: Path, store: ContentStore, device: str = "cpu"
+) -> dict[str, float]:
     """The probe's loss on the compared rows of each set, stored under a hash of its inputs."""
     weights = model_digest(probe)
     losses, model = {}, None
@@ -59,7 +62,7 @@ def probe_losses(compared: Mapping[str, Rows], probe: Path, store: ContentStore)
         key = content_key(piece="loss", probe=weights, input_ids=rows.input_ids, n_tokens=rows.n_tokens)
         kept = store.get(key)
         if kept is None:
-            model = model or load_reader(probe)
+            model = model or load_reader(probe, held_device(device))
             kept = {"loss": np.array([mean_loss(model, rows)])}
             store.put(key, kept)
             logger.info("%s: the probe's loss is %.4f", name, kept["loss"][0])

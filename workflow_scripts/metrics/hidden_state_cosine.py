@@ -10,6 +10,7 @@ from workflow_scripts.metrics.base import Batch, Features, Metric
 from workflow_scripts.models.digests import model_digest
 from workflow_scripts.models.loading import load_reader
 from workflow_scripts.models.reading import mean_hidden_state
+from workflow_scripts.training.devices import held_device
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -30,7 +31,7 @@ class HiddenStateCosine(Metric):
     @cached_property
     def probe(self) -> "PreTrainedModel":
         assert self.resources.probe is not None
-        return load_reader(self.resources.probe)
+        return load_reader(self.resources.probe, held_device(self.resources.device))
 
     def parameters(self) -> dict[str, Any]:
         assert self.resources.probe is not None

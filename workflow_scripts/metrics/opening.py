@@ -70,5 +70,6 @@ def named_metric(arguments: argparse.Namespace) -> tuple[Metric, TextTokenizer |
         probe=arguments.model,
         encoder=arguments.encoder,
         threads=arguments.threads,
+        device=arguments.device,
     )
     return metric_type(resources), tokenizer if "text" in metric_type.needs else None

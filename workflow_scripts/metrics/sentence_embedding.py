@@ -10,6 +10,7 @@ import numpy as np
 from workflow_scripts.errors import UserError
 from workflow_scripts.metrics.base import Batch, Features, Metric
 from workflow_scripts.storage.content_store import content_key, file_digest
+from workflow_scripts.training.devices import held_device
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -57,7 +58,8 @@ class SentenceEmbedding(Metric):
             from sentence_transformers import SentenceTransformer
         except ImportError:
             raise UserError(f"sentence_embedding needs sentence_transformers: {_REMEDY}") from None
-        return SentenceTransformer(str(self.folder), device="cpu", model_kwargs={"use_safetensors": True})
+        device = held_device(self.resources.device)
+        return SentenceTransformer(str(self.folder), device=device, model_kwargs={"use_safetensors": True})
 
     def parameters(self) -> dict[str, Any]:
         files = sorted(file for pattern in READ for file in self.folder.rglob(pattern))

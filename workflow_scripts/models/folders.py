@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
+_ONE_FILE = 1 << 62
+"""Bytes of the largest file of weights: rules declare `model.safetensors`, however large a model is."""
+
+
 @contextmanager
 def written_whole(folder: Path) -> Iterator[Path]:
     """Yield a temporary folder that replaces `folder` if the block ends without an error."""
@@ -32,7 +36,7 @@ def save_model(model: "PreTrainedModel", folder: Path) -> None:
 
     with written_whole(folder) as written:
         try:
-            model.save_pretrained(written)
+            model.save_pretrained(written, max_shard_size=_ONE_FILE)
         except SafetensorError as error:  # it does not carry the system's error number
             raise UserError(f"no model could be written to {folder}: {error}; is the disk full?") from error
         for file in written.iterdir():

@@ -4,6 +4,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.errors import UserError
+from workflow_scripts.models.formats import (
+    base_of,
+    check_format,
+    check_plain_weights,
+    is_adapter,
+    merged,
+)
 from workflow_scripts.storage.folders import checked_folder
 
 if TYPE_CHECKING:
@@ -13,11 +20,18 @@ if TYPE_CHECKING:
 
 
 def load_model(name: str | Path, revision: str | None = None, device: str = "cpu") -> "PreTrainedModel":
-    """A causal language model in float32."""
-    from transformers import AutoModelForCausalLM
+    """A causal language model in float32: a folder, in one file or several, a name on the Hub, or a LoRA adapter."""
+    from transformers import AutoConfig, AutoModelForCausalLM
 
     quiet_transformers()
     with checked_folder(name, "model"):
+        check_format(name)
+        if is_adapter(name):
+            base, its_revision = base_of(name)
+            return merged(load_model(base, its_revision, device), name)
+        # Read first, so that the weights of a quantised checkpoint on the Hub are not even downloaded.
+        config = AutoConfig.from_pretrained(str(name), revision=revision or "main", trust_remote_code=False)
+        check_plain_weights(config.to_dict(), name)
         model: Any = AutoModelForCausalLM.from_pretrained(
             str(name),
             revision=revision or "main",
@@ -28,9 +42,9 @@ def load_model(name: str | Path, revision: str | None = None, device: str = "cpu
     return model.to(device)
 
 
-def load_reader(folder: Path) -> "PreTrainedModel":
+def load_reader(folder: Path, device: str = "cpu") -> "PreTrainedModel":
     """A model for inference: no dropout, no gradients."""
-    return load_model(folder).eval().requires_grad_(False)
+    return load_model(folder, device=device).eval().requires_grad_(False)
 
 
 def shape_of(folder: Path) -> "PreTrainedModel":
@@ -39,6 +53,7 @@ def shape_of(folder: Path) -> "PreTrainedModel":
     from transformers import AutoConfig, AutoModelForCausalLM
 
     with checked_folder(folder, "model"), torch.device("meta"):
+        check_format(folder)
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
 

@@ -14,14 +14,15 @@ if TYPE_CHECKING:
 ROWS_AT_ONCE = 8
 
 
-def _portions(rows: Rows) -> Iterator[tuple[slice, "torch.Tensor", "torch.Tensor"]]:
-    """Places, ids and mask of a few rows at a time."""
+def _portions(rows: Rows, device: "torch.device") -> Iterator[tuple[slice, "torch.Tensor", "torch.Tensor"]]:
+    """Places, ids and mask of a few rows at a time; the latter two on the device."""
     import torch
 
     for start in range(0, len(rows), ROWS_AT_ONCE):
         places = slice(start, min(start + ROWS_AT_ONCE, len(rows)))
         portion = rows.take(np.arange(places.start, places.stop))
-        yield places, torch.from_numpy(portion.input_ids).long(), torch.from_numpy(portion.attention_mask)
+        ids, mask = torch.from_numpy(portion.input_ids).long(), torch.from_numpy(portion.attention_mask)
+        yield places, ids.to(device), mask.to(device)
 
 
 def mean_hidden_state(model: "PreTrainedModel", rows: Rows, averaged: np.ndarray) -> np.ndarray:
@@ -29,9 +30,10 @@ def mean_hidden_state(model: "PreTrainedModel", rows: Rows, averaged: np.ndarray
     import torch
 
     total = np.zeros(model.config.hidden_size)
-    for places, input_ids, mask in _portions(rows):
+    for places, input_ids, mask in _portions(rows, model.device):
         states = model.base_model(input_ids=input_ids, attention_mask=mask.long()).last_hidden_state
-        total += states[torch.from_numpy(averaged[places])].double().sum(dim=0).numpy()
+        kept = torch.from_numpy(averaged[places]).to(model.device)
+        total += states[kept].double().sum(dim=0).cpu().numpy()
     return total / averaged.sum()
 
 
@@ -40,7 +42,7 @@ def mean_loss(model: "PreTrainedModel", rows: Rows) -> float:
     from torch.nn.functional import cross_entropy
 
     total = 0.0
-    for _, input_ids, mask in _portions(rows):
+    for _, input_ids, mask in _portions(rows, model.device):
         logits = model(input_ids=input_ids, attention_mask=mask.long()).logits[:, :-1]
         scored = mask[:, 1:]
         total += cross_entropy(logits[scored], input_ids[:, 1:][scored], reduction="sum").item()

@@ -14,20 +14,21 @@ from typing import Any
 
 from workflow_scripts.plan.rules import RULES, STAGES
 from workflow_scripts.plan.run_plan import RunPlan
-from workflow_scripts.plan.work import disk_bytes, operations, planned_jobs, text_seconds
+from workflow_scripts.plan.work import (
+    disk_bytes,
+    operations,
+    planned_jobs,
+    text_seconds,
+    training_operations,
+)
 
 # Share of the speed of a plain matrix product that small models reach: measured, 2 x 64 to 4 x 192 models.
 _CPU_EFFICIENCY = 0.5
 
-# Operations per second of an A100: its data sheet's peak in bfloat16 (training, evaluation) and in TF32 (embeddings),
-# and the share of it that models of 50M to 124M weights are taken to reach. An H100 is two to three times as fast.
+# Operations per second of an A100: its data sheet's peaks, and the share of them that models of 50M to 124M weights are
+# taken to reach. An H100 is two to three times as fast.
 _GPU_EFFICIENCY = 0.25
-_GPU_PEAK = {
-    "train_models": 312e12,
-    "evaluate_models": 312e12,
-    "embed_batches": 156e12,
-    "flip_switches": 156e12,
-}
+_GPU_PEAK = {"bfloat16": 312e12, "tf32": 156e12, "float32": 19.5e12}
 
 
 @dataclass
@@ -49,7 +50,7 @@ def forecast(plan: RunPlan, jobs: Mapping[str, int] | None, cores: int) -> str:
     gpu = sum(cost.gpu_seconds for cost in costs.values())
     cpu = sum(cost.cpu_seconds for cost in costs.values()) / cores
     seconds = {rule: amount for cost in costs.values() for rule, amount in cost.rules.items()}
-    on_gpu = gpu_rules(plan)
+    on_gpu = gpu_precisions(plan)
     longest = ", ".join(
         f"{rule} {_duration(seconds[rule] / (1 if rule in on_gpu else cores))}"
         for rule in sorted(seconds, key=lambda rule: -seconds[rule])[:3]
@@ -80,7 +81,7 @@ def stage_costs(plan: RunPlan, jobs: Mapping[str, int]) -> dict[str, StageCost]:
     """The cost of each stage; if only some jobs of a rule will run, their share of its work."""
     core = matrix_speed() * _CPU_EFFICIENCY
     work, texts, planned = operations(plan), text_seconds(plan), planned_jobs(plan)
-    on_gpu = gpu_rules(plan)
+    on_gpu = gpu_speeds(plan)
     costs = {stage: StageCost() for stage in STAGES}
     for rule, count in jobs.items():
         if rule not in RULES:  # a target, without a program
@@ -88,7 +89,7 @@ def stage_costs(plan: RunPlan, jobs: Mapping[str, int]) -> dict[str, StageCost]:
         cost = costs[RULES[rule].stage]
         cost.jobs += count
         share = min(count / max(planned.get(rule, count), 1), 1.0)
-        speed = _GPU_PEAK[rule] * _GPU_EFFICIENCY if rule in on_gpu else core
+        speed = on_gpu.get(rule, core)
         seconds = share * (work.get(rule, 0.0) / speed + texts.get(rule, 0.0))
         seconds += count * RULES[rule].start_up
         cost.rules[rule] = seconds
@@ -99,9 +100,39 @@ def stage_costs(plan: RunPlan, jobs: Mapping[str, int]) -> dict[str, StageCost]:
     return costs
 
 
-def gpu_rules(plan: RunPlan) -> set[str]:
-    """Rules whose models run on a GPU; none with `auto`, because the forecast cannot know whether a job gets one."""
-    return set(_GPU_PEAK) if plan.config["device"] == "cuda" else set()
+def gpu_precisions(plan: RunPlan) -> dict[str, dict[str, float]]:
+    """The precisions of each rule whose models run on a GPU, and their shares of its operations.
+
+    None with `auto`, because the forecast cannot know whether a job gets a GPU.
+    """
+    if plan.config["device"] != "cuda":
+        return {}
+    of_recipes = {"auto": "bfloat16"}
+    embedding = {"auto": "float32"}.get(plan.config["precision"], plan.config["precision"])
+    trained: dict[str, float] = {}
+    for name, amount in training_operations(plan).items():
+        precision = plan.training.recipe(name)["precision"]
+        precision = of_recipes.get(precision, precision)
+        trained[precision] = trained.get(precision, 0.0) + amount
+    total = sum(trained.values())
+    probe = plan.config["probe"]
+    of_probe = probe["training"]["precision"]
+    return {
+        "train_probe": {} if "pretrained" in probe["model"] else {of_recipes.get(of_probe, of_probe): 1.0},
+        "train_models": {precision: amount / total for precision, amount in trained.items()},
+        # Models are loaded in float32, and their losses and states are computed in it.
+        **{key: {"float32": 1.0} for key in ("evaluate_models", "measure_covariates")},
+        **{key: {embedding: 1.0} for key in ("embed_batches", "flip_switches")},
+    }
+
+
+def gpu_speeds(plan: RunPlan) -> dict[str, float]:
+    """Operations per second of each rule whose models run on a GPU."""
+    return {
+        rule: _GPU_EFFICIENCY / sum(share / _GPU_PEAK[precision] for precision, share in shares.items())
+        for rule, shares in gpu_precisions(plan).items()
+        if shares
+    }
 
 
 def download_bytes(plan: RunPlan) -> tuple[float, int]:
@@ -153,7 +184,14 @@ def _cost(plan: RunPlan, gpu_seconds: float) -> str:
     hours = gpu_seconds / 3600
     price = plan.config["gpu_hour_price"]
     money = f", {hours * price:,.0f} at {price:g} an hour" if price else ""
-    peaks = "312 TFLOP/s in bfloat16, 156 in TF32"
+    rules: dict[str, list[str]] = {}
+    for rule, shares in gpu_precisions(plan).items():
+        for precision in shares:
+            rules.setdefault(precision, []).append(rule)
+    peaks = "; ".join(
+        f"{_GPU_PEAK[precision] / 1e12:g} TFLOP/s in {precision}: {', '.join(names)}"
+        for precision, names in rules.items()
+    )
     return f"about {hours:.1f} GPU hours{money}; estimated, not measured: {_GPU_EFFICIENCY:.0%} of an A100 ({peaks})"
 
 

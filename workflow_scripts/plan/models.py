@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.errors import UserError
+from workflow_scripts.models.formats import check_format
 
 # Names that transformers uses for the same setting in different models; the first that is set counts.
 WIDTH = ("n_embd", "hidden_size", "d_model")
@@ -18,15 +19,31 @@ DEFAULTS = {"gpt2": {"n_embd": 768, "n_head": 12}}
 
 
 def check_models(config: dict[str, Any]) -> None:
-    """Check each model with random weights: its type, its shape, and that rows and tokens fit."""
+    """Check each model with random weights: its type, its shape, and that rows and tokens fit; and local folders."""
     vocabulary = 0 if config["tokenizer"]["pretrained"] else config["tokenizer"]["vocabulary"]
     models = {"probe.model": (config["probe"]["model"], config["probe"]["training"]["context"])}
     for name, recipe in config["recipes"].items():
         models[f"recipes.{name}.model"] = (recipe["model"], recipe["context"])
+        if recipe.get("adapter") and "type" in recipe["model"]:
+            raise UserError(
+                f"recipes.{name}.adapter: an adapter changes weights that are trained, and this model starts from "
+                "random ones; remove it, or start from {base: probe} or pretrained weights"
+            )
     for key, (model, context) in models.items():
         if "type" in model:
             _check_type(model["type"], f"{key}.type")
             _check_shape(model, context, vocabulary, f"{key}.settings")
+        elif "pretrained" in model:
+            _check_folder(model["pretrained"], f"{key}.pretrained")
+
+
+def _check_folder(name: str, key: str) -> None:
+    try:
+        check_format(name)
+    except UserError as refusal:
+        raise UserError(f"{key}: {refusal}") from None
+    except ValueError as error:
+        raise UserError(f"{key} = {name}: its configuration cannot be read: {error}") from None
 
 
 def _check_type(name: str, key: str) -> None:

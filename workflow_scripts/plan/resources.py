@@ -23,13 +23,18 @@ DEFAULTS: dict[str, dict[str, int]] = {
 }
 
 # Passed on unchanged; a rule that does not name one leaves it to the profile.
-_OF_THE_SITE = ("gpu_model", "gres", "slurm_partition", "slurm_extra")
+_OF_THE_SITE = ("slurm_partition", "slurm_extra")
+_OF_A_GPU = ("gpu_model", "gres")
+
+Asked = Callable[[Any], bool]
 
 
 class RuleResources:
     """Resources of each rule: the defaults above, and what the config says instead."""
 
-    def __init__(self, overrides: dict[str, dict[str, Any]], scratch: str | None = None):
+    def __init__(
+        self, overrides: dict[str, dict[str, Any]], scratch: str | None = None, device: str = "auto"
+    ):
         unknown = sorted(set(overrides) - set(DEFAULTS))
         if unknown:
             raise UserError(f"resources.{unknown[0]}: unknown rule; known are {', '.join(DEFAULTS)}")
@@ -39,18 +44,34 @@ class RuleResources:
             rule: {**DEFAULTS[rule], **overrides.get(rule, {})} for rule in DEFAULTS
         }
         self._scratch = scratch or ""
+        self._device = device
 
-    def all(self, rule: str) -> dict[str, Any]:
-        """Everything that a job of the rule requests except CPUs, in the form of Snakemake's `resources`."""
+    def all(self, rule: str, runs_model: Asked | None = None) -> dict[str, Any]:
+        """Everything that a job of the rule requests except CPUs, in the form of Snakemake's `resources`.
+
+        `runs_model` says which jobs, by their wildcards, run a model; only those request a GPU.
+        """
         settings = self._of[rule]
         asked = {"mem_mb": self._growing(settings["mem_mb"]), "runtime": settings["runtime"]}
         asked |= {key: settings[key] for key in (*_OF_THE_SITE, "checkpoint_seconds") if key in settings}
+        of_gpu = {key: settings[key] for key in _OF_A_GPU if key in settings}
         if "gres" not in settings:  # Slurm accepts only one of the two.
-            asked["gpu"] = settings["gpu"]
+            of_gpu["gpu"] = settings["gpu"]
+        of_gpu["card"] = self.cards(rule)
+        asked |= {key: _only_if(runs_model, value) for key, value in of_gpu.items()}
         asked["turn"] = 1  # A Slurm job has one turn to give, so grouped jobs run one after another.
         if self._scratch:
             asked["tmpdir"] = lambda wildcards: os.path.expandvars(self._scratch)
         return asked
+
+    def cards(self, rule: str) -> int:
+        """GPUs of this machine that a job takes if there are any; it need not request them."""
+        takes = RULES[rule].runs_model and self._device != "cpu"
+        return (max(self.gpus(rule), 1) if RULES[rule].trains else 1) if takes else 0
+
+    def device(self, rule: str) -> str:
+        """The config's device; if the rule requests no GPU, `cuda` is only a wish, and its models may run on a CPU."""
+        return "auto" if self._device == "cuda" and not self.gpus(rule) else self._device
 
     def threads(self, rule: str) -> int:
         """Threads that each process of a job computes with."""
@@ -74,6 +95,13 @@ class RuleResources:
     def _growing(mem_mb: int) -> Callable[[Any, int], int]:
         """Memory in MB, doubled on each retry."""
         return lambda wildcards, attempt: mem_mb * 2 ** (attempt - 1)
+
+
+def _only_if(runs_model: Asked | None, value: Any) -> Any:
+    """The value, or nothing of its kind for a job that runs no model."""
+    if runs_model is None or not value:
+        return value
+    return lambda wildcards: value if runs_model(wildcards) else type(value)()
 
 
 def _check(rule: str, asked: dict[str, Any]) -> None:

@@ -14,13 +14,15 @@ class Rule:
     start_up: float = 2.0
     """Seconds of a job in addition to the work that the forecast estimates, measured on a 2-core machine."""
     trains: bool = False
+    runs_model: bool = False
+    """Its jobs use a GPU if there is one."""
     once: bool = False
     """The rule has one job in a run: it combines other tables, or reads all sets."""
 
 
-def _of_model(stage: str, start_up: float, **more: bool) -> Rule:
+def _of_model(stage: str, start_up: float, runs_model: bool = True, **more: bool) -> Rule:
     """A rule whose jobs hold a model."""
-    return Rule(stage, mem_mb=3000, runtime=120, start_up=start_up, **more)
+    return Rule(stage, mem_mb=3000, runtime=120, start_up=start_up, runs_model=runs_model, **more)
 
 
 RULES: dict[str, Rule] = {
@@ -54,12 +56,12 @@ RULES: dict[str, Rule] = {
     "flip_switches": _of_model("switches", 80.0, once=True),
     "weigh_switches": Rule("switches", once=True),
     "analyse_published": Rule("published", once=True),
-    "check_one_sentence": _of_model("published", 10.0),
+    "check_one_sentence": _of_model("published", 10.0, runs_model=False),  # one sentence, on the CPU
     "measure_sizes": Rule("choosing", once=True),
     "survey_pool": Rule("choosing", runtime=120, start_up=3.0),
     "rank_candidates": Rule("choosing"),
     "show_ranking": Rule("choosing"),
-    "select_rows": Rule("choosing", threads=2, runtime=480, start_up=5.0),
+    "select_rows": Rule("choosing", threads=2, runtime=480, start_up=5.0, runs_model=True),
     "show_selection": Rule("choosing"),
     "mix_candidates": Rule("choosing", start_up=5.0),
     "show_mix": Rule("choosing"),

@@ -6,6 +6,7 @@ from typing import Any
 
 from workflow_scripts.fisher.switches import OF_THE_ESTIMATOR
 from workflow_scripts.metrics.registry import metric_class
+from workflow_scripts.models.formats import count_weights
 from workflow_scripts.plan.rules import RULES
 from workflow_scripts.plan.run_plan import RunPlan
 from workflow_scripts.plan.sources import expected_bytes, largest_bytes
@@ -35,14 +36,11 @@ _TOKENS_OF_WHOLE_SET = 1e6  # assumed for an evaluation set that is used whole
 def operations(plan: RunPlan) -> dict[str, float]:
     """Floating-point operations per rule: 6 per weight and token in training, 2 in evaluation."""
     config = plan.config
-    trained = evaluated = 0.0
+    evaluated = 0.0
     for recipe_name, _, seeds in plan.training.jobs:
         recipe = plan.training.recipe(recipe_name)
         weights = model_weights(plan, recipe["model"])
         n_seeds = len(seeds.split("-"))
-        one_run = recipe["epochs"] == 1 and recipe["schedule"] == "constant"
-        tokens = max(recipe["tokens"]) if one_run else sum(recipe["tokens"])
-        trained += 6 * weights * tokens * recipe["epochs"] * n_seeds
         sets = sum(1 for name, _ in plan.training.evaluations if name == recipe_name)
         windows = (recipe["evaluation"]["tokens"] or _TOKENS_OF_WHOLE_SET) * 1.5
         evaluated += 2 * weights * windows * sets * n_seeds * len(recipe["tokens"])
@@ -50,7 +48,7 @@ def operations(plan: RunPlan) -> dict[str, float]:
     settings = config["alignment"]
     row_tokens = settings["batches"] * settings["rows"] * config["rows"]["length"]
     return {
-        "train_models": trained,
+        "train_models": sum(training_operations(plan).values()),
         "evaluate_models": evaluated,
         "train_probe": 0
         if "pretrained" in config["probe"]["model"]
@@ -71,6 +69,18 @@ def operations(plan: RunPlan) -> dict[str, float]:
         * (6 + 6 * (config["switches"] or {}).get("head_epochs", 0)),
         "measure_covariates": 2 * probe * row_tokens * len(plan.sets.names),
     }
+
+
+def training_operations(plan: RunPlan) -> dict[str, float]:
+    """Floating-point operations of training by recipe."""
+    found: dict[str, float] = {}
+    for name, _, seeds in plan.training.jobs:
+        recipe = plan.training.recipe(name)
+        one_run = recipe["epochs"] == 1 and recipe["schedule"] == "constant"
+        tokens = max(recipe["tokens"]) if one_run else sum(recipe["tokens"])
+        runs = recipe["epochs"] * len(seeds.split("-"))
+        found[name] = found.get(name, 0.0) + 6 * model_weights(plan, recipe["model"]) * tokens * runs
+    return found
 
 
 def text_seconds(plan: RunPlan) -> dict[str, float]:
@@ -241,11 +251,11 @@ def read_bytes(plan: RunPlan, name: str) -> float:
 
 
 def model_weights(plan: RunPlan, model: Mapping[str, Any]) -> float:
-    """Weights of a model from its settings; pretrained models without a size in the config count as 124M."""
+    """Weights of a model from its settings or its files; pretrained models that are not here count as 124M."""
     if "base" in model:
         return model_weights(plan, plan.config["probe"]["model"])
     if "pretrained" in model:
-        return 124e6
+        return float(count_weights(model["pretrained"])) or 124e6
     settings = model.get("settings", {})
     width = settings.get("n_embd", settings.get("hidden_size", 768))
     layers = settings.get("n_layer", settings.get("num_hidden_layers", 12))

@@ -13,6 +13,7 @@ which a copy shares at least two. The rule is exact up to about 40 million 5-gra
 import numpy as np
 from numpy.typing import NDArray
 
+from workflow_scripts.compilation import compiled
 from workflow_scripts.pool.leaks import FEWEST_SHINGLES
 from workflow_scripts.texts.copies import THRESHOLD
 from workflow_scripts.texts.words import Hashes, Words, distinct_shingles

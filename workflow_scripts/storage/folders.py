@@ -1,6 +1,6 @@
 """Folders that other libraries write and read, such as models and tokenizers, with a list of checksums inside."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,14 +33,21 @@ def has_seal(folder: str | Path) -> bool:
     return (Path(folder) / CHECKSUMS).is_file()
 
 
-def check_folder(folder: str | Path, is_sealed: bool = False) -> None:
-    """Refuse a folder whose files differ from those that were written.
+def listed_digests(folder: str | Path) -> dict[str, str]:
+    """The checksum of each file of a sealed folder, as listed; none of a folder without a list."""
+    return read_json(Path(folder) / CHECKSUMS) if has_seal(folder) else {}
+
+
+def check_folder(folder: str | Path, is_sealed: bool = False, only: Container[str] | None = None) -> None:
+    """Refuse a folder whose files differ from those that were written; `only` limits which files are read.
 
     A folder without a list may come from elsewhere and is accepted, unless the caller knows that it `is_sealed`.
     """
     if not (is_sealed or has_seal(folder)):
         return
     for name, digest in read_json(Path(folder) / CHECKSUMS).items():
+        if only is not None and name not in only:
+            continue
         path = Path(folder) / name
         if not path.is_file() or file_digest(path) != digest:
             state = "damaged (its checksum does not match)" if path.is_file() else "missing"

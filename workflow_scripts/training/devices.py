@@ -1,5 +1,6 @@
 """Chooses the device of a job; jobs on one machine reserve GPUs with file locks."""
 
+import atexit
 import logging
 import os
 import tempfile
@@ -46,8 +47,14 @@ def visible_devices() -> list[str]:
 
 
 def default_lock_folder() -> Path:
-    """One folder per user and machine."""
-    return Path(tempfile.gettempdir()) / f"plumbline-devices-{os.getuid()}"
+    """One folder per user and machine; within Slurm, per allocation and step.
+
+    Slurm may number the GPUs of each job from 0, so equal numbers are the same GPU only within one job. Programs that
+    run side by side in one allocation (`salloc`) see the same GPUs and must share them.
+    """
+    folder = Path(tempfile.gettempdir()) / f"plumbline-devices-{os.getuid()}"
+    job = os.environ.get("SLURM_JOB_ID")
+    return folder / f"slurm-{job}-{os.environ.get('SLURM_STEP_ID', 'all')}" if job else folder
 
 
 @contextmanager
@@ -61,6 +68,17 @@ def claimed_device(name: str, gpus: int) -> Iterator[str]:
         yield device
 
 
+def held_device(name: str) -> str:
+    """As `claimed_device` for one GPU, which stays reserved until the process ends.
+
+    For programs that may find all that they need in a store, and then need no device.
+    """
+    held = ExitStack()
+    device = held.enter_context(claimed_device(name, 1))
+    atexit.register(held.close)
+    return device
+
+
 @contextmanager
 def leased_devices(
     count: int, visible: Sequence[str] | None = None, locks: Path | None = None
@@ -68,16 +86,13 @@ def leased_devices(
     """Reserve `count` of the visible GPUs for the block, wait until they are free, and hide the others.
 
     Snakemake does not assign device ids on one machine, so parallel jobs use file locks, which the system releases
-    whenever a process ends. Inside a Slurm allocation the devices already belong to the job, so nothing is locked.
+    whenever a process ends.
     """
     devices = list(visible_devices() if visible is None else visible)
     if count > len(devices):
         raise UserError(f"{count} GPUs are requested, but {len(devices)} are visible")
     with ExitStack() as held:
-        if "SLURM_JOB_ID" in os.environ:
-            leased = devices[:count]
-        else:
-            leased = _lease(count, devices, locks or default_lock_folder(), held)
+        leased = _lease(count, devices, locks or default_lock_folder(), held)
         before = os.environ.get("CUDA_VISIBLE_DEVICES")
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(leased)
         try:

@@ -17,6 +17,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from workflow_scripts.errors import UserError
 from workflow_scripts.storage.folders import check_folder, has_seal, seal_folder
 from workflow_scripts.storage.seals import DamagedFile
+from workflow_scripts.training.adapters import adapted, whole
 from workflow_scripts.training.interruption import Interruption
 from workflow_scripts.training.processes import Execution
 from workflow_scripts.training.recipe import Recipe
@@ -192,8 +193,14 @@ def train(
     if model.loss_type is None:
         # If transformers does not recognise a class name, such as GPT2LMHeadModel, it uses this loss with a warning.
         model.loss_type = "ForCausalLM"
+    if recipe.gradient_checkpointing:
+        _recompute_activations(model)
+    trained: Any = model
+    if recipe.adapter is not None:
+        trained = adapted(model, recipe.adapter, seed)
+        save_reading = _saved_whole(save_reading)
     trainer = QuietTrainer(
-        model=model,
+        model=trained,
         args=_arguments(recipe, seed, folder, execution, schedule.n_steps),
         train_dataset=MicroBatches(schedule, micro_batches),
         data_collator=_only_item,
@@ -208,6 +215,24 @@ def train(
         logger.info("%s: continued from %s", label, checkpoint.name)
     trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     return trainer.state.global_step == schedule.n_steps
+
+
+def _recompute_activations(model: "PreTrainedModel") -> None:
+    """Keep only the inputs of layers for the backward pass; what is inside a layer is computed again."""
+    if not model.supports_gradient_checkpointing:
+        raise UserError(
+            f"recipe: a {model.config.model_type} model cannot compute its activations again; remove "
+            "gradient_checkpointing"
+        )
+    # The name has changed within version 5 of transformers.
+    enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+    enable({"use_reentrant": False})
+
+
+def _saved_whole(
+    save_reading: Callable[["PreTrainedModel", int], None],
+) -> Callable[["PreTrainedModel", int], None]:
+    return lambda model, budget: save_reading(whole(model), budget)
 
 
 def last_checkpoint(folder: Path) -> Path | None:

@@ -66,6 +66,10 @@ class Recipe:
     """Tokens that count in the loss: `whole` documents, or only the `answer` of pairs."""
     precision: str = "auto"
     """`float32`, `bfloat16` (mixed precision), or `auto`: bfloat16 on GPUs and float32 on CPUs."""
+    gradient_checkpointing: bool = False
+    """Whether activations are computed again for the backward pass instead of kept: less memory, more time."""
+    adapter: dict[str, Any] | None = None
+    """Rank and alpha of a LoRA adapter that is trained instead of all weights; null trains all weights."""
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Recipe":
@@ -79,14 +83,17 @@ class Recipe:
                 raise UserError(f"recipe: {name!r} is missing")
         hints = get_type_hints(cls)
         for key, value in values.items():
-            if key not in ("model", "tokens"):
+            if key not in ("model", "tokens", "adapter"):
                 _check_value(key, value, hints[key])
         _check_model(values["model"])
+        _check_adapter(values.get("adapter"), values["model"])
         return cls(**{**values, "model": dict(values["model"]), "tokens": _checked_budgets(values["tokens"])})
 
     def to_dict(self) -> dict[str, Any]:
-        """The recipe as a JSON object."""
-        return {**asdict(self), "tokens": list(self.tokens)}
+        """The recipe as a JSON object. Settings that came later are left out at their default: keys stay the same."""
+        later = {"gradient_checkpointing": False, "adapter": None}
+        values = {key: value for key, value in asdict(self).items() if later.get(key, MISSING) != value}
+        return {**values, "tokens": list(self.tokens)}
 
     @property
     def read_at_several_budgets(self) -> bool:
@@ -122,6 +129,22 @@ def _check_model(model: Any) -> None:
     forms = ({"type", "settings"}, {"type"}, {"pretrained", "revision"}, {"pretrained"}, {"base"})
     if not isinstance(model, Mapping) or set(model) not in forms:
         raise UserError(f"recipe: model is {model!r}; it must be {MODEL_FORMS}")
+
+
+def _check_adapter(adapter: Any, model: Mapping[str, Any]) -> None:
+    if adapter is None:
+        return
+    if not isinstance(adapter, Mapping) or set(adapter) != {"rank", "alpha"}:
+        raise UserError(f"recipe: adapter is {adapter!r}; it must be {{rank: 16, alpha: 32}}, or null")
+    rank, alpha = adapter["rank"], adapter["alpha"]
+    if not isinstance(rank, int) or isinstance(rank, bool) or rank < 1:
+        raise UserError(f"recipe: adapter.rank is {rank!r}; it must be a whole number from 1")
+    if not isinstance(alpha, int | float) or isinstance(alpha, bool) or alpha <= 0:
+        raise UserError(f"recipe: adapter.alpha is {alpha!r}; it must be above 0")
+    if "type" in model:
+        raise UserError(
+            "recipe: adapter changes weights that are trained, and this model starts from random ones"
+        )
 
 
 def _checked_budgets(tokens: Any) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +79,7 @@ def runs_of(job: Job, execution: Execution) -> list[Run]:
         "device": execution.device,
         "processes": execution.processes,
         "threads": execution.threads,
-        "versions": library_versions(),
+        "versions": versions_of(job.recipe),
     }
     return [
         Run(
@@ -96,6 +97,11 @@ def runs_of(job: Job, execution: Execution) -> list[Run]:
         for seed in job.seeds
         for recipe in job.recipe.runs()
     ]
+
+
+def versions_of(recipe: Recipe) -> dict[str, str]:
+    """Versions of the libraries that affect the weights."""
+    return library_versions() | ({"peft": version("peft")} if recipe.adapter is not None else {})
 
 
 def blocks_digest(blocks: Blocks) -> str:
@@ -208,7 +214,7 @@ def manifest_of(job: Job, models: list[dict[str, Any]], device: str) -> dict[str
         "commit": commit(),
         "data_digest": job.data_digest,
         "device": device,
-        "libraries": library_versions(),
+        "libraries": versions_of(job.recipe),
         "models": models,
         "recipe": job.recipe.to_dict(),
         "seeds": list(job.seeds),

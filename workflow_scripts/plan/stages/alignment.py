@@ -49,6 +49,11 @@ class Alignment:
         """Rows of a batch that a metric compares."""
         return self._settings(metric)["rows"]
 
+    @staticmethod
+    def runs_model(metric: str) -> bool:
+        """Whether the jobs of a metric run a model, and so use a GPU if there is one."""
+        return metric_class(metric).runs_model()
+
     def fewer_rows(self, metric: str) -> list[str]:
         estimator = metric_class(metric).estimator()
         if estimator is not None:
