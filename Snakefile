@@ -9,6 +9,7 @@ from snakemake.utils import min_version
 from workflow_scripts.errors import UserError
 from workflow_scripts.plan.checks import checked
 from workflow_scripts.plan.code_hash import code_hash, text_hash
+from workflow_scripts.plan.durable_records import flush_records
 from workflow_scripts.plan.extras import demand_extras
 from workflow_scripts.plan.idle_scheduler import sleep_between_local_jobs
 from workflow_scripts.plan.resources import RuleResources
@@ -34,6 +35,7 @@ except UserError as mistake:
 
 take_run_before_execution(workflow, plan.root, Path(".snakemake/locks").absolute())
 sleep_between_local_jobs(workflow)
+flush_records()
 
 # Each job reads the Snakefile again where it runs, so these settings also apply to its programs.
 set_hub_cache(plan.config["directories"]["hub_cache"])

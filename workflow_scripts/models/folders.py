@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workflow_scripts.errors import UserError
+from workflow_scripts.storage.durable import flush_to_disk
 from workflow_scripts.storage.folders import check_folder, seal_folder
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def written_whole(folder: Path) -> Iterator[Path]:
         if folder.exists():
             shutil.rmtree(folder)
         written.rename(folder)
+        flush_to_disk(folder.parent)
 
 
 def save_model(model: "PreTrainedModel", folder: Path) -> None:

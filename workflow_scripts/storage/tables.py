@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from workflow_scripts.storage.durable import flush_to_disk
 from workflow_scripts.storage.seals import CHECKSUM, WRITTEN_AS, check_place, check_stamp, seal_of, stamp
 
 VALUES = "values"
@@ -19,7 +20,10 @@ VALUES = "values"
 
 @contextmanager
 def replaced_whole(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path next to `path` that replaces it if the block ends without an error."""
+    """Yield a temporary path next to `path` that replaces it if the block ends without an error.
+
+    A power cut leaves the old file or the whole new one.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
@@ -28,7 +32,9 @@ def replaced_whole(path: str | Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o644)
+        flush_to_disk(temporary)
         temporary.replace(path)
+        flush_to_disk(path.parent)
     except OSError as error:
         error.filename = error.filename or str(path)  # the error of a full disk names no file
         raise
