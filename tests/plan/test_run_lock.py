@@ -84,6 +84,21 @@ def test_the_lock_of_a_killed_run_goes_and_that_of_another_run_stays(folder, own
     assert json.loads(note.read_text())["process"] == os.getpid()
 
 
+@pytest.mark.parametrize("here", [True, False])
+def test_temporary_files_of_a_killed_run_go_where_no_job_can_be_left(folder, owner, here):
+    kill(owner(here))
+    (folder / ".snakemake/locks/0.output.lock").unlink()
+    store = folder / "results/x/store"
+    (store / ".model.abc.part/model").mkdir(parents=True)
+    (store / ".model.abc.part/model/weights").touch()
+    for name in (".table.parquet.abc.part", "table.parquet", ".hidden", "a.part"):
+        (store / name).touch()
+    take(folder)
+    kept = {".hidden", "a.part", "runs", "table.parquet"}
+    left = kept if here else kept | {".model.abc.part", ".table.parquet.abc.part"}
+    assert {path.name for path in store.iterdir()} == left
+
+
 def test_a_run_at_work_is_not_disturbed(folder, owner):
     process = owner()
     with pytest.raises(

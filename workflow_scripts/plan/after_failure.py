@@ -13,7 +13,6 @@ from workflow_scripts.plan.run_plan import RunPlan
 from workflow_scripts.plan.stages.files import one_line
 from workflow_scripts.plan.surroundings import as_overlay
 
-
 # The shell's status of a program that the kernel killed, or that aborted because it got no memory.
 _KILLED = re.compile(r"python -m workflow_scripts\.(\w+) .*returned non-zero exit status (?:134|137)\.")
 

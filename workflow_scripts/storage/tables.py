@@ -16,6 +16,7 @@ from workflow_scripts.storage.durable import flush_to_disk
 from workflow_scripts.storage.seals import CHECKSUM, WRITTEN_AS, check_place, check_stamp, seal_of, stamp
 
 VALUES = "values"
+UNFINISHED = ".part"  # how the name of a file or folder ends while it is written; it begins with a dot
 
 
 @contextmanager
@@ -26,7 +27,7 @@ def replaced_whole(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED)
     os.close(descriptor)
     temporary = Path(name)
     try:
