@@ -115,7 +115,9 @@ onsuccess:
 
 
 onerror:
-    print(killed_jobs(Path(log).read_text(encoding="utf-8", errors="replace")), flush=True)
+    explanation = killed_jobs("".join(Path(file).read_text(encoding="utf-8", errors="replace") for file in log))
+    if explanation:
+        print(explanation, flush=True)
     # Renders a partial report, which lists what is missing. Not after Ctrl-C: nothing failed.
     keeps_going = workflow.execution_settings.keep_going
     if keeps_going and workflow.scheduler.failed and not plan.config["only_existing"]:
