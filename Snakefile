@@ -15,6 +15,7 @@ from workflow_scripts.plan.idle_scheduler import sleep_between_local_jobs
 from workflow_scripts.plan.resources import RuleResources
 from workflow_scripts.plan.run_lock import take_run_before_execution
 from workflow_scripts.plan.run_plan import RunPlan
+from workflow_scripts.plan.sources import sizes_of
 from workflow_scripts.plan.surroundings import (
     let_jobs_find_programs,
     over_default_run,

@@ -115,7 +115,9 @@ onsuccess:
 
 
 onerror:
-    explanation = killed_jobs("".join(Path(file).read_text(encoding="utf-8", errors="replace") for file in log))
+    explanation = killed_jobs(
+        "".join(Path(file).read_text(encoding="utf-8", errors="replace") for file in log)
+    )
     if explanation:
         print(explanation, flush=True)
     # Renders a partial report, which lists what is missing. Not after Ctrl-C: nothing failed.
