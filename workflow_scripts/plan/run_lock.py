@@ -41,6 +41,11 @@ def take_run_before_execution(workflow: Any, root: str, snakemake_locks: Path) -
                 message = take_run(root, snakemake_locks, how.local_exec)
             except UserError as refusal:
                 raise WorkflowError(str(refusal)) from None
+            except OSError as problem:
+                raise WorkflowError(
+                    f"{problem.filename}: {problem.strerror}; write elsewhere (results: in the config), "
+                    "or make it possible to write there"
+                ) from None
             if message:
                 print(message, flush=True)
         return execute(executor_plugin=executor_plugin, **others)
