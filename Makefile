@@ -42,7 +42,7 @@ test: setup ## Run the tests, in two processes.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 test-faults: setup ## Damage files, kill runs, feed nonsense: the long version of what test does.
-	@PATH="$(CURDIR)/$(BIN):$$PATH" PLUMBLINE_DAMAGES=500 PLUMBLINE_KILLS=20 $(BIN)/python -m pytest -m faults -rA
+	@PATH="$(CURDIR)/$(BIN):$$PATH" PLUMBLINE_DAMAGES=500 PLUMBLINE_KILLS=100 PLUMBLINE_INPUTS=1000 $(BIN)/python -m pytest -m faults -rA
 
 test-slurm: setup ## Run the tests on a real Slurm of one node, which is installed (as root) and started for it.
 	@sh tests/slurm/install.sh

@@ -10,11 +10,13 @@ from workflow_scripts.errors import UserError
 from workflow_scripts.plan.cards import wait_for_cards_without_cores
 from workflow_scripts.plan.checks import checked
 from workflow_scripts.plan.code_hash import code_hash, text_hash
+from workflow_scripts.plan.durable_records import flush_records
 from workflow_scripts.plan.extras import demand_extras
 from workflow_scripts.plan.idle_scheduler import sleep_between_local_jobs
 from workflow_scripts.plan.resources import RuleResources
 from workflow_scripts.plan.run_lock import take_run_before_execution
 from workflow_scripts.plan.run_plan import RunPlan
+from workflow_scripts.plan.sources import sizes_of
 from workflow_scripts.plan.surroundings import (
     let_jobs_find_programs,
     over_default_run,
@@ -38,6 +40,7 @@ except UserError as mistake:
 take_run_before_execution(workflow, plan.root, Path(".snakemake/locks").absolute())
 sleep_between_local_jobs(workflow)
 wait_for_cards_without_cores(workflow)
+flush_records()
 
 # Each job reads the Snakefile again where it runs, so these settings also apply to its programs.
 set_hub_cache(plan.config["directories"]["hub_cache"])

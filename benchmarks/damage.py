@@ -16,6 +16,7 @@ import contextlib
 import functools
 import importlib
 import io
+import json
 import multiprocessing
 import os
 import random
@@ -30,16 +31,19 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
 from workflow_scripts.command_line import run
-from workflow_scripts.storage import folders, tables
+from workflow_scripts.storage import folders, revision, tables
 from workflow_scripts.storage.content_store import ContentStore
+from workflow_scripts.storage.tables import read_plain_json
 
-REDONE = "redone"
+REDONE = Path("redone")
 LOG = "job.txt"
 RUN = Path("results/quick")
+COMMIT = Path("commit.json")
 KINDS = ("flipped bit", "cut", "zeroed block", "appended", "emptied", "foreign")
 OUTCOMES = ("noticed", "remade", "without effect", "unnamed", "silent", "traceback")
 FAILURES = frozenset(OUTCOMES[3:])
@@ -94,17 +98,28 @@ def jobs_of(plan: str) -> list[Job]:
 # Jobs are forks of a process that has imported the libraries and computed nothing: a fork of a process with OpenMP
 # threads ends at once.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["torch", "transformers"])
+FORKS.set_forkserver_preload(
+    [
+        *("torch", "transformers", "tokenizers", "accelerate", "pandas", "pyarrow.parquet", "numba"),
+        *("scipy.stats", "scipy.optimize", "sklearn.linear_model", "statsmodels.api", "altair", "vl_convert"),
+    ]
+)
 
 
 def run_job(job: Job, log: Path, prepare: Callable[[], None] | None = None) -> int:
     """Run a job in a fork, after calling `prepare`; returns its exit code, or 70 if it left a traceback."""
     shutil.rmtree(REDONE, ignore_errors=True)
-    child = FORKS.Process(target=_run_redirected, args=(job, log, prepare))
-    child.start()
+    child = start_job(job, log, prepare)
     child.join()
     assert child.exitcode is not None
     return child.exitcode
+
+
+def start_job(job: Job, log: Path, prepare: Callable[[], None] | None = None) -> ForkServerProcess:
+    """Start a job in a fork; it calls `prepare` first."""
+    child = FORKS.Process(target=_run_redirected, args=(job, log, prepare))
+    child.start()
+    return child
 
 
 def _run_redirected(job: Job, log: Path, prepare: Callable[[], None] | None) -> None:
@@ -116,6 +131,7 @@ def _run_redirected(job: Job, log: Path, prepare: Callable[[], None] | None) -> 
         sys.stdin = io.StringIO(job.standard_input)
         sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
         sys.argv = [job.program, *job.redirected()]
+        revision.commit = lambda: json.loads(COMMIT.read_text())
         if prepare is not None:
             prepare()
         run(importlib.import_module(f"workflow_scripts.{job.program}").main)
@@ -268,6 +284,8 @@ def copied_run(checkout: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:
         shutil.copytree(checkout / RUN, Path(name) / RUN)
         os.chdir(name)
+        # Programs name their version in what they write, and this one may be newer than that of the run.
+        COMMIT.write_text(json.dumps(read_plain_json(RUN / "probe/seed-0/manifest.json")["commit"]))
         try:
             yield Path(name)
         finally:

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Make the virtual environment $1 from requirements.lock, unless it is there with just those pins.
-# The copy of the lock inside it is written last, so an interrupted set-up is made anew by the next call.
+# Make the virtual environment $1 from requirements.lock and envs/torch.lock, unless it is there with just those pins.
+# The copy of both inside it is written last, so an interrupted set-up is made anew by the next call.
 set -eu
 venv=$1
 python=${PYTHON:-python3}
@@ -16,7 +16,7 @@ EOF
 }
 
 if [ -x "$venv/bin/python" ] && "$venv/bin/python" -c "" 2>/dev/null \
-    && cmp -s requirements.lock "$venv/requirements.lock"; then
+    && cat requirements.lock envs/torch.lock | cmp -s - "$venv/requirements.lock"; then
     write_command
     exit 0
 fi
@@ -27,7 +27,10 @@ fi
 echo "setting up $venv (once, a few minutes)"
 rm -rf "$venv"
 "$python" -m venv "$venv"
-"$venv/bin/python" -m pip install --quiet --requirement requirements.lock
+# Every file must have a hash of the lock. Torch has none there, because its builds for CPUs and for GPUs differ; what
+# it needs besides, such as CUDA libraries, it pins itself.
+"$venv/bin/python" -m pip install --quiet --no-deps --require-hashes --requirement requirements.lock
+"$venv/bin/python" -m pip install --quiet --requirement envs/torch.lock
 "$venv/bin/python" -m pip check
 write_command
-cp requirements.lock "$venv/requirements.lock"
+cat requirements.lock envs/torch.lock > "$venv/requirements.lock"

@@ -60,6 +60,7 @@ rule survey_pool:
     params:
         spec=lambda w: plan.corpora.spec_json(w.corpus),
         seed=plan.config["seed"],
+        sizes=lambda w: sizes_of(plan.corpora.files_read(w.corpus)),
         code=code_hash("workflow_scripts.survey_pool"),
     shell:
         "python -m workflow_scripts.survey_pool"
@@ -190,6 +191,7 @@ rule select_rows:
         ),
         processes=ask.threads("select_rows"),
         scratch=f"{plan.root}/store/selecting",
+        sizes=lambda w: sizes_of(plan.choosing.pool_files(w.question)),
         code=lambda w: code_hash("workflow_scripts.select_rows", *plan.choosing.score_modules(w.question)),
     shell:
         "python -m workflow_scripts.select_rows"

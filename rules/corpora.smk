@@ -34,6 +34,7 @@ rule build_corpus:
         held_out=lambda w: plan.corpora.held_out(w.corpus),
         base=lambda w, input: ["--base", input.base[0]] if input.base else [],
         others=lambda w, input: ["--disjoint-from", *input.others] if input.others else [],
+        sizes=lambda w: sizes_of(plan.corpora.files_read(w.corpus)),
         seed=plan.config["seed"],
         code=lambda w: code_hash(
             *plan.corpora.modules(w.corpus), packages=plan.corpora.packages_read(w.corpus)

@@ -29,6 +29,7 @@ rule import_losses:
         model=lambda w: plan.outside.model(w.experiment),
         parts=lambda w: plan.outside.experiments[w.experiment]["parts"],
         eval_sets=lambda w: plan.outside.experiments[w.experiment]["eval_sets"],
+        sizes=lambda w: sizes_of(plan.outside.files_read(w.experiment)),
         code=code_hash("workflow_scripts.import_losses"),
     shell:
         "python -m workflow_scripts.import_losses"

@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from workflow_scripts.plan.after_failure import command_for_what_exists
+from workflow_scripts.plan.after_failure import command_for_what_exists, killed_jobs
 from workflow_scripts.plan.forecast import forecast
 
 
@@ -117,6 +117,11 @@ onsuccess:
 
 
 onerror:
+    explanation = killed_jobs(
+        "".join(Path(file).read_text(encoding="utf-8", errors="replace") for file in log)
+    )
+    if explanation:
+        print(explanation, flush=True)
     # Renders a partial report, which lists what is missing. Not after Ctrl-C: nothing failed.
     keeps_going = workflow.execution_settings.keep_going
     if keeps_going and workflow.scheduler.failed and not plan.config["only_existing"]:

@@ -71,6 +71,36 @@ def test_what_the_machine_refuses_is_reported_in_one_sentence(number, message, c
     assert capsys.readouterr().err.startswith(message)
 
 
+@pytest.mark.parametrize(
+    "problem",
+    [
+        MemoryError(),
+        OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+        RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    ],
+    ids=repr,
+)
+def test_a_lack_of_memory_is_reported_in_one_sentence(problem, capsys, monkeypatch) -> None:
+    def main(arguments):
+        raise problem
+
+    monkeypatch.setattr(sys, "argv", ["workflow_scripts/build_corpus.py"])
+    with pytest.raises(SystemExit):
+        run(main)
+    message = capsys.readouterr().err
+    assert message.startswith("error: memory ran out in build_corpus; run fewer jobs at once")
+    assert message.count("\n") == 1
+
+
+def test_another_error_of_a_library_keeps_its_traceback() -> None:
+    def main(arguments):
+        raise RuntimeError("a defect")
+
+    with pytest.raises(RuntimeError):
+        run(main)
+
+
 def test_another_error_of_the_system_is_a_defect_and_keeps_its_traceback() -> None:
     def main(arguments):
         raise FileNotFoundError(errno.ENOENT, "no such file", "x.parquet")

@@ -1,8 +1,9 @@
-"""The pins: one lock file, and a conda environment and an image that say the same."""
+"""The pins: lock files with hashes, and a conda environment, an image and a list of licences that say the same."""
 
 import importlib.metadata
 import re
 import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -10,19 +11,20 @@ import yaml
 from packaging.requirements import Requirement
 
 
+def normal(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def pins(lines):
-    return dict(
-        re.fullmatch(r"([A-Za-z0-9._-]+)==(\S+)", line.strip()).groups() for line in lines if line.strip()
-    )
+    """Packages and versions; hashes are on lines of their own."""
+    found = [re.fullmatch(r"([A-Za-z0-9._-]+)==(\S+)( \\)?", line.strip()) for line in lines if "==" in line]
+    return {normal(match[1]): match[2] for match in found}
 
 
 @pytest.fixture(scope="module")
 def lock(root):
-    return pins((root / "requirements.lock").read_text().splitlines())
-
-
-def normal(name):
-    return re.sub(r"[-_.]+", "-", name).lower()
+    text = (root / "requirements.lock").read_text() + (root / "envs" / "torch.lock").read_text()
+    return pins(text.splitlines())
 
 
 def installed_for(requirements):
@@ -55,7 +57,7 @@ def test_the_conda_environment_is_pinned_and_leaves_nothing_out(root, environmen
     assert packages.keys() == {"python", "pip"}
     assert all(packages.values())
     runtime = tomllib.loads((root / "pyproject.toml").read_text())["project"]["dependencies"]
-    assert installed_for(runtime) == {normal(package) for package in pins(last["pip"])}
+    assert installed_for(runtime) == set(pins(last["pip"]))
 
 
 def test_the_image_has_the_lock_file_and_the_python_of_the_conda_environment(root, environment):
@@ -63,7 +65,9 @@ def test_the_image_has_the_lock_file_and_the_python_of_the_conda_environment(roo
     sections = re.findall(r"^%(\w+)", text, flags=re.MULTILINE)
     assert sections == ["files", "post", "environment"]
     assert "requirements.lock /opt/requirements.lock" in text
-    assert "pip install --no-cache-dir --requirement /opt/requirements.lock" in text
+    assert "envs/torch.lock /opt/torch.lock" in text
+    assert "--no-deps --require-hashes --requirement /opt/requirements.lock" in text
+    assert "pip install --no-cache-dir --requirement /opt/torch.lock" in text
     python = re.search(r"^From: python:([\d.]+)-", text, flags=re.MULTILINE)[1]
     assert f"python={python}" in environment["dependencies"]
 
@@ -72,21 +76,45 @@ def test_the_conda_environment_equals_the_lock_file(root, lock, environment):
     (pip,) = [part["pip"] for part in environment["dependencies"] if isinstance(part, dict)]
     assert pins(pip).items() <= lock.items()
     runtime = tomllib.loads((root / "pyproject.toml").read_text())["project"]["dependencies"]
-    named = {re.split(r"[\[<>=]", requirement)[0].lower() for requirement in runtime}
-    assert named <= {package.lower() for package in pins(pip)}
+    assert {normal(re.split(r"[\[<>=]", requirement)[0]) for requirement in runtime} <= set(pins(pip))
 
 
 def test_the_lock_admits_what_the_project_asks_for(root, lock):
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
-    locked = {name.lower(): version for name, version in lock.items()}
     for text in [*project["dependencies"], *project["optional-dependencies"]["dev"]]:
         requirement = Requirement(text)
-        assert requirement.specifier.contains(locked[requirement.name.lower()]), text
+        assert requirement.specifier.contains(lock[normal(requirement.name)]), text
+
+
+def test_every_package_but_torch_has_hashes(root, lock):
+    text = (root / "requirements.lock").read_text()
+    assert set(pins(text.splitlines())) == set(lock) - {"torch"}
+    for package in re.split(r"\n(?=\S)", text.strip()):
+        assert re.fullmatch(r"\S+==\S+( \\\n +--hash=sha256:[0-9a-f]{64})+", package), package[:200]
+
+
+def test_the_set_up_installs_nothing_without_its_hash(root):
+    text = (root / "envs" / "set_up.sh").read_text()
+    installed = re.findall(r"pip install (.*)", text)
+    assert installed == [
+        "--quiet --no-deps --require-hashes --requirement requirements.lock",
+        "--quiet --requirement envs/torch.lock",
+    ]
+
+
+def test_the_licences_are_those_of_the_installed_packages(root):
+    printed = subprocess.run(
+        [sys.executable, str(root / "envs" / "list_licences.py")], capture_output=True, text=True, check=True
+    ).stdout
+    assert printed == (root / "docs" / "LICENCES.md").read_text()
+    assert "not stated" not in printed
 
 
 def test_an_interrupted_set_up_is_made_anew_and_a_finished_one_left_alone(root, tmp_path):
-    """With a stand-in for pip's work: an empty lock file installs nothing."""
+    """With a stand-in for pip's work: empty lock files install nothing."""
+    (tmp_path / "envs").mkdir()
     (tmp_path / "requirements.lock").write_text("")
+    (tmp_path / "envs" / "torch.lock").write_text("")
     script = str(root / "envs" / "set_up.sh")
 
     def set_up():
@@ -98,8 +126,9 @@ def test_an_interrupted_set_up_is_made_anew_and_a_finished_one_left_alone(root, 
     assert set_up() == ""
     (tmp_path / "venv" / "requirements.lock").unlink()  # as after an interruption
     assert "setting up" in set_up()
-    (tmp_path / "requirements.lock").write_text("# other pins\n")
-    assert "setting up" in set_up()
+    for name in ("requirements.lock", "envs/torch.lock"):
+        (tmp_path / name).write_text("# other pins\n")
+        assert "setting up" in set_up()
 
 
 def test_the_citation_has_the_version_of_the_package(root):

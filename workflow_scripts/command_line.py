@@ -5,11 +5,12 @@ import ctypes
 import errno
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from workflow_scripts.errors import UserError
+from workflow_scripts.errors import MORE_MEMORY, UserError
 
 # From glibc's malloc.h.
 _TRIM_THRESHOLD = -1
@@ -25,6 +26,10 @@ _REMEDIES = {
     errno.EACCES: f"get permission to read and write there, {_AGAIN}",
     errno.EIO: f"check the disk, which has an error, {_AGAIN}",
 }
+# Libraries report a lack of memory in different ways.
+_LACK_OF_MEMORY = re.compile(
+    r"can't allocate memory|out of memory|bad_alloc|Cannot allocate memory", re.IGNORECASE
+)
 
 
 def parser_for(description: str | None) -> argparse.ArgumentParser:
@@ -137,8 +142,11 @@ def run(main: Callable[[Sequence[str] | None], None]) -> None:
     except UserError as mistake:
         print(f"error: {mistake}", file=sys.stderr)
         raise SystemExit(1) from None
-    except OSError as problem:
-        if problem.errno not in _REMEDIES:
+    except (MemoryError, RuntimeError, OSError) as problem:
+        if isinstance(problem, MemoryError) or _LACK_OF_MEMORY.search(str(problem)):
+            print(f"error: memory ran out in {Path(sys.argv[0]).stem}; {MORE_MEMORY}", file=sys.stderr)
+            raise SystemExit(1) from None
+        if not isinstance(problem, OSError) or problem.errno not in _REMEDIES:
             raise
         where = f"{problem.filename}: " if problem.filename else ""
         print(f"error: {where}{os.strerror(problem.errno)}; {_REMEDIES[problem.errno]}", file=sys.stderr)

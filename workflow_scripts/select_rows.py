@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from workflow_scripts.pool.selection import Request, select
     from workflow_scripts.pool.summary import summary_of
     from workflow_scripts.pool.target import read_target
-    from workflow_scripts.storage.tables import read_json, replaced_whole, write_json
+    from workflow_scripts.storage.tables import UNFINISHED, read_json, replaced_whole, write_json
 
     bytes_per_token = read_json(arguments.sizes)[arguments.size_of]["bytes_per_token"]
     request = Request(arguments.tokens, bytes_per_token, arguments.seed, arguments.processes)
@@ -92,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     target = read_target(arguments.target, arguments.split)
     arguments.scratch.mkdir(parents=True, exist_ok=True)
     with (
-        tempfile.TemporaryDirectory(dir=arguments.scratch, prefix="select-") as folder,
+        tempfile.TemporaryDirectory(dir=arguments.scratch, prefix=".select-", suffix=UNFINISHED) as folder,
         _shortlist(arguments) as shortlist,
     ):
         selection = select(entries, target, request, Path(folder), shortlist)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from workflow_scripts.corpora.sources import files
 from workflow_scripts.errors import UserError
 from workflow_scripts.plan.sources import largest_bytes
+from workflow_scripts.pool.rows import PoolEntry, RowStream
 
 pytestmark = pytest.mark.faults
 
@@ -128,3 +129,54 @@ def test_nasty_names_are_names(tmp_path, name, monkeypatch):
     found = list(files.read({"paths": str(tmp_path / "*.txt")}).documents)
     assert [(one.name, one.text) for one in found] == [(name, "a text")]
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def appended(path):
+    with path.open("ab") as stream:
+        stream.write(b'{"text": "one more"}\n')
+
+
+def replaced(path):
+    other = path.with_suffix(".new")
+    other.write_bytes(path.read_bytes())
+    other.replace(path)
+
+
+def rewritten(path):
+    path.write_bytes(path.read_bytes().replace(b"a line", b"b line"))
+
+
+@pytest.mark.parametrize("change", [appended, replaced, rewritten])
+@pytest.mark.parametrize("name", ["a.jsonl", "b.jsonl"])
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, change, name):
+    for each in ("a.jsonl", "b.jsonl"):
+        (tmp_path / each).write_text(TEXT)
+    documents = files.read({"paths": str(tmp_path / "*.jsonl")}).documents
+    next(documents)
+    change(tmp_path / name)
+    with pytest.raises(
+        UserError, match=rf"{name} was changed while it was read; wait until nothing writes to it"
+    ):
+        list(documents)
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "b.jsonl"])
+def test_a_file_that_disappears_while_it_is_read_is_named(tmp_path, name):
+    for each in ("a.jsonl", "b.jsonl"):
+        (tmp_path / each).write_text(TEXT)
+    documents = files.read({"paths": str(tmp_path / "*.jsonl")}).documents
+    next(documents)
+    (tmp_path / name).unlink()
+    with pytest.raises(UserError, match=rf"{name} has disappeared while it was read; put it back"):
+        list(documents)
+
+
+def test_a_file_of_a_pool_that_changes_while_it_is_read_is_refused(tmp_path):
+    (tmp_path / "a.jsonl").write_text(TEXT)
+    entry = PoolEntry.opened("pool", {"source": "files", "paths": str(tmp_path / "a.jsonl")})
+    (tmp_path / "a.jsonl").write_text(TEXT * 100)
+    batches = RowStream(entry, entry.files).batches()
+    next(batches)
+    appended(tmp_path / "a.jsonl")
+    with pytest.raises(UserError, match=r"pool pool: .*a\.jsonl was changed while it was read"):
+        list(batches)

@@ -1,12 +1,15 @@
 """A lock goes when its owner is provably dead, and only then."""
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
+from snakemake_interface_common.exceptions import WorkflowError
 
 from workflow_scripts.errors import UserError
 from workflow_scripts.plan import run_lock
@@ -84,6 +87,21 @@ def test_the_lock_of_a_killed_run_goes_and_that_of_another_run_stays(folder, own
     assert json.loads(note.read_text())["process"] == os.getpid()
 
 
+@pytest.mark.parametrize("here", [True, False])
+def test_temporary_files_of_a_killed_run_go_where_no_job_can_be_left(folder, owner, here):
+    kill(owner(here))
+    (folder / ".snakemake/locks/0.output.lock").unlink()
+    store = folder / "results/x/store"
+    (store / ".model.abc.part/model").mkdir(parents=True)
+    (store / ".model.abc.part/model/weights").touch()
+    for name in (".table.parquet.abc.part", "table.parquet", ".hidden", "a.part"):
+        (store / name).touch()
+    take(folder)
+    kept = {".hidden", "a.part", "runs", "table.parquet"}
+    left = kept if here else kept | {".model.abc.part", ".table.parquet.abc.part"}
+    assert {path.name for path in store.iterdir()} == left
+
+
 def test_a_run_at_work_is_not_disturbed(folder, owner):
     process = owner()
     with pytest.raises(
@@ -147,3 +165,19 @@ def test_a_note_that_a_power_cut_emptied_proves_nothing(folder):
 def test_a_lock_without_a_note_is_left_to_snakemake(folder):
     assert take(folder) is None
     assert locks(folder) == ["0.output.lock", "1.output.lock"]
+
+
+def test_a_folder_of_results_that_cannot_be_written_is_named(folder, monkeypatch):
+    def refuse(*given):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), "results/x/store")
+
+    monkeypatch.setattr(run_lock, "take_run", refuse)
+    settings = SimpleNamespace(local_exec=True, dryrun_exec=False, touch_exec=False)
+    workflow = SimpleNamespace(
+        execute=lambda **given: None,
+        execution_settings=SimpleNamespace(lock=True),
+        exec_mode=SimpleNamespace(name="DEFAULT"),
+    )
+    run_lock.take_run_before_execution(workflow, "results/x", folder / ".snakemake/locks")
+    with pytest.raises(WorkflowError, match="results/x/store: Read-only file system; write elsewhere"):
+        workflow.execute(executor_plugin=SimpleNamespace(common_settings=settings))

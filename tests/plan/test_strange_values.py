@@ -1,7 +1,10 @@
 """Numbers that are none, names that are paths or commands, models that cannot be built: one line, before any job."""
 
+import copy
 import json
 import math
+import os
+import time
 
 import pytest
 from hypothesis import given
@@ -62,6 +65,32 @@ def test_the_keys_were_found():
     assert len(PATHS) > 40
 
 
+NEGATIVE = (-1, -0.5, -1e308)
+
+
+@pytest.mark.parametrize("value", NEGATIVE)
+@pytest.mark.parametrize("path", PATHS, ids=".".join)
+def test_no_number_key_takes_a_negative_number(config, path, value):
+    put(config, path, value)
+    assert mistake(config).startswith(".".join(path))
+
+
+# Keys for which none is a choice.
+MAY_BE_ZERO = ("seed", "warmup_steps", "weight_decay", "head_epochs", "held_out")
+
+
+@pytest.mark.parametrize("path", [path for path in PATHS if path[-1] not in MAY_BE_ZERO], ids=".".join)
+def test_few_number_keys_take_zero(config, path):
+    put(config, path, 0)
+    mistake(config)
+
+
+@pytest.mark.parametrize("path", [path for path in PATHS if path[-1] != "clip"], ids=".".join)
+def test_no_rate_and_no_size_is_as_large_as_a_float_can_be(config, path):
+    put(config, path, 1e308)
+    assert mistake(config).startswith(".".join(path))
+
+
 @pytest.mark.parametrize("path", [("seed",), ("rows", "length"), ("probe", "tokens")], ids=".".join)
 def test_a_float_is_no_whole_number(config, path):
     put(config, path, 1e308)
@@ -117,6 +146,7 @@ def test_an_unknown_type_of_model_is_named(config, name):
     [
         ({"n_embd": 65}, "n_embd = 65: it must be a multiple of n_head"),
         ({"n_layer": 0}, "n_layer = 0: must be a whole number from 1"),
+        ({"n_layer": 2**31}, "n_layer = 2147483648: must be a whole number from 1 to 10000"),
         ({"n_head": -2}, "n_head = -2: must be a whole number from 1"),
         ({"n_positions": 64}, "n_positions = 64: the context of 128 tokens does not fit"),
         ({"vocab_size": 100}, "vocab_size = 100: it must be at least tokenizer.vocabulary"),
@@ -160,3 +190,15 @@ def test_a_folder_of_quantised_weights_is_refused_before_any_job(config, tmp_pat
     )
     (tmp_path / "config.json").write_text("{")
     assert "its configuration cannot be read" in mistake(config)
+
+
+def test_a_file_from_the_future_is_found_at_the_start(config, tmp_path):
+    """Snakemake would read it first, and then discard the output as older than its input."""
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"text": "a line of text"}\n' * 20_000)
+    config["corpora"]["cpp_headers"] = {"source": "files", "paths": [str(rows)], "held_out": 0.5}
+    checked(copy.deepcopy(config))
+    os.utime(rows, (time.time() + 86_400,) * 2)
+    assert mistake(config).startswith(
+        f"corpora.cpp_headers.paths: {rows} is dated in the future; check the clock"
+    )

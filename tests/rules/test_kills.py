@@ -1,11 +1,13 @@
-"""Snakemake itself is killed: the next run goes on by itself; a second run beside a living one is refused.
+"""Runs and single programs are killed, and the power is cut: the next run goes on by itself, with the same results.
 
-PLUMBLINE_KILLS says how often a run is killed.
+PLUMBLINE_KILLS says how often: one kill in seven is of the whole workflow, the others are of single programs.
+PLUMBLINE_KILL_SEED repeats the kills of single programs.
 """
 
 import contextlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,16 +16,30 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import damage, kills, power_cut
+from benchmarks.damage import TIMED
+
 pytestmark = [pytest.mark.whole_run, pytest.mark.faults]
 TARGETS = [
     "results/quick/corpora/library_docstrings/documents.parquet",
     "results/quick/tokens/tokenizer/tokenizer.json",
 ]
-KILLS = int(os.environ.get("PLUMBLINE_KILLS", "2"))
+KILLS = int(os.environ.get("PLUMBLINE_KILLS", "14"))
+IS_LONG = KILLS >= 100
+STAGE = "report" if IS_LONG else "tokens"
+SEED = int(os.environ.get("PLUMBLINE_KILL_SEED", random.SystemRandom().randrange(2**32)))
 CHANCE = random.SystemRandom()
+# Of the short version.
+QUICK_PROGRAMS = ("tokenize_corpus", "compare_sets", "embed_batches", "evaluate_models", "collect_losses")
+# Put on the path of a run: kills the named program before it has said anything, as the kernel does without memory.
+KILLER = """
+import os, signal, sys
+if "workflow_scripts.build_corpus" in sys.orig_argv:
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
 
 
-def start(checkout, *targets):
+def start(checkout, *targets, **environment):
     """A run in a process group of its own."""
     command = [sys.executable, "-m", "snakemake", "--cores", "2", *targets]
     bin_folder = str(Path(sys.executable).parent)
@@ -33,8 +49,22 @@ def start(checkout, *targets):
         start_new_session=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "PATH": f"{bin_folder}:{os.environ['PATH']}"},
+        env={**os.environ, "PATH": f"{bin_folder}:{os.environ['PATH']}", **environment},
     )
+
+
+def processes_in(folder):
+    """Processes whose working folder is this one or below it."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended, or belongs to another user
+            if (process / "cwd").resolve().is_relative_to(folder) and int(process.name) != os.getpid():
+                found.append((process / "cmdline").read_text())
+    return found
+
+
+def unfinished_files(folder):
+    return [path for path in folder.rglob(".*") if path.name.endswith(".part")]
 
 
 def start_and_wait(checkout, *targets):
@@ -63,25 +93,71 @@ def test_a_killed_run_goes_on_by_itself_and_says_so(checkout):
     assert "was killed" not in checkout.snakemake(*TARGETS).stdout
 
 
-def test_random_kills_change_no_table_and_need_nobody(checkout, finished):
-    """Each run goes on from the one killed before; when one ends first, its rows are deleted, and it starts again."""
-    for _ in range(KILLS):
-        run, seconds = start(checkout, "tokens"), CHANCE.uniform(2, 30)
-        print(f"killed after {seconds:.1f} s")
+def test_random_kills_and_power_cuts_change_no_file_and_need_nobody(checkout, finished, tmp_path_factory):
+    """Each run goes on from the one killed before. After every second kill, what was not flushed is lost."""
+    shim = tmp_path_factory.mktemp("shim")
+    shutil.copy(power_cut.__file__, shim / "sitecustomize.py")
+    flushed = shim / "flushed.txt"
+    for number in range(max(KILLS // 7, 2)):
+        run = start(checkout, STAGE, PYTHONPATH=str(shim), **{power_cut.VARIABLE: str(flushed)})
+        seconds = CHANCE.uniform(3, 30)
         with contextlib.suppress(subprocess.TimeoutExpired):
             assert run.wait(timeout=seconds) == 0
-            for table in (checkout.folder / "results/quick/tokens").rglob("*.parquet"):
-                table.unlink()
-            continue
+            break
         kill(run)
-    last = checkout.snakemake("tokens")
-    assert last.returncode == 0, last.stderr[-3000:]
-    tables = sorted((checkout.folder / "results/quick").rglob("*.parquet"))
-    assert len(tables) > 10
-    for table in tables:
-        assert table.read_bytes() == (finished.folder / table.relative_to(checkout.folder)).read_bytes(), (
-            table
-        )
+        lost = []
+        if number % 2:
+            for folder in ("results", ".snakemake"):
+                lost += power_cut.lose_unflushed(checkout.folder / folder, flushed, random.Random(number))
+        print(f"killed after {seconds:.1f} s, {len(lost)} files lost")
+    last = checkout.snakemake(STAGE)
+    assert last.returncode == 0, last.stdout[-3000:] + last.stderr[-3000:]
+    root = checkout.folder / "results/quick"
+    files = [path for path in sorted(root.rglob("*")) if path.is_file() and is_table_or_model(path, root)]
+    assert len(files) > (100 if IS_LONG else 10)
+    for file in files:
+        assert file.read_bytes() == (finished.folder / file.relative_to(checkout.folder)).read_bytes(), file
+    assert unfinished_files(checkout.folder) == []
+    assert processes_in(checkout.folder) == []
+    assert "Nothing to be done" in checkout.snakemake(STAGE, "--dry-run").stderr
+
+
+def is_table_or_model(path, root):
+    """Files without seconds in them that jobs read; not the store, and not logs."""
+    stage = path.relative_to(root).parts[0]
+    is_read = path.suffix in (".parquet", ".json", ".safetensors")
+    return is_read and stage not in ("store", "logs", "benchmarks") and not TIMED.search(path.as_posix())
+
+
+def test_single_programs_are_killed_in_writes_and_between_and_continue(finished):
+    jobs = [job for job in damage.planned_jobs(finished.folder) if job.program not in kills.LEFT_OUT]
+    if not IS_LONG:
+        jobs = [job for job in jobs if job.program in QUICK_PROGRAMS]
+    with damage.copied_run(finished.folder) as folder:
+        counts, failures = kills.kills(jobs, KILLS - KILLS // 7, SEED, folder / damage.LOG)
+    print(f"seed {SEED}\n{kills.as_table(counts)}")
+    assert not failures, f"seed {SEED}\n" + "\n".join(failures)
+
+
+def test_a_job_that_the_system_kills_is_explained(checkout, tmp_path_factory):
+    shim = tmp_path_factory.mktemp("killer")
+    (shim / "sitecustomize.py").write_text(KILLER)
+    checkout.environment = {"PYTHONPATH": str(shim)}
+    done = checkout.snakemake(TARGETS[0])
+    assert done.returncode != 0
+    assert "error: build_corpus: killed by the system, probably because memory ran out" in done.stdout
+    checkout.environment = {}
+    assert checkout.snakemake(TARGETS[0]).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_an_interrupted_run_leaves_no_process_and_no_temporary_file(checkout, name):
+    run = start_and_wait(checkout, "tokens")
+    os.killpg(run.pid, signal.Signals[name])
+    assert run.wait(timeout=120) != 0
+    assert processes_in(checkout.folder) == []
+    assert unfinished_files(checkout.folder) == []
+    assert not list((checkout.folder / ".snakemake/locks").glob("*.lock"))
 
 
 def test_two_runs_on_one_folder_at_once_the_second_refuses(checkout):

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workflow_scripts.errors import UserError
+from workflow_scripts.storage.durable import flush_to_disk
 from workflow_scripts.storage.folders import check_folder, seal_folder
+from workflow_scripts.storage.tables import UNFINISHED
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -22,12 +24,15 @@ _ONE_FILE = 1 << 62
 def written_whole(folder: Path) -> Iterator[Path]:
     """Yield a temporary folder that replaces `folder` if the block ends without an error."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
+    with tempfile.TemporaryDirectory(
+        dir=folder.parent, prefix=f".{folder.name}.", suffix=UNFINISHED
+    ) as temporary:
         written = Path(temporary) / folder.name
         yield written
         if folder.exists():
             shutil.rmtree(folder)
         written.rename(folder)
+        flush_to_disk(folder.parent)
 
 
 def save_model(model: "PreTrainedModel", folder: Path) -> None:

@@ -1,15 +1,28 @@
-"""The partial report after a failed run."""
+"""After a failed run: why jobs were killed, and the partial report."""
 
 import argparse
 import itertools
+import re
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from workflow_scripts.errors import MORE_MEMORY
 from workflow_scripts.plan.run_plan import RunPlan
 from workflow_scripts.plan.stages.files import one_line
 from workflow_scripts.plan.surroundings import as_overlay
+
+# The shell's status of a program that the kernel killed, or that aborted because it got no memory.
+_KILLED = re.compile(r"python -m workflow_scripts\.(\w+) .*returned non-zero exit status (?:134|137)\.")
+
+
+def killed_jobs(snakemake_log: str) -> str:
+    """A sentence on the jobs that something killed; empty if there are none. They leave no message of their own."""
+    rules = list(dict.fromkeys(_KILLED.findall(snakemake_log)))
+    if not rules:
+        return ""
+    return f"error: {', '.join(rules)}: killed by the system, probably because memory ran out; {MORE_MEMORY}"
 
 
 def command_for_what_exists(plan: RunPlan, snakefile: str, given: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from workflow_scripts.plan.sources import (
     input_files,
     largest_bytes,
     read_recorded,
+    refuse_future_dates,
     shared_domain,
     shared_text,
 )
@@ -277,7 +278,7 @@ def _check_files(config: dict[str, Any]) -> None:
     graph = CorpusGraph(config)
     for name in graph.needed:
         try:
-            input_files(graph.specs[name])
+            refuse_future_dates(input_files(graph.specs[name]))
         except UserError as mistake:
             raise UserError(f"corpora.{name}.paths: {mistake}") from None
         if graph.specs[name]["source"] in ("files", "hub"):

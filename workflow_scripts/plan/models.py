@@ -13,6 +13,8 @@ HEADS = ("n_head", "num_attention_heads", "num_heads")
 POSITIONS = ("n_positions", "max_position_embeddings", "max_seq_len")
 VOCABULARY = ("vocab_size",)
 LAYERS = ("n_layer", "num_hidden_layers", "num_layers")
+# Far above any model; a larger number would fill the memory of the job that creates it.
+MOST_LAYERS, MOST = 10_000, 10_000_000
 OWN_WIDTH_OF_HEADS = ("head_dim", "d_kv")
 # GPT-2's own, because the heads of a small model are easily forgotten.
 DEFAULTS = {"gpt2": {"n_embd": 768, "n_head": 12}}
@@ -68,8 +70,9 @@ def _check_shape(model: dict[str, Any], context: int, vocabulary: int, key: str)
         for name in names:
             if name in settings:
                 size = settings[name]
-                if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-                    raise UserError(f"{key}.{name} = {size}: must be a whole number from 1")
+                most = MOST_LAYERS if names is LAYERS else MOST
+                if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= most:
+                    raise UserError(f"{key}.{name} = {size}: must be a whole number from 1 to {most}")
                 sizes.setdefault(names, (name, size))
     if WIDTH in sizes and HEADS in sizes and not any(name in settings for name in OWN_WIDTH_OF_HEADS):
         (width_name, width), (heads_name, heads) = sizes[WIDTH], sizes[HEADS]

@@ -9,6 +9,7 @@ import atexit
 import contextlib
 import json
 import os
+import shutil
 import socket
 import time
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any, Literal
 from snakemake_interface_common.exceptions import WorkflowError
 
 from workflow_scripts.errors import UserError
-from workflow_scripts.storage.tables import write_plain_json
+from workflow_scripts.storage.tables import UNFINISHED, write_plain_json
 
 MARK = "PLUMBLINE_RUN"  # in the environment of a run and of its jobs, which may outlive it
 PROC = Path("/proc")
@@ -40,6 +41,11 @@ def take_run_before_execution(workflow: Any, root: str, snakemake_locks: Path) -
                 message = take_run(root, snakemake_locks, how.local_exec)
             except UserError as refusal:
                 raise WorkflowError(str(refusal)) from None
+            except OSError as problem:
+                raise WorkflowError(
+                    f"{problem.filename}: {problem.strerror}; write elsewhere (results: in the config), "
+                    "or make it possible to write there"
+                ) from None
             if message:
                 print(message, flush=True)
         return execute(executor_plugin=executor_plugin, **others)
@@ -50,12 +56,12 @@ def take_run_before_execution(workflow: Any, root: str, snakemake_locks: Path) -
 def take_run(root: str | Path, snakemake_locks: Path, runs_jobs_here: bool) -> str | None:
     """Note that this process makes the run at `root` until it ends. Returns a message if it removed a dead run's lock.
 
-    A UserError names the run that holds the folder.
+    It also removes the temporary files of dead runs. A UserError names the run that holds the folder.
     """
     root = Path(root)
     notes = root / "store" / "runs"
     locks = [path for path in sorted(snakemake_locks.glob("*.lock")) if _names_files_of(path, root)]
-    dead = []
+    dead, have_ended = [], True
     for note in sorted(notes.glob("*.json")):
         run = _read(note)
         state, who = state_of(run), _words(run)
@@ -75,15 +81,30 @@ def take_run(root: str | Path, snakemake_locks: Path, runs_jobs_here: bool) -> s
             )
         if state == "dead":
             dead.append(who)
+            have_ended &= run["runs_jobs_here"]
         # Without a lock, a run that cannot be inspected has ended, or was unlocked by hand.
         note.unlink(missing_ok=True)
     if dead:
         for lock in locks:
             lock.unlink(missing_ok=True)
+        if have_ended:  # jobs on a cluster may live on
+            remove_unfinished(root)
     _note_this_process(notes, runs_jobs_here)
     if not (dead and locks):
         return None
     return f"{dead[-1]} was killed; its lock is removed, and this run continues where it stopped"
+
+
+def remove_unfinished(root: Path) -> None:
+    """Delete the temporary files and folders of killed jobs; only when no job of the run is left."""
+    for folder, folders, files in os.walk(root):
+        for name in (*folders, *files):
+            if name.startswith(".") and name.endswith(UNFINISHED):
+                path = Path(folder, name)
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
 
 
 def state_of(run: dict[str, Any]) -> State:

@@ -1,10 +1,13 @@
 """What a corpus' config entry tells before anything is read: its files, its largest size, what it shares."""
 
 import gzip
+import hashlib
 import os
+import shlex
 import sys
+import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +27,7 @@ _OF_NO_DOMAIN = ("licences", "metadata")
 # Compressed files up to this size are read to the end when the config is checked; for larger ones a bound is enough.
 _DECOMPRESSED = 1 << 20
 _COMPRESSION = 3.0
+_CLOCKS_DIFFER = 60  # seconds, between machines that share a disk
 _MOST_DEFLATED = 1032  # bytes that deflate makes of one
 
 
@@ -50,6 +54,26 @@ def input_files(spec: dict[str, Any]) -> list[str]:
     from workflow_scripts.corpora.sources.files import matching_files
 
     return [str(path) for path in matching_files(spec)]
+
+
+def sizes_of(files: Iterable[str]) -> str:
+    """A parameter of the rules that read a user's files, which then run again when a file's size changes.
+
+    Snakemake itself sees only that a file became newer. A file that another one replaced, with an older date, would
+    otherwise leave old results. (A parameter counts only if it is not computed from `input`.)
+    """
+    sizes = [Path(path).stat().st_size if Path(path).exists() else None for path in files]
+    return hashlib.sha256(str(sizes).encode()).hexdigest()[:16]
+
+
+def refuse_future_dates(files: Iterable[str]) -> None:
+    """Report a file from the future now: Snakemake would do so after a job has read it, and discard the output."""
+    latest = time.time() + _CLOCKS_DIFFER
+    for path in files:
+        if Path(path).stat().st_mtime > latest:
+            raise UserError(
+                f"{path} is dated in the future; check the clock, then call: touch {shlex.quote(path)}"
+            )
 
 
 def largest_bytes(spec: dict[str, Any]) -> int | None:

@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from workflow_scripts.corpora.columns import RowReader
-from workflow_scripts.corpora.sources.files import matching_files, rows_of
+from workflow_scripts.corpora.sources.files import (
+    check_unchanged,
+    errors_in_one_line,
+    matching_files,
+    rows_of,
+    state_of,
+)
 from workflow_scripts.errors import UserError
 
 BATCH_BYTES = 1 << 20
@@ -113,8 +119,10 @@ class RowStream:
 
     def _named_rows(self, path: Path, short: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         try:
-            with path.open("rb") as self._raw:
+            before = state_of(path, short)
+            with errors_in_one_line(short), path.open("rb") as self._raw:
                 yield from rows_of(self._raw, short)
+            check_unchanged(path, short, before)
         except UserError as mistake:
             raise UserError(f"pool {self.entry.name}: {mistake}") from None
         finally:

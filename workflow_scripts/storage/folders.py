@@ -6,6 +6,7 @@ from pathlib import Path
 
 from workflow_scripts.errors import UserError
 from workflow_scripts.storage.content_store import file_digest
+from workflow_scripts.storage.durable import flush_to_disk
 from workflow_scripts.storage.seals import DamagedFile
 from workflow_scripts.storage.tables import read_json, write_json
 
@@ -22,10 +23,15 @@ _REFUSALS = {
 
 
 def seal_folder(folder: str | Path, place: str | Path | None = None) -> None:
-    """List the checksums of the files in a folder; `place` is its final location, if it is not there yet."""
+    """List the checksums of the files in a folder; `place` is its final location, if it is not there yet.
+
+    The files reach the disk before the list does, so after a power cut a list means that they are there.
+    """
     folder = Path(folder)
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / CHECKSUMS)
     digests = {path.relative_to(folder).as_posix(): file_digest(path) for path in files}
+    for path in (*files, *{path.parent for path in files}):
+        flush_to_disk(path)
     write_json(digests, folder / CHECKSUMS, place=Path(place or folder) / CHECKSUMS)
 
 

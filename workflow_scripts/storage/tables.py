@@ -11,26 +11,33 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from workflow_scripts.storage.durable import flush_to_disk
 from workflow_scripts.storage.seals import CHECKSUM, WRITTEN_AS, check_place, check_stamp, seal_of, stamp
 
 if TYPE_CHECKING:
     import pandas as pd  # which takes longer to load than many programs need
 
 VALUES = "values"
+UNFINISHED = ".part"  # how the name of a file or folder ends while it is written; it begins with a dot
 
 
 @contextmanager
 def replaced_whole(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path next to `path` that replaces it if the block ends without an error."""
+    """Yield a temporary path next to `path` that replaces it if the block ends without an error.
+
+    A power cut leaves the old file or the whole new one.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED)
     os.close(descriptor)
     temporary = Path(name)
     try:
         yield temporary
         temporary.chmod(0o644)
+        flush_to_disk(temporary)
         temporary.replace(path)
+        flush_to_disk(path.parent)
     except OSError as error:
         error.filename = error.filename or str(path)  # the error of a full disk names no file
         raise

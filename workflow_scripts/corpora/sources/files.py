@@ -22,8 +22,10 @@ from workflow_scripts.errors import UserError
 from workflow_scripts.storage.content_store import content_key, file_digest
 
 _SUFFIXES = (".txt", ".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".parquet")
-# Most characters of a line, or of a value of a CSV file: several copies of a longer document would not fit in memory.
-_LONGEST = 1 << 28
+# Most characters of a line, a value or a text: with four bytes a character and three copies, 1.5 GB of memory.
+_LONGEST = 1 << 27
+# Most rows, and about the most bytes, of a Parquet file in memory at a time.
+_ROWS, _BYTES = 256, 1 << 26
 
 _Rows = Iterator[Mapping[str, Any]]
 
@@ -31,15 +33,21 @@ _Rows = Iterator[Mapping[str, Any]]
 def read(spec: dict[str, Any]) -> Reading:
     """The first `documents` documents (default: all) of the files in `paths`, sorted."""
     files = matching_files(spec)
+    before = {path: state_of(path, short) for path, short in files.items()}
     reader = RowReader(spec, "files corpus")
     rows = ((name, row) for path, short in files.items() for name, row in named_rows(path, short))
-    documents: Iterator[SourceDocument] = reader.documents(rows)
+
+    def documents() -> Iterator[SourceDocument]:
+        yield from reader.documents(rows)
+        for path, short in files.items():
+            check_unchanged(path, short, before[path])
+
     provenance = {
         "source": "files: " + ", ".join(files.values()),
-        "revision": content_key(files={short: file_digest(path) for path, short in files.items()}),
+        "revision": content_key(files={short: _digest(path, short) for path, short in files.items()}),
         "licence": spec.get("licence", "not stated"),
     }
-    return Reading(documents, provenance)
+    return Reading(documents(), provenance)
 
 
 def matching_files(spec: dict[str, Any]) -> dict[Path, str]:
@@ -68,15 +76,39 @@ def matching_files(spec: dict[str, Any]) -> dict[Path, str]:
 
 
 def named_rows(path: Path, short: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    with path.open("rb") as raw:
+    with errors_in_one_line(short), path.open("rb") as raw:
         yield from rows_of(raw, short)
+
+
+def state_of(path: Path, short: str) -> tuple[int, int, int]:
+    """What changes if somebody writes to a file, or puts another one in its place."""
+    with errors_in_one_line(short):
+        found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def check_unchanged(path: Path, short: str, before: tuple[int, int, int]) -> None:
+    """Refuse a file that was written to since `before`: a part of its rows would be old, and a part new."""
+    if state_of(path, short) != before:
+        raise UserError(
+            f"files corpus: {short} was changed while it was read; "
+            "wait until nothing writes to it, and run the same command again"
+        )
+
+
+def _digest(path: Path, short: str) -> str:
+    with errors_in_one_line(short):
+        return file_digest(path)
 
 
 def rows_of(raw: BinaryIO, short: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The named rows of an open file; its name decides the format, and `raw.tell()` gives the progress of reading."""
     with errors_in_one_line(short):
         if short.endswith(".txt"):
-            yield short, {"text": io.TextIOWrapper(raw, encoding="utf-8").read()}
+            text = io.TextIOWrapper(raw, encoding="utf-8").read(_LONGEST)
+            if len(text) == _LONGEST:
+                raise _too_long(short, "", "cut it into several files, or write it as JSON lines")
+            yield short, {"text": text}
             return
         for number, row in enumerate(_rows(raw, short)):
             yield f"{short}#{number}", row
@@ -92,12 +124,20 @@ def errors_in_one_line(short: str) -> Iterator[None]:
             f"files corpus: {short} is not UTF-8 text (byte 0x{error.object[error.start]:02x}: {error.reason}); "
             "save it as UTF-8"
         ) from None
+    except (FileNotFoundError, IsADirectoryError):
+        raise UserError(
+            f"files corpus: {short} has disappeared while it was read; put it back, and run the same command again"
+        ) from None
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise UserError(
             f"files corpus: {short} is not a complete gzip file ({error}); compress it again, or drop .gz from its name"
         ) from None
-    except pa.ArrowException as error:
-        reason = str(error).splitlines()[0][:200]
+    except (pa.ArrowException, OSError) as error:
+        if (
+            isinstance(error, OSError) and error.errno is not None
+        ):  # of the machine, not of the Parquet reader
+            raise
+        reason = next(iter(str(error).splitlines()), "")[:200]
         raise UserError(
             f"files corpus: {short} is not a complete Parquet file ({reason}); write it again"
         ) from None
@@ -112,8 +152,15 @@ def _rows(raw: BinaryIO, short: str) -> _Rows:
         yield from _csv_rows(raw, short)
     else:
         with pq.ParquetFile(raw, page_checksum_verification=True) as file:
-            for batch in file.iter_batches(batch_size=4096):
+            for batch in file.iter_batches(batch_size=_rows_at_a_time(file.metadata)):
                 yield from batch.to_pylist()
+
+
+def _rows_at_a_time(metadata: pq.FileMetaData) -> int:
+    """Fewer rows if they are long."""
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    longest = max((group.total_byte_size / max(group.num_rows, 1) for group in groups), default=0)
+    return int(min(max(_BYTES / max(longest, 1), 1), _ROWS))
 
 
 def _decoded(raw: BinaryIO, short: str, encoding: str, newline: str | None = None) -> TextIO:
@@ -126,7 +173,7 @@ def _csv_rows(raw: BinaryIO, short: str) -> _Rows:
     """Rows as wide as the header; a byte order mark is ignored."""
     csv.field_size_limit(_LONGEST)
     with _decoded(raw, short, "utf-8-sig", newline="") as stream:
-        reader = csv.reader(stream, strict=True)
+        reader = csv.reader(_short_lines(stream, short), strict=True)
         try:
             header = next(reader, None)
             if not header:
@@ -149,13 +196,18 @@ def _csv_rows(raw: BinaryIO, short: str) -> _Rows:
 def text_lines(raw: BinaryIO, short: str) -> Iterator[str]:
     """The lines of a file of JSON lines, compressed or not."""
     with _decoded(raw, short, "utf-8") as stream:
-        for number, line in enumerate(iter(partial(stream.readline, _LONGEST), ""), start=1):
-            if len(line) == _LONGEST:
-                raise UserError(
-                    f"files corpus: {short} line {number} has more than {_LONGEST} characters; "
-                    "write one object per line"
-                )
-            yield line
+        yield from _short_lines(stream, short)
+
+
+def _short_lines(stream: TextIO, short: str) -> Iterator[str]:
+    for number, line in enumerate(iter(partial(stream.readline, _LONGEST), ""), start=1):
+        if len(line) == _LONGEST:
+            raise _too_long(short, f" line {number}", "write one row per line")
+        yield line
+
+
+def _too_long(short: str, place: str, remedy: str) -> UserError:
+    return UserError(f"files corpus: {short}{place} has more than {_LONGEST} characters; {remedy}")
 
 
 def json_row(line: str, short: str, place: str) -> Mapping[str, Any]:

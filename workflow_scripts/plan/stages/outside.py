@@ -28,6 +28,10 @@ class Outside:
                 raise
             return {"losses": [], "mixtures": []}
 
+    def files_read(self, experiment: str) -> list[str]:
+        """The user's tables that are there."""
+        return [path for path in self.user_tables(experiment).values() if path]
+
     def model(self, experiment: str) -> list[str]:
         """The option that names the model whose losses are read, where the config does."""
         model = self.experiments[experiment]["model"]
