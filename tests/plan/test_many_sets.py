@@ -13,6 +13,7 @@ from workflow_scripts.plan.work import planned_jobs
 @pytest.fixture
 def plan_of(config, tmp_path):
     """The plan of a run with some training corpora and two evaluation corpora of files."""
+
     def plan(training, **alignment):
         changed = copy.deepcopy(config)
         for name in (*training, "x", "y"):
