@@ -53,7 +53,7 @@ rule compare_sets:
         times=lambda w, input: plan.alignment.timed(
             w.metric, plan.alignment.compared(w.metric, w.block), input.times
         ),
-        answers=lambda w: plan.alignment.answers(w.metric, w.block, plan.alignment.probe_of(w.of_probe)),
+        answers=lambda w: plan.alignment.answers(w.metric, plan.alignment.probe_of(w.of_probe), w.block),
         floor=lambda w: plan.alignment.named(
             "--floor",
             w.metric,

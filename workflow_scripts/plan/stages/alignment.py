@@ -243,7 +243,7 @@ class Alignment:
         sets = list(sets) if metric_class(metric).estimator() else []
         return options("--times", sets, self.files_of(metric, sets, inputs, suffix=".json"))
 
-    def answers(self, metric: str, block: str, probe: str) -> list[str]:
+    def answers(self, metric: str, probe: str, block: str = "") -> list[str]:
         """`--answers set=file` for each set whose answers a job compares, and the seconds of their embeddings."""
         compared = set(self.compared(metric, block))
         sets = [name for name in self.answering(metric) if name in compared]
