@@ -32,7 +32,7 @@ NUMBER = 4  # bytes of float32
 COPIES_OF_LOGITS = 2  # logits and probabilities
 WORK = 1.5  # peak of a row over what is counted here; 1.45 was measured on a CPU, 4 layers of width 1,024
 
-TRAINED = {"n_embd": 512, "n_layer": 12, "n_head": 8, "vocab_size": 8192}
+TRAINED: dict[str, Any] = {"n_embd": 512, "n_layer": 12, "n_head": 8, "vocab_size": 8192}
 ROWS, CONTEXT, STEPS = 8, 512, 3
 RECIPES: dict[str, dict[str, Any]] = {
     "all weights": {},
@@ -116,6 +116,9 @@ def kept_bytes(shape: tuple[int, ...], layers: int, tokens: int) -> int:
             kept[storage.data_ptr()] = storage
         return tensor
 
+    def note_input(entry: Entry, x: torch.Tensor, output: torch.Tensor) -> None:
+        note(x)
+
     entries = [
         Entry(name, "linear", slice(0, 0), module, module.weight, False)
         for name, module in body.named_modules()
@@ -124,7 +127,7 @@ def kept_bytes(shape: tuple[int, ...], layers: int, tokens: int) -> int:
     with (
         torch.enable_grad(),
         torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor),
-        observed(entries, 1, lambda entry, x, output: note(x)),
+        observed(entries, 1, note_input),
     ):
         body(input_ids=torch.zeros(1, tokens, dtype=torch.long), use_cache=False)
     return sum(storage.nbytes() for storage in kept.values())
@@ -184,7 +187,7 @@ def train_once(changes: dict[str, Any]) -> None:
     )
     schedule = plan_run(make_blocks(rows, recipe, "x"), recipe, 0, "x")
     torch.manual_seed(0)
-    model = GPT2LMHeadModel(GPT2Config(**TRAINED, n_positions=CONTEXT, bos_token_id=0, eos_token_id=0))
+    model: Any = GPT2LMHeadModel(GPT2Config(**TRAINED, n_positions=CONTEXT, bos_token_id=0, eos_token_id=0))
     before, seconds = _peak_mb(), _cpu_seconds()
     with tempfile.TemporaryDirectory() as folder:
         train(
@@ -210,7 +213,7 @@ def train_once(changes: dict[str, Any]) -> None:
 
 
 def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
 def _cpu_seconds() -> float:
