@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.memory import above_request, peaks
+from benchmarks.job_memory import above_request, peaks
 
 pytestmark = [pytest.mark.whole_run, pytest.mark.faults]
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from transformers import GPT2LMHeadModel
 
 from workflow_scripts.errors import UserError
 from workflow_scripts.models.fresh import new_model
@@ -138,6 +139,14 @@ def test_dropout_is_the_same_when_activations_are_computed_again(trained, make_r
         for on in (False, True)
     )
     assert distance(kept, again) < 1e-5
+
+
+def test_a_model_that_cannot_compute_activations_again_is_refused(
+    trained, make_rows, tiny_recipe, monkeypatch
+):
+    monkeypatch.setattr(GPT2LMHeadModel, "supports_gradient_checkpointing", False)
+    with pytest.raises(UserError, match="a gpt2 model cannot compute its activations again; remove"):
+        trained(Recipe.from_dict(tiny_recipe(model=GPT2, gradient_checkpointing=True)), make_rows())
 
 
 def test_activations_inside_layers_are_not_kept(trained, make_rows, tiny_recipe):
