@@ -224,14 +224,25 @@ def bomb(path, start, end, gigabytes):
 def test_a_bomb_is_refused_in_little_memory(folder, tmp_path, name, start, end):
     bomb(folder / name, start, end, 10 if IS_LONG else 1)
     found = built_or_refused(folder, tmp_path, {"source": "files", "paths": [name]}, {Path(name)})
-    assert re.search(rf"{name} line \d has more than 134217728 characters; write one row per line", found)
+    assert re.search(rf"{name} line \d needs more than 128 MB of memory; write one row per line", found)
+
+
+@pytest.mark.skipif(not IS_LONG, reason="needs a minute; PLUMBLINE_INPUTS=1000 runs it")
+def test_a_line_with_four_bytes_a_character_is_refused_earlier(folder, tmp_path):
+    with gzip.open(folder / "a.jsonl.gz", "wb", compresslevel=1) as stream:
+        stream.write(b'{"text": "')
+        for _ in range(120):
+            stream.write("😀".encode() * (1 << 20))
+        stream.write(b'"}')
+    spec = {"source": "files", "paths": ["a.jsonl.gz"]}
+    assert "line 1 needs more than 128 MB" in built_or_refused(folder, tmp_path, spec, {Path("a.jsonl.gz")})
 
 
 def test_a_text_file_of_gigabytes_is_refused(folder, tmp_path):
     with (folder / "a.txt").open("wb") as stream:
         stream.truncate(3 << 30)
     found = built_or_refused(folder, tmp_path, {"source": "files", "paths": ["a.txt"]}, {Path("a.txt")})
-    assert "a.txt has more than 134217728 characters; cut it into several files" in found
+    assert "a.txt needs more than 128 MB of memory; cut it into several files" in found
 
 
 def test_a_line_of_a_hundred_megabytes_is_a_document(folder, tmp_path):

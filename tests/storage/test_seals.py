@@ -131,3 +131,12 @@ def test_a_folder_is_refused_by_the_name_of_the_file_that_differs(tmp_path):
     (folder / CHECKSUMS).write_text("")
     with pytest.raises(DamagedFile, match=f"{CHECKSUMS} is empty"):
         check_folder(folder)
+
+
+def test_a_temporary_file_of_a_killed_job_is_not_listed(tmp_path):
+    """The next run deletes it, and the folder would then be called damaged."""
+    (tmp_path / "weights").write_bytes(b"weights")
+    (tmp_path / ".checksums.json.abc.part").touch()
+    seal_folder(tmp_path)
+    (tmp_path / ".checksums.json.abc.part").unlink()
+    check_folder(tmp_path)

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from snakemake_interface_common.exceptions import WorkflowError
 
 from workflow_scripts.errors import UserError
-from workflow_scripts.storage.tables import UNFINISHED, write_plain_json
+from workflow_scripts.storage.tables import is_unfinished, write_plain_json
 
 MARK = "PLUMBLINE_RUN"  # in the environment of a run and of its jobs, which may outlive it
 PROC = Path("/proc")
@@ -99,7 +99,7 @@ def remove_unfinished(root: Path) -> None:
     """Delete the temporary files and folders of killed jobs; only when no job of the run is left."""
     for folder, folders, files in os.walk(root):
         for name in (*folders, *files):
-            if name.startswith(".") and name.endswith(UNFINISHED):
+            if is_unfinished(name):
                 path = Path(folder, name)
                 if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path, ignore_errors=True)

@@ -8,7 +8,7 @@ from workflow_scripts.errors import UserError
 from workflow_scripts.storage.content_store import file_digest
 from workflow_scripts.storage.durable import flush_to_disk
 from workflow_scripts.storage.seals import DamagedFile
-from workflow_scripts.storage.tables import read_json, write_json
+from workflow_scripts.storage.tables import is_unfinished, read_json, write_json
 
 CHECKSUMS = "checksums.json"
 
@@ -28,7 +28,8 @@ def seal_folder(folder: str | Path, place: str | Path | None = None) -> None:
     The files reach the disk before the list does, so after a power cut a list means that they are there.
     """
     folder = Path(folder)
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / CHECKSUMS)
+    found = (path for path in folder.rglob("*") if path.is_file() and path != folder / CHECKSUMS)
+    files = sorted(path for path in found if not is_unfinished(path.name))  # that a killed job left
     digests = {path.relative_to(folder).as_posix(): file_digest(path) for path in files}
     for path in (*files, *{path.parent for path in files}):
         flush_to_disk(path)

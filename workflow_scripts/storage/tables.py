@@ -21,6 +21,11 @@ VALUES = "values"
 UNFINISHED = ".part"  # how the name of a file or folder ends while it is written; it begins with a dot
 
 
+def is_unfinished(name: str) -> bool:
+    """Whether a file or folder of this name was being written; if its writer was killed, it is of no use."""
+    return name.startswith(".") and name.endswith(UNFINISHED)
+
+
 @contextmanager
 def replaced_whole(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path next to `path` that replaces it if the block ends without an error.

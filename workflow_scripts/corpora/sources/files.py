@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import sys
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +23,8 @@ from workflow_scripts.errors import UserError
 from workflow_scripts.storage.content_store import content_key, file_digest
 
 _SUFFIXES = (".txt", ".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".parquet")
-# Most characters of a line, a value or a text: with four bytes a character and three copies, 1.5 GB of memory.
+# Most bytes of memory of a line or a text, of which there are some ten copies while a corpus is built; also the most
+# characters of a value of a CSV file. One emoji makes Python use four bytes for each character.
 _LONGEST = 1 << 27
 # Most rows, and about the most bytes, of a Parquet file in memory at a time.
 _ROWS, _BYTES = 256, 1 << 26
@@ -106,7 +108,7 @@ def rows_of(raw: BinaryIO, short: str) -> Iterator[tuple[str, Mapping[str, Any]]
     with errors_in_one_line(short):
         if short.endswith(".txt"):
             text = io.TextIOWrapper(raw, encoding="utf-8").read(_LONGEST)
-            if len(text) == _LONGEST:
+            if sys.getsizeof(text) > _LONGEST:
                 raise _too_long(short, "", "cut it into several files, or write it as JSON lines")
             yield short, {"text": text}
             return
@@ -201,13 +203,13 @@ def text_lines(raw: BinaryIO, short: str) -> Iterator[str]:
 
 def _short_lines(stream: TextIO, short: str) -> Iterator[str]:
     for number, line in enumerate(iter(partial(stream.readline, _LONGEST), ""), start=1):
-        if len(line) == _LONGEST:
+        if sys.getsizeof(line) > _LONGEST:
             raise _too_long(short, f" line {number}", "write one row per line")
         yield line
 
 
 def _too_long(short: str, place: str, remedy: str) -> UserError:
-    return UserError(f"files corpus: {short}{place} has more than {_LONGEST} characters; {remedy}")
+    return UserError(f"files corpus: {short}{place} needs more than {_LONGEST >> 20} MB of memory; {remedy}")
 
 
 def json_row(line: str, short: str, place: str) -> Mapping[str, Any]:
