@@ -1,8 +1,8 @@
 """The largest memory of the jobs of each rule in a finished run, beside what the rule requests.
 
-Run as `python -m benchmarks.job_memory --run results/quick`. The figures come from the run's `benchmarks/` folder, where
-Snakemake writes the largest resident memory that it saw of each job. It looks every few seconds, so it may miss a short
-peak, and very short jobs have no figure. The exit code is 1 if a job had more than its rule requests.
+Run as `python -m benchmarks.job_memory --run results/quick`. The figures come from the run's `benchmarks/` folder,
+where Snakemake writes the largest resident memory that it saw of each job. It looks every few seconds, so it may miss a
+short peak, and very short jobs have no figure. The exit code is 1 if a job had more than its rule requests.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Memory of embedding by large probes, computed from layers of their shape, and of training, measured.
 
     python -m benchmarks.probe_memory probes       how far one GPU goes: weights, activations, logits of a row
-    python -m benchmarks.probe_memory training     peak memory with and without recomputed activations, and with an adapter
+    python -m benchmarks.probe_memory training     peak memory with recomputed activations and with adapters
 
 `probes` builds one and two layers of each shape on the CPU, reads a row with the engine's hooks, and counts the numbers
 that the backward pass needs (those that autograd saves and the inputs that the hooks keep, each once). The rest is
