@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workflow_scripts.compression.deflate_size import LONGEST, UNKNOWN, joined_lengths, prepared
+from workflow_scripts.metrics import gzip_pairs
 from workflow_scripts.metrics.base import Batch, Resources
 from workflow_scripts.metrics.gzip_pairs import GzipPairs
 
@@ -76,3 +77,18 @@ def test_texts_beyond_its_limits_have_no_length_and_are_compressed_instead():
     of_pairs = real.reshape(4, 4) - np.minimum(alone[:, None], alone)
     expected = 1 - of_pairs / np.maximum(alone[:, None], alone)
     assert metric.compare(batch, batch) == pytest.approx(expected.mean())
+
+
+def test_with_another_zlib_all_lengths_are_its_own(monkeypatch):
+    assert gzip_pairs.knows_this_zlib()
+    batch = Batch(3, 0, texts=tuple(text.decode() for text in (PROSE, CODE, PROSE[50:])))
+    expected = GzipPairs(Resources()).compare(*[GzipPairs(Resources()).features(batch)] * 2)
+    monkeypatch.setattr(gzip_pairs, "LEVEL", 1)  # whose lengths differ
+    gzip_pairs.knows_this_zlib.cache_clear()
+    try:
+        assert not gzip_pairs.knows_this_zlib()
+        fast = GzipPairs(Resources())
+        found = fast.compare(*[fast.features(batch)] * 2)
+    finally:
+        gzip_pairs.knows_this_zlib.cache_clear()
+    assert found != expected

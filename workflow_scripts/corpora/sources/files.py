@@ -21,6 +21,7 @@ from workflow_scripts.corpora.columns import RowReader
 from workflow_scripts.corpora.documents import Reading, SourceDocument
 from workflow_scripts.errors import UserError
 from workflow_scripts.storage.content_store import content_key, file_digest
+from workflow_scripts.texts.progress import Progress
 
 _SUFFIXES = (".txt", ".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".parquet")
 # Most bytes of memory of a line or a text, of which there are some ten copies while a corpus is built; also the most
@@ -37,7 +38,7 @@ def read(spec: dict[str, Any]) -> Reading:
     files = matching_files(spec)
     before = {path: state_of(path, short) for path, short in files.items()}
     reader = RowReader(spec, "files corpus")
-    rows = ((name, row) for path, short in files.items() for name, row in named_rows(path, short))
+    rows = _all_rows(files)
 
     def documents() -> Iterator[SourceDocument]:
         yield from reader.documents(rows)
@@ -50,6 +51,18 @@ def read(spec: dict[str, Any]) -> Reading:
         "licence": spec.get("licence", "not stated"),
     }
     return Reading(documents(), provenance)
+
+
+def _all_rows(files: Mapping[Path, str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The rows of all files; the log tells how far their reading is."""
+    progress, before = Progress("files", sum(path.stat().st_size for path in files)), 0
+    for path, short in files.items():
+        with errors_in_one_line(short), path.open("rb") as raw:
+            for name, row in rows_of(raw, short):
+                yield name, row
+                # The reader of the rows closes the file after the last one.
+                progress.at(before + (0 if raw.closed else raw.tell()))
+            before += path.stat().st_size
 
 
 def matching_files(spec: dict[str, Any]) -> dict[Path, str]:
