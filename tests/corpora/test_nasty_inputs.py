@@ -23,7 +23,7 @@ from workflow_scripts.command_line import run
 from workflow_scripts.storage.tables import read_frame
 
 pytestmark = pytest.mark.faults
-INPUTS = int(os.environ.get("PLUMBLINE_INPUTS", "40"))
+INPUTS = int(os.environ.get("PLUMBLINE_INPUTS", "25"))
 IS_LONG = INPUTS >= 1000
 MOST_MEMORY = 2 << 30
 DOCUMENTS = Path("out/corpora/x/documents.parquet")
@@ -50,7 +50,7 @@ def _run(folder, log, words):
     stream = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(stream, 1)
     os.dup2(stream, 2)
-    sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
+    sys.stdout, sys.stderr = (os.fdopen(number, "w", errors="backslashreplace") for number in (1, 2))
     sys.argv = ["build_corpus", *words]
     from workflow_scripts import build_corpus
 
@@ -203,11 +203,11 @@ def test_names_of_files_columns_and_rows_are_only_names(folder, tmp_path, name):
         assert found["doc_id"].tolist() == [f"{name}.jsonl#0"]
 
 
-def bomb(path, start, end, gigabytes):
-    """A file that unpacks to zeros of this size, between a start and an end; a megabyte a gigabyte."""
+def bomb(path, start, end, blocks):
+    """A file that unpacks to zeros, in blocks of 64 MB, between a start and an end."""
     with gzip.open(path, "wb", compresslevel=1) as stream:
         stream.write(start)
-        for _ in range(gigabytes << 4):
+        for _ in range(blocks):
             stream.write(b"0" * (1 << 26))
         stream.write(end)
 
@@ -222,7 +222,7 @@ def bomb(path, start, end, gigabytes):
     ],
 )
 def test_a_bomb_is_refused_in_little_memory(folder, tmp_path, name, start, end):
-    bomb(folder / name, start, end, 10 if IS_LONG else 1)
+    bomb(folder / name, start, end, 160 if IS_LONG else 4)
     found = built_or_refused(folder, tmp_path, {"source": "files", "paths": [name]}, {Path(name)})
     assert re.search(rf"{name} line \d needs more than 128 MB of memory; write one row per line", found)
 

@@ -37,21 +37,6 @@ def test_a_clock_that_was_set_back_in_between_repeats_only_comparisons_of_folder
     assert not {"build_corpus", "train_probe", "train_models", "embed_batches"} & finished.planned().keys()
 
 
-def test_a_run_that_goes_on_after_the_clock_was_set_back_names_the_remedy(finished, dates):
-    dates(lambda date: date + YEAR)
-    target = finished.folder / "results/quick/analysis/choice.parquet"
-    content = target.read_bytes()
-    target.unlink()
-    try:
-        refused = finished.snakemake("results/quick/analysis/choice.parquet")
-        assert refused.returncode != 0 and "has older modification time" in refused.stderr
-        assert finished.snakemake("report", "--touch").returncode == 0
-        assert finished.snakemake("results/quick/analysis/choice.parquet").returncode == 0
-        assert target.read_bytes() == content
-    finally:
-        target.write_bytes(content)
-
-
 def corpus(checkout):
     spec = {"source": "files", "paths": [str(checkout.folder / "mine/*.jsonl")], "held_out": 0.5}
     return {"corpora": {"mine": spec}}
