@@ -29,8 +29,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.damage import LOG, REDONE, RUN, Job, copied_run, is_as_before, planned_jobs, start_job
 from benchmarks.power_cut import lose_unflushed, note_flushed, unflushed
+from workflow_scripts.storage.content_store import ContentStore
 
 CHANGES = Path("changes.txt")
 FLUSHED = Path("flushed.txt")
@@ -106,18 +109,25 @@ def written_files(job: Job) -> Iterator[Path]:
 
 @contextmanager
 def none_recomputed(job: Job, recomputed: list[str]) -> Iterator[None]:
-    """Lists the pieces of the store that are there before this block and have been written again after it."""
-    pieces = {
-        path: path.stat().st_ino
+    """Lists the files of the store that are there before this block and of which a piece was computed again.
+
+    Files that hold many pieces are written again with more of them. A piece that is computed again takes other seconds.
+    """
+    before = {
+        path: (path.stat().st_ino, ContentStore(folder).get(path.name))
         for folder in (REDONE / RUN / "store").glob("*")
         if folder.name != "checkpoints"
         for path in folder.rglob("*")
         if path.is_file() and not path.name.startswith(".")
     }
     yield
-    recomputed += [
-        str(path) for path, inode in pieces.items() if path.exists() and path.stat().st_ino != inode
-    ]
+    for path, (inode, pieces) in before.items():
+        if not path.exists() or path.stat().st_ino == inode or pieces is None:
+            continue
+        after = ContentStore(path.parents[1]).get(path.name) or {}
+        has_more = after.keys() > pieces.keys()
+        if not (has_more and all(np.array_equal(after[name], piece) for name, piece in pieces.items())):
+            recomputed.append(str(path))
 
 
 def killed_and_continued(

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from benchmarks.large_text import invented, measured, rearranged, write_pool
 from workflow_scripts.command_line import parser_for, run
-from workflow_scripts.corpora.table import COLUMNS
+from workflow_scripts.storage.documents import COLUMNS
 from workflow_scripts.storage.tables import read_json, write_json, write_table
 
 TARGET_ROWS = 200

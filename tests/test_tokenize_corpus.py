@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workflow_scripts.corpora import table
-from workflow_scripts.corpora.table import SCHEMA, Document, as_tables, read_documents
 from workflow_scripts.errors import UserError
+from workflow_scripts.storage import documents as table
+from workflow_scripts.storage.documents import SCHEMA, Document, as_tables, read_documents
 from workflow_scripts.storage.tables import write_portions
 from workflow_scripts.tokenize_corpus import main
 from workflow_scripts.tokens import documents_on_disk, layouts

@@ -24,8 +24,8 @@ from workflow_scripts.corpora.derived import derive
 from workflow_scripts.corpora.draft import Draft
 from workflow_scripts.corpora.sampling import Counted, sample
 from workflow_scripts.corpora.sources import read_source
-from workflow_scripts.corpora.table import SCHEMA, Document, read_documents, row_groups
 from workflow_scripts.errors import UserError
+from workflow_scripts.storage.documents import SCHEMA, Document, read_documents, row_groups
 from workflow_scripts.storage.tables import write_json, write_portions
 from workflow_scripts.storage.unnamed import unnamed_file
 

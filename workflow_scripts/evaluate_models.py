@@ -42,9 +42,9 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     given = build_parser().parse_args(argv)
     set_threads(given.threads)
-    from workflow_scripts.corpora.table import read_side
     from workflow_scripts.models.loading import quiet_transformers
     from workflow_scripts.storage.content_store import ContentStore
+    from workflow_scripts.storage.documents import read_side
     from workflow_scripts.storage.tables import write_json, write_table
     from workflow_scripts.tokens.tokenizer import load_tokenizer
     from workflow_scripts.training.candidates import list_candidates, losses_of

@@ -38,7 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> None:
     given = build_parser().parse_args(argv)
-    from workflow_scripts.corpora.table import read_side
+    from workflow_scripts.storage.documents import read_side
     from workflow_scripts.storage.tables import write_table
     from workflow_scripts.tokens.rows import read_tokens
     from workflow_scripts.tokens.tokenizer import load_tokenizer

@@ -85,7 +85,7 @@ def _encoded(arguments: argparse.Namespace, tokenizer: "TextTokenizer") -> "Iter
 
 def _side(arguments: argparse.Namespace, columns: list[str], progress: str = "") -> "Iterator[pd.DataFrame]":
     """The side's documents, as many at a time as the table has together."""
-    from workflow_scripts.corpora.table import row_groups
+    from workflow_scripts.storage.documents import row_groups
 
     for table in row_groups(arguments.documents, columns, progress):
         frame = table.to_pandas()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from workflow_scripts.corpora.assemble import Description, content_hash, split_documents, split_of
 from workflow_scripts.corpora.documents import SourceDocument
-from workflow_scripts.corpora.table import Document, as_tables, documents_of
+from workflow_scripts.storage.documents import Document, as_tables, documents_of
 
 
 def made(*rows: tuple[str, str]) -> list[Document]:

@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 
 from workflow_scripts.corpora import derived as derived_module
-from workflow_scripts.corpora.table import Document
 from workflow_scripts.errors import UserError
+from workflow_scripts.storage.documents import Document
 
 
 def derive(base: list[Document], kind: str, seed: int) -> list[Document]:

@@ -4,9 +4,9 @@ import tempfile
 
 import pytest
 
-from workflow_scripts.corpora import table
 from workflow_scripts.corpora.draft import Draft
-from workflow_scripts.corpora.table import SCHEMA, Document, as_tables, documents_of, read_documents
+from workflow_scripts.storage import documents as table
+from workflow_scripts.storage.documents import SCHEMA, Document, as_tables, documents_of, read_documents
 from workflow_scripts.storage.tables import write_portions
 from workflow_scripts.texts import progress
 

@@ -43,10 +43,13 @@ PATHS = [
 ]
 
 
+COMPLETE = {"adapter": {"rank": 8, "alpha": 16}}  # objects with required keys
+
+
 def put(config, path, value):
     for key in path[:-1]:
         if not isinstance(config.get(key), dict):
-            config[key] = {}
+            config[key] = dict(COMPLETE.get(key, {}))
         config = config[key]
     config[path[-1]] = value
 

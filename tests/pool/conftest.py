@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from workflow_scripts.corpora.table import COLUMNS
+from workflow_scripts.storage.documents import COLUMNS
 from workflow_scripts.storage.tables import write_table
 
 COMMON = [

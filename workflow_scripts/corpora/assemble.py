@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from workflow_scripts.corpora.documents import SourceDocument, stable_hash
-from workflow_scripts.corpora.table import Document
+from workflow_scripts.storage.documents import Document
 
 
 def split_of(source_object: str, held_out: float, seed: int) -> str:

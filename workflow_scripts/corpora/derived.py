@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from workflow_scripts.corpora.documents import stable_hash
-from workflow_scripts.corpora.table import Document
 from workflow_scripts.errors import UserError
+from workflow_scripts.storage.documents import Document
 
 _WORD = re.compile(r"\s*\S+")
 

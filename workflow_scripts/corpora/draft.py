@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from workflow_scripts.corpora.table import SCHEMA, Document, as_tables, groups_of
+from workflow_scripts.storage.documents import SCHEMA, Document, as_tables, groups_of
 from workflow_scripts.texts.copies import RULE
 from workflow_scripts.texts.progress import Progress
 

@@ -15,9 +15,9 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow_scripts.corpora.portions import portions
 from workflow_scripts.texts.copies import THRESHOLD
 from workflow_scripts.texts.hash_filter import HashFilter
+from workflow_scripts.texts.portions import portions
 from workflow_scripts.texts.words import Hashes, distinct_shingles, find_words, shingles_and_short_texts
 
 MOST_SHINGLES = 1 << 24

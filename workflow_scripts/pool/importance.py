@@ -25,7 +25,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow_scripts.corpora.portions import portions
+from workflow_scripts.texts.portions import portions
 from workflow_scripts.texts.words import Hashes, Words, find_words, ngrams, whole
 
 BUCKET_BITS = 20

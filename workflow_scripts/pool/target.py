@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from workflow_scripts.corpora.table import read_side
 from workflow_scripts.errors import UserError
+from workflow_scripts.storage.documents import read_side
 from workflow_scripts.texts.words import Words, find_words
 
 MINIMUM_WORDS = 500

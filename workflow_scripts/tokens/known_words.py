@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from workflow_scripts.compilation import compiled
-from workflow_scripts.corpora.portions import portions
+from workflow_scripts.texts.portions import portions
 
 # Classes of characters; compiled functions have the first as 0 and the last as 4.
 _SPACE, _LETTER, _NUMBER, _OTHER, _UNKNOWN = range(5)
