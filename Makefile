@@ -39,7 +39,7 @@ record: setup ## Keep the small tables of a finished run in docs/results: make r
 	@$(BIN)/python -m workflow_scripts.records keep --run results/$(RUN) --recorded docs/results/$(RUN)
 
 test: setup ## Run the tests, in two processes.
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --no-loadscope-reorder
 
 test-faults: setup ## Damage files, kill runs, feed nonsense: the long version of what test does.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" PLUMBLINE_DAMAGES=500 PLUMBLINE_KILLS=100 PLUMBLINE_INPUTS=1000 $(BIN)/python -m pytest -m faults -rA

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -28,11 +29,24 @@ def shared() -> Path:
     return Path(folder)
 
 
+WHOLE_RUNS = "tests/rules/"
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run in several processes, those of a file share one; those that run the workflow, which share a
-    finished run, are one group, and begin first because they take longest."""
-    whole_runs = ROOT / "tests" / "rules"
-    items.sort(key=lambda item: whole_runs not in item.path.parents)
-    for item in items:
-        group = whole_runs if whole_runs in item.path.parents else item.path
-        item.add_marker(pytest.mark.xdist_group(group.relative_to(ROOT).as_posix()))
+    """Tests that run the workflow begin first, because they take longest."""
+    items.sort(key=lambda item: not item.nodeid.startswith(WHOLE_RUNS))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Where tests run in several processes, those of a file share one, and so do all that share a finished run.
+
+    Marks (`xdist_group`) do not serve: pytest-xdist 3.8 writes them into names that pytest 9.2 no longer reads.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFinishedRun(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return WHOLE_RUNS if nodeid.startswith(WHOLE_RUNS) else nodeid.partition("::")[0]
+
+    return ByFinishedRun(config, log)
